@@ -1,0 +1,38 @@
+//! Everything `everseed` does, as a library: publishing over `BitTorrent`, from a folder of episodes to a seeded swarm.
+//!
+//! # Floors
+//!
+//! A module names only modules of a lower floor; modules of one floor are strangers. `tests/floors.rs` reads this
+//! table and fails on an import that points up or sideways, on a module without a floor, and on an outside crate
+//! that is named out of its room (a crate that stands in no room may be used anywhere).
+//!
+//! | floor | modules | rooms for outside crates |
+//! |---|---|---|
+//! | 7 | `cli` | clap, indicatif: `cli` |
+//! | 6 | `config` | toml: `config`, `site` |
+//! | 5 | `site` `serve` | pulldown_cmark, minijinja, slug: `site`; minijinja, hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
+//! | 4 | `release` | |
+//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
+//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` | quick_xml: `feed` |
+//! | 1 | `bencode` `id` `units` `problem` `fsx` | reflink_copy: `fsx` |
+//!
+//! # Invariants
+//!
+//! 1. `tracker` reads no clock, socket, file or environment. There is one `Swarms` for all transports: an HTTP peer,
+//!    a UDP peer and a browser meet.
+//! 2. The info-hash is the hash of the bytes that stand in the file, never of a re-encoding. What was written is
+//!    parsed back and compared.
+//! 3. `site::plan` is pure: same input, same bytes. Two builds of the same content on two machines give the same
+//!    info-hashes and the same output.
+//! 4. A file in the output appears whole or not at all; a build that fails leaves the former site standing.
+//! 5. Publishing and `serve` meet only in `everseed.json`. `serve` knows no markdown, theme or feed; any other tool may
+//!    write the manifest.
+//! 6. Every queue, list, packet and recursion has a named maximum.
+//! 7. A `Refusal` is for the peer, an `Error` for the operator.
+//! 8. The database is never on the path of a reply: the swarm answers from memory, changes flow to the store in
+//!    batches, bounded and coalesced.
+
+pub mod bencode;
+pub mod id;
+pub mod problem;
+pub mod units;

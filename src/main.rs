@@ -1,0 +1,3 @@
+//! The `everseed` program.
+
+fn main() {}

@@ -1,0 +1,102 @@
+//! One thing that is wrong with what a person wrote or ran: where it stands, what it is, and what to do about it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Something wrong, with its place and its remedy. It prints as
+///
+/// ```text
+/// content/ep3.md:4: `date` is not a date: "yesterday"
+///   help: write it as 2026-05-01
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    path: Option<PathBuf>,
+    line: Option<usize>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { path: None, line: None, message: message.into(), help: None }
+    }
+
+    /// A problem of the file or folder at `path`.
+    pub fn at(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
+        Self { path: Some(path.as_ref().to_owned()), ..Self::new(message) }
+    }
+
+    /// Adds the line, counted from 1.
+    pub fn line(mut self, line: usize) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Adds the remedy.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// What is wrong, without place and remedy.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}:", path.display())?;
+            if let Some(line) = self.line {
+                write!(f, "{line}:")?;
+            }
+            f.write_str(" ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The known word nearest to `word`, where one is near enough that a slip of the hand explains it.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Words less alike than this are not a slip of the hand.
+    const SIMILARITY_MIN: f64 = 0.7;
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_prints_its_place_and_its_remedy() {
+        let problem =
+            Problem::at("content/ep3.md", "`date` is not a date: \"yesterday\"").line(4).help("write it as 2026-05-01");
+        assert_eq!(
+            problem.to_string(),
+            "content/ep3.md:4: `date` is not a date: \"yesterday\"\n  help: write it as 2026-05-01"
+        );
+        assert_eq!(Problem::at("a.md", "empty").to_string(), "a.md: empty");
+        assert_eq!(Problem::new("nothing to do").to_string(), "nothing to do");
+    }
+
+    #[test]
+    fn the_nearest_known_word_is_named_only_when_it_is_near() {
+        assert_eq!(nearest("titel", ["title", "date"]), Some("title"));
+        assert_eq!(nearest("baseurl", ["base_url", "language"]), Some("base_url"));
+        assert_eq!(nearest("xyzzy", ["title", "date"]), None);
+    }
+}

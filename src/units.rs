@@ -1,0 +1,179 @@
+//! Quantities with their units: piece lengths, byte counts and seconds, as types and as text for people.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The smallest piece length a torrent is made with, in bytes: one block of the peer protocol (BEP 52 asks for it).
+pub const PIECE_LENGTH_MIN: u32 = 16 * 1024;
+/// The largest piece length a torrent is made with, in bytes; beyond it old clients fail.
+pub const PIECE_LENGTH_MAX: u32 = 16 * 1024 * 1024;
+/// The largest piece length read from a foreign torrent, in bytes; a piece is held in memory while it is hashed.
+pub const PIECE_LENGTH_READ_MAX: u32 = 256 * 1024 * 1024;
+/// The automatic piece length is the smallest that needs at most this many pieces, so that a `.torrent` stays below about 40 kB.
+pub const PIECES_WANTED_MAX: u64 = 2000;
+
+/// The number of bytes in each piece of a torrent but the last (BEP 3 `piece length`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PieceLength(u32);
+
+/// A number that can't be a piece length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAPieceLength(String);
+
+impl fmt::Display for NotAPieceLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a piece length is a power of two from {PIECE_LENGTH_MIN} to {PIECE_LENGTH_MAX} bytes, not {}",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for NotAPieceLength {}
+
+impl PieceLength {
+    /// A piece length to make a torrent with: a power of two from 16 KiB to 16 MiB.
+    pub fn new(bytes: u64) -> Result<Self, NotAPieceLength> {
+        match u32::try_from(bytes) {
+            Ok(n) if n.is_power_of_two() && (PIECE_LENGTH_MIN..=PIECE_LENGTH_MAX).contains(&n) => Ok(Self(n)),
+            _ => Err(NotAPieceLength(bytes.to_string())),
+        }
+    }
+
+    /// A piece length as it stands in a foreign torrent: any positive number of bytes up to [`PIECE_LENGTH_READ_MAX`].
+    pub fn foreign(bytes: i64) -> Option<Self> {
+        let bytes = u32::try_from(bytes).ok()?;
+        (1..=PIECE_LENGTH_READ_MAX).contains(&bytes).then_some(Self(bytes))
+    }
+
+    /// The automatic piece length for `total` bytes of content: the smallest power of two from 16 KiB to 16 MiB that
+    /// needs at most [`PIECES_WANTED_MAX`] pieces.
+    pub fn automatic(total: u64) -> Self {
+        let mut length = PIECE_LENGTH_MIN;
+        while length < PIECE_LENGTH_MAX && total.div_ceil(u64::from(length)) > PIECES_WANTED_MAX {
+            length *= 2;
+        }
+        Self(length)
+    }
+
+    /// The length in bytes.
+    pub fn bytes(self) -> u32 {
+        self.0
+    }
+
+    /// How many pieces `total` bytes make; none for an empty torrent.
+    pub fn count(self, total: u64) -> u64 {
+        total.div_ceil(u64::from(self.0))
+    }
+
+    /// The bytes of piece `index` of a torrent of `total` bytes: the last one may be shorter.
+    /// `None` where there is no such piece.
+    pub fn of_piece(self, index: u32, total: u64) -> Option<u32> {
+        let start = u64::from(index) * u64::from(self.0);
+        let rest = total.checked_sub(start).filter(|&rest| rest > 0)?;
+        Some(u32::try_from(rest.min(u64::from(self.0))).unwrap_or(self.0))
+    }
+}
+
+impl FromStr for PieceLength {
+    type Err = NotAPieceLength;
+
+    /// Reads bytes, or a number with `K`, `KiB`, `M` or `MiB` behind it (all binary).
+    fn from_str(text: &str) -> Result<Self, NotAPieceLength> {
+        let refuse = || NotAPieceLength(text.to_owned());
+        let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let scale: u64 = match text[digits.len()..].trim() {
+            "" => 1,
+            "K" | "KiB" => 1024,
+            "M" | "MiB" => 1024 * 1024,
+            _ => return Err(refuse()),
+        };
+        let number: u64 = digits.parse().map_err(|_| refuse())?;
+        let bytes = number.checked_mul(scale).ok_or_else(refuse)?;
+        Self::new(bytes).map_err(|_| refuse())
+    }
+}
+
+impl fmt::Display for PieceLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n % (1024 * 1024) == 0 => write!(f, "{} MiB", n / (1024 * 1024)),
+            n if n % 1024 == 0 => write!(f, "{} KiB", n / 1024),
+            n => write!(f, "{n} B"),
+        }
+    }
+}
+
+/// `bytes` for a person, in decimal units with one digit behind the point: `240.8 kB`.
+pub fn size_text(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    for (unit, scale) in UNITS {
+        if bytes >= scale {
+            // Tenths, rounded half up, in whole numbers: floating point would round 0.05 either way.
+            let tenths = (u128::from(bytes) * 10 + u128::from(scale) / 2) / u128::from(scale);
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+    }
+    format!("{bytes} B")
+}
+
+/// `secs` seconds as `1:02:03` or `2:03`.
+pub fn duration_text(secs: u64) -> String {
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{secs:02}") } else { format!("{minutes}:{secs:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_automatic_piece_length_grows_with_the_content_between_its_limits() {
+        let cases: [(u64, u32); 6] = [
+            (0, 16 * 1024),
+            (2000 * 16 * 1024, 16 * 1024),
+            (2000 * 16 * 1024 + 1, 32 * 1024),
+            (1 << 30, 1 << 20),
+            (100 << 30, 16 << 20),
+            (u64::MAX / 2, 16 << 20),
+        ];
+        for (total, expected) in cases {
+            assert_eq!(PieceLength::automatic(total).bytes(), expected, "{total} bytes");
+        }
+    }
+
+    #[test]
+    fn a_piece_length_is_read_with_its_unit() {
+        for (text, bytes) in
+            [("16384", 16384), ("256K", 262_144), ("256 KiB", 262_144), ("1M", 1 << 20), ("4 MiB", 4 << 20)]
+        {
+            assert_eq!(text.parse::<PieceLength>().map(PieceLength::bytes), Ok(bytes));
+        }
+        for text in ["", "K", "0", "100000", "32M", "8192", "1G", "99999999999999999999", "-1"] {
+            assert!(text.parse::<PieceLength>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_piece_is_what_is_left() {
+        let length = PieceLength::new(16384).expect("a power of two");
+        assert_eq!(length.of_piece(0, 16385), Some(16384));
+        assert_eq!(length.of_piece(1, 16385), Some(1));
+        assert_eq!(length.of_piece(2, 16385), None);
+        assert_eq!(length.of_piece(1, 16384), None);
+        assert_eq!(length.of_piece(0, 0), None);
+        assert_eq!(length.count(16385), 2);
+    }
+
+    #[test]
+    fn sizes_and_durations_read_like_a_person_writes_them() {
+        assert_eq!(size_text(999), "999 B");
+        assert_eq!(size_text(240_760), "240.8 kB");
+        assert_eq!(size_text(999_999), "1000.0 kB");
+        assert_eq!(size_text(1_450_000), "1.5 MB");
+        assert_eq!(size_text(u64::MAX), "18446744.1 TB");
+        assert_eq!(duration_text(59), "0:59");
+        assert_eq!(duration_text(3723), "1:02:03");
+    }
+}
