@@ -14,7 +14,7 @@
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` | quick_xml: `feed` |
-//! | 1 | `bencode` `id` `units` `problem` `fsx` | reflink_copy: `fsx` |
+//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fsx` | reflink_copy: `fsx` |
 //!
 //! # Invariants
 //!
@@ -34,5 +34,8 @@
 
 pub mod bencode;
 pub mod id;
+pub mod manifest;
+pub mod metainfo;
 pub mod problem;
+pub mod sitepath;
 pub mod units;

@@ -1,0 +1,320 @@
+//! `everseed.json`: the contract between publishing and serving.
+//!
+//! Whoever publishes writes it last; `serve` knows of a site only what stands in it and in the `.torrent` files it
+//! names. Any other tool may write one. Unknown fields are ignored on reading; an unknown version is refused.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::InfoHash;
+use crate::sitepath::SitePath;
+
+/// The name of the manifest below a site's root.
+pub const FILE_NAME: &str = "everseed.json";
+/// The version of the format that is written, and the only one that is read.
+pub const VERSION: u32 = 1;
+/// The most bytes a manifest has.
+pub const BYTES_MAX: u64 = 64 << 20;
+/// The most torrents a manifest names.
+pub const TORRENTS_MAX: usize = 100_000;
+
+/// What a site publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The program that wrote it, with its version.
+    pub generator: String,
+    /// The title of the site.
+    pub title: String,
+    /// The absolute URL of the site's root, with a `/` at its end.
+    pub base_url: String,
+    /// The torrents, newest first.
+    pub torrents: Vec<Entry>,
+}
+
+/// A torrent of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The v1 info-hash (BEP 3).
+    pub info_hash: InfoHash,
+    /// The torrent's `name`.
+    pub name: String,
+    /// The title people know it by.
+    pub title: String,
+    /// The path of the `.torrent` below the site's root.
+    pub torrent: SitePath,
+    /// The magnet link (BEP 9).
+    pub magnet: String,
+    /// The size of all files, in bytes.
+    pub bytes: u64,
+    /// The files, in the torrent's order.
+    pub files: Vec<File>,
+    /// The absolute URL of the page about it.
+    pub page: Option<String>,
+    /// The day or moment of publication, in the format of RFC 3339.
+    pub published: Option<String>,
+}
+
+/// A file of a torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path below the site's root.
+    pub path: SitePath,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// Why a text is no manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// Not JSON, or a field is missing or of another type.
+    Json {
+        /// Where, counted from 1.
+        line: usize,
+        /// What.
+        message: String,
+    },
+    /// Written for another version of the format.
+    Version(u64),
+    /// A field whose value can't be what it says.
+    Field {
+        /// Which torrent, counted from 0.
+        torrent: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// More torrents than [`TORRENTS_MAX`].
+    TooManyTorrents(usize),
+}
+
+impl Error {
+    /// The line of the fault, where it is known.
+    pub fn line(&self) -> Option<usize> {
+        if let Self::Json { line, .. } = self { Some(*line) } else { None }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Version(_) => "use the version of everseed that built this site, or build it again with this one",
+            _ => "build the site again; the format is described in the README",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json { message, .. } => write!(f, "not a manifest: {message}"),
+            Self::Version(version) => {
+                write!(f, "a manifest of version {version}; this everseed reads version {VERSION}")
+            }
+            Self::Field { torrent, message } => write!(f, "torrents[{torrent}]: {message}"),
+            Self::TooManyTorrents(count) => write!(f, "{count} torrents; at most {TORRENTS_MAX} are served"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Manifest {
+    /// Reads a manifest.
+    pub fn parse(json: &[u8]) -> Result<Self, Error> {
+        // The version first: a later one may hold anything else.
+        let Version { version } = serde_json::from_slice(json).map_err(|error| json_error(&error))?;
+        if version != u64::from(VERSION) {
+            return Err(Error::Version(version));
+        }
+        let wire: Wire = serde_json::from_slice(json).map_err(|error| json_error(&error))?;
+        if wire.torrents.len() > TORRENTS_MAX {
+            return Err(Error::TooManyTorrents(wire.torrents.len()));
+        }
+        let torrents = wire
+            .torrents
+            .into_iter()
+            .enumerate()
+            .map(|(index, entry)| entry.parse().map_err(|message| Error::Field { torrent: index, message }));
+        Ok(Self {
+            generator: wire.generator,
+            title: wire.title,
+            base_url: wire.base_url,
+            torrents: torrents.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The manifest as indented JSON with a line feed at its end.
+    pub fn to_json(&self) -> String {
+        let wire = Wire {
+            version: VERSION,
+            generator: self.generator.clone(),
+            title: self.title.clone(),
+            base_url: self.base_url.clone(),
+            torrents: self.torrents.iter().map(WireEntry::from).collect(),
+        };
+        let mut json = serde_json::to_string_pretty(&wire).expect("strings and numbers are JSON");
+        json.push('\n');
+        json
+    }
+}
+
+fn json_error(error: &serde_json::Error) -> Error {
+    Error::Json { line: error.line(), message: error.to_string() }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    version: u32,
+    #[serde(default)]
+    generator: String,
+    #[serde(default)]
+    title: String,
+    base_url: String,
+    torrents: Vec<WireEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireEntry {
+    info_hash: String,
+    name: String,
+    #[serde(default)]
+    title: String,
+    torrent: String,
+    magnet: String,
+    bytes: u64,
+    files: Vec<WireFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    published: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireFile {
+    path: String,
+    bytes: u64,
+}
+
+impl From<&Entry> for WireEntry {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            info_hash: entry.info_hash.to_string(),
+            name: entry.name.clone(),
+            title: entry.title.clone(),
+            torrent: entry.torrent.to_string(),
+            magnet: entry.magnet.clone(),
+            bytes: entry.bytes,
+            files: entry.files.iter().map(|f| WireFile { path: f.path.to_string(), bytes: f.bytes }).collect(),
+            page: entry.page.clone(),
+            published: entry.published.clone(),
+        }
+    }
+}
+
+impl WireEntry {
+    fn parse(self) -> Result<Entry, String> {
+        let files = self.files.into_iter().map(|file| {
+            Ok(File { path: SitePath::new(file.path).map_err(|error| error.to_string())?, bytes: file.bytes })
+        });
+        Ok(Entry {
+            info_hash: self.info_hash.parse().map_err(|error: crate::id::NotAnInfoHash| error.to_string())?,
+            torrent: SitePath::new(self.torrent).map_err(|error| error.to_string())?,
+            files: files.collect::<Result<_, String>>()?,
+            name: self.name,
+            title: self.title,
+            magnet: self.magnet,
+            bytes: self.bytes,
+            page: self.page,
+            published: self.published,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn manifest() -> Manifest {
+        let path = |text: &str| SitePath::new(text).expect("below the root");
+        Manifest {
+            generator: "everseed 0.1.0".into(),
+            title: "A show".into(),
+            base_url: "https://show.example.org/".into(),
+            torrents: vec![Entry {
+                info_hash: InfoHash([0xab; 20]),
+                name: "ep1.mp3".into(),
+                title: "One".into(),
+                torrent: path("torrents/ep1.torrent"),
+                magnet: "magnet:?xt=urn:btih:abab".into(),
+                bytes: 3,
+                files: vec![File { path: path("media/ep1.mp3"), bytes: 3 }],
+                page: Some("https://show.example.org/episodes/ep1/".into()),
+                published: Some("2026-05-01".into()),
+            }],
+        }
+    }
+
+    fn error(json: &str) -> String {
+        let error = Manifest::parse(json.as_bytes()).expect_err("no manifest");
+        format!("{error} [{:?}] {}", error.line(), error.help())
+    }
+
+    #[test]
+    fn it_is_this_json_and_reads_back_the_same() {
+        let json = manifest().to_json();
+        expect![[r#"
+            {
+              "version": 1,
+              "generator": "everseed 0.1.0",
+              "title": "A show",
+              "base_url": "https://show.example.org/",
+              "torrents": [
+                {
+                  "info_hash": "abababababababababababababababababababab",
+                  "name": "ep1.mp3",
+                  "title": "One",
+                  "torrent": "torrents/ep1.torrent",
+                  "magnet": "magnet:?xt=urn:btih:abab",
+                  "bytes": 3,
+                  "files": [
+                    {
+                      "path": "media/ep1.mp3",
+                      "bytes": 3
+                    }
+                  ],
+                  "page": "https://show.example.org/episodes/ep1/",
+                  "published": "2026-05-01"
+                }
+              ]
+            }
+        "#]]
+        .assert_eq(&json);
+        assert_eq!(Manifest::parse(json.as_bytes()), Ok(manifest()));
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_optional_ones_may_be_missing() {
+        let json = r#"{"version": 1, "later": {}, "base_url": "http://a/", "torrents": []}"#;
+        assert_eq!(Manifest::parse(json.as_bytes()).map(|m| m.torrents.len()), Ok(0));
+    }
+
+    #[test]
+    fn what_is_no_manifest_says_why_and_what_to_do() {
+        let outside = manifest().to_json().replace("media/ep1.mp3", "../etc/passwd");
+        let hash = manifest().to_json().replace("abababababababababababababababababababab", "xyz");
+        let cases = ["", "{\n\"version\": 1,\n}", "{}", r#"{"version": 2, "anything": true}"#, &outside, &hash];
+        expect![[r#"
+            not a manifest: EOF while parsing a value at line 1 column 0 [Some(1)] build the site again; the format is described in the README
+            not a manifest: trailing comma at line 3 column 1 [Some(3)] build the site again; the format is described in the README
+            not a manifest: missing field `version` at line 1 column 2 [Some(1)] build the site again; the format is described in the README
+            a manifest of version 2; this everseed reads version 1 [None] use the version of everseed that built this site, or build it again with this one
+            torrents[0]: "../etc/passwd" is not a path below the site's root (no `..`, no leading `/`, no `\`) [None] build the site again; the format is described in the README
+            torrents[0]: not an info-hash of 40 hexadecimal digits: "xyz" [None] build the site again; the format is described in the README"#]]
+        .assert_eq(&cases.map(error).join("\n"));
+    }
+}
