@@ -14,7 +14,7 @@
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` | quick_xml: `feed` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fsx` | reflink_copy: `fsx` |
+//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `fsx` | reflink_copy: `fsx` |
 //!
 //! # Invariants
 //!
@@ -33,9 +33,13 @@
 //!    batches, bounded and coalesced.
 
 pub mod bencode;
+pub mod fingerprint;
+pub mod hash;
 pub mod id;
 pub mod manifest;
+pub mod media;
 pub mod metainfo;
 pub mod problem;
+pub mod release;
 pub mod sitepath;
 pub mod units;
