@@ -33,7 +33,9 @@
 //!    batches, bounded and coalesced.
 
 pub mod bencode;
+pub mod feed;
 pub mod fingerprint;
+pub mod fsx;
 pub mod hash;
 pub mod id;
 pub mod manifest;
@@ -41,5 +43,6 @@ pub mod media;
 pub mod metainfo;
 pub mod problem;
 pub mod release;
+pub mod site;
 pub mod sitepath;
 pub mod units;

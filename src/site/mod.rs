@@ -1,0 +1,5 @@
+//! x
+pub mod options;
+mod date;
+mod front;
+mod markdown;
