@@ -99,8 +99,7 @@ fn episode(xml: &mut Xml, episode: &Episode) {
     }
     xml.text("itunes:episodeType", "full");
     if let Some(transcript) = &episode.transcript {
-        let attributes =
-            [("url", &*transcript.url), ("type", &*transcript.mime), ("language", &*transcript.language)];
+        let attributes = [("url", &*transcript.url), ("type", &*transcript.mime), ("language", &*transcript.language)];
         xml.empty("podcast:transcript", &attributes);
     }
     xml.close("item");

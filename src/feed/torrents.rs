@@ -21,8 +21,7 @@ pub fn torrents(about: &Channel, items: &[TorrentItem]) -> Vec<u8> {
             xml.text("description", limited(&item.description, DESCRIPTION_BYTES_MAX));
         }
         let length = item.torrent_bytes.to_string();
-        let attributes =
-            [("url", &*item.torrent_url), ("length", &*length), ("type", "application/x-bittorrent")];
+        let attributes = [("url", &*item.torrent_url), ("length", &*length), ("type", "application/x-bittorrent")];
         xml.empty("enclosure", &attributes);
         xml.close("item");
     }

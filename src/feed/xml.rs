@@ -73,10 +73,7 @@ impl Xml {
 pub(super) fn channel(xml: &mut Xml, channel: &Channel, newest: Option<OffsetDateTime>) {
     xml.text("title", &channel.title);
     xml.text("link", &channel.link);
-    xml.empty(
-        "atom:link",
-        &[("href", &channel.feed_url), ("rel", "self"), ("type", "application/rss+xml")],
-    );
+    xml.empty("atom:link", &[("href", &channel.feed_url), ("rel", "self"), ("type", "application/rss+xml")]);
     xml.text("description", limited(&channel.description, super::DESCRIPTION_BYTES_MAX));
     xml.text("language", &channel.language);
     if let Some(copyright) = &channel.copyright {

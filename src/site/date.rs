@@ -29,7 +29,8 @@ impl Published {
         let time = match datetime.time {
             None => Time::MIDNIGHT,
             Some(time) => {
-                Time::from_hms_nano(time.hour, time.minute, time.second.unwrap_or(0), time.nanosecond.unwrap_or(0)).ok()?
+                Time::from_hms_nano(time.hour, time.minute, time.second.unwrap_or(0), time.nanosecond.unwrap_or(0))
+                    .ok()?
             }
         };
         let offset = match datetime.offset {

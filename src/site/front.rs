@@ -91,6 +91,8 @@ pub struct Document<'a> {
     pub body_line: usize,
     /// What is wrong with the front matter.
     pub problems: Vec<Problem>,
+    /// The keys it has, also those whose values are wrong.
+    pub keys: Vec<String>,
 }
 
 /// Reads the file `path`, which holds `text`. An error: there is no front matter in it, or it is no TOML.
@@ -103,9 +105,11 @@ pub fn read<'a>(path: &Path, text: &'a str) -> Result<Document<'a>, Problem> {
     let lines = Lines { toml, first: 2 };
     let table = DeTable::parse(toml).map_err(|error| {
         let line = error.span().map_or(1, |span| lines.of(span.start));
-        Problem::at(path, format!("the front matter is not TOML: {}", error.message().trim())).line(line).help(
-            "write each value as `key = value`; text stands in quotation marks",
-        )
+        let help = match error.message().contains("duplicate") {
+            true => "keep one of the two",
+            false => "write each value as `key = value`; text stands in quotation marks",
+        };
+        Problem::at(path, format!("the front matter is not TOML: {}", error.message().trim())).line(line).help(help)
     })?;
     let mut reader = Reader { path, lines, problems: Vec::new() };
     let front = reader.front(table.get_ref());
@@ -114,6 +118,7 @@ pub fn read<'a>(path: &Path, text: &'a str) -> Result<Document<'a>, Problem> {
         body: &text[body..],
         body_line: 1 + text[..body].matches('\n').count(),
         problems: reader.problems,
+        keys: table.get_ref().keys().map(|key| key.get_ref().to_string()).collect(),
     })
 }
 
@@ -321,7 +326,8 @@ fn json(value: &DeValue, depth: usize) -> Option<Value> {
             Value::Array(list.iter().map(|value| json(value.get_ref(), depth)).collect::<Option<_>>()?)
         }
         DeValue::Table(table) => {
-            let entries = table.iter().map(|(key, value)| Some((key.get_ref().to_string(), json(value.get_ref(), depth)?)));
+            let entries =
+                table.iter().map(|(key, value)| Some((key.get_ref().to_string(), json(value.get_ref(), depth)?)));
             Value::Object(entries.collect::<Option<_>>()?)
         }
     })
@@ -361,7 +367,10 @@ mod tests {
         let document = read(Path::new("a.md"), "\u{feff}+++\r\ntitle = \"A\"\r\nseason = 0\r\n+++\r\nText\r\n");
         let document = document.expect("front matter");
         assert_eq!(document.front.title.as_deref(), Some("A"));
-        assert!(document.problems[0].to_string().starts_with("content/a.md:3:") || document.problems[0].to_string().starts_with("a.md:3:"));
+        assert!(
+            document.problems[0].to_string().starts_with("content/a.md:3:")
+                || document.problems[0].to_string().starts_with("a.md:3:")
+        );
         assert_eq!((document.body, document.body_line), ("Text\r\n", 5));
     }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 
 use crate::feed::DESCRIPTION_BYTES_MAX;
 
@@ -26,7 +26,7 @@ pub fn references(text: &str) -> Vec<Reference> {
     parser(text)
         .into_offset_iter()
         .filter_map(|(event, span)| match event {
-            Event::Start(Tag::Link { dest_url, .. }) => {
+            Event::Start(Tag::Link { link_type, dest_url, .. }) if link_type != LinkType::Email => {
                 Some(Reference { target: dest_url.into_string(), line: line_of(span), is_image: false })
             }
             Event::Start(Tag::Image { dest_url, .. }) => {
@@ -41,7 +41,8 @@ pub fn references(text: &str) -> Vec<Reference> {
 /// title.
 pub fn page(text: &str, link: &dyn Fn(&str) -> String) -> String {
     let has_h1 = parser(text).any(|event| matches!(event, Event::Start(Tag::Heading { level: HeadingLevel::H1, .. })));
-    let events = parser(text).map(|event| with_link(event, link)).map(|event| if has_h1 { lowered(event) } else { event });
+    let events =
+        parser(text).map(|event| with_link(event, link)).map(|event| if has_h1 { lowered(event) } else { event });
     let mut out = String::new();
     html::push_html(&mut out, events);
     out
@@ -72,7 +73,9 @@ pub fn description(text: &str, link: &dyn Fn(&str) -> String) -> String {
     let mut paragraph = String::from("<p>");
     for c in words.chars() {
         let escaped = escape_char(c);
-        if paragraph.len() + escaped.as_ref().map_or(c.len_utf8(), |text| text.len()) + "…</p>".len() > DESCRIPTION_BYTES_MAX {
+        if paragraph.len() + escaped.as_ref().map_or(c.len_utf8(), |text| text.len()) + "…</p>".len()
+            > DESCRIPTION_BYTES_MAX
+        {
             paragraph.push('…');
             break;
         }
@@ -90,7 +93,9 @@ pub fn plain(text: &str) -> String {
     for event in parser(text) {
         match event {
             Event::Text(text) | Event::Code(text) => out.push_str(&text),
-            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableCell) => {
+            Event::SoftBreak
+            | Event::HardBreak
+            | Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableCell) => {
                 out.push(' ');
             }
             _ => {}
@@ -127,7 +132,7 @@ fn parser(text: &str) -> Parser<'_> {
 
 fn with_link<'a>(event: Event<'a>, link: &dyn Fn(&str) -> String) -> Event<'a> {
     match event {
-        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) if link_type != LinkType::Email => {
             Event::Start(Tag::Link { link_type, dest_url: CowStr::from(link(&dest_url)), title, id })
         }
         Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
@@ -199,16 +204,13 @@ impl Reduced {
                 self.cells += 1;
             }
             Tag::List(None) => self.element("ul"),
-            Tag::List(Some(first)) => {
-                // Feeds have no `start`; a list that begins elsewhere still counts.
-                let _ = first;
-                self.element("ol");
-            }
+            Tag::List(Some(_)) => self.element("ol"),
             Tag::Item => self.element("li"),
             Tag::Emphasis => self.element("em"),
             Tag::Strong => self.element("strong"),
-            Tag::Link { dest_url, .. } => {
-                self.out.push_str(&format!("<a href=\"{}\">", escape(&dest_url)));
+            Tag::Link { link_type, dest_url, .. } => {
+                let scheme = if link_type == LinkType::Email { "mailto:" } else { "" };
+                self.out.push_str(&format!("<a href=\"{scheme}{}\">", escape(&dest_url)));
                 self.open.push("a");
             }
             _ => {}

@@ -204,7 +204,8 @@ mod tests {
         let parse = |text| BaseUrl::parse(text).map(|url| url.to_string());
         assert_eq!(parse("https://show.example.org"), Ok("https://show.example.org/".into()));
         assert_eq!(parse("http://example.org:8080/show"), Ok("http://example.org:8080/show/".into()));
-        let refused = ["show.example.org", "", "ftp://a/", "https://a/?b", "https://a/#b", "https://u:p@a/", "https://"];
+        let refused =
+            ["show.example.org", "", "ftp://a/", "https://a/?b", "https://a/#b", "https://u:p@a/", "https://"];
         for text in refused {
             let error = parse(text).expect_err(text);
             assert!(error.to_string().contains("is not a base URL: it"), "{error}");
