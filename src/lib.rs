@@ -33,6 +33,7 @@
 //!    batches, bounded and coalesced.
 
 pub mod bencode;
+pub mod config;
 pub mod fingerprint;
 pub mod hash;
 pub mod id;
