@@ -38,4 +38,5 @@ pub mod manifest;
 pub mod metainfo;
 pub mod problem;
 pub mod sitepath;
+pub mod tracker;
 pub mod units;
