@@ -44,4 +44,5 @@ pub mod problem;
 pub mod release;
 pub mod sitepath;
 pub mod tomlfile;
+pub mod tracker;
 pub mod units;
