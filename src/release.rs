@@ -75,7 +75,7 @@ pub struct ReleasedFile {
 /// A file that can't be read, or that changes meanwhile, is a problem that names it.
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
     let sources = order.files.iter().map(|file| Source::open(&file.source)).collect::<Result<Vec<_>, _>>()?;
-    let total = sources.iter().map(|source| source.fingerprint.bytes).sum();
+    let total = sources.iter().map(Source::bytes).sum();
     let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
     let digests = cache.digests(&sources, piece_length, progress)?;
     let files: Vec<_> = order
@@ -84,7 +84,7 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
         .zip(&sources)
         .zip(digests.sha384)
         .map(|((file, source), sha384)| {
-            let bytes = source.fingerprint.bytes;
+            let bytes = source.bytes();
             let name = file.path.last().unwrap_or(&order.name);
             let facts = media::facts(&file.source, name, bytes);
             ReleasedFile { source: file.source.clone(), path: file.path.clone(), bytes, sha384, facts }

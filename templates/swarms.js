@@ -88,18 +88,20 @@
 
   function showTorrents(torrents) {
     const rows = new Map(Array.from(body.rows, (row) => [row.dataset.infoHash, row]));
+    const named = new Set(torrents.map((torrent) => torrent.info_hash));
+    for (const [infoHash, row] of rows) {
+      if (!named.has(infoHash)) {
+        row.remove();
+      }
+    }
     torrents.forEach((torrent, place) => {
       const row = rows.get(torrent.info_hash) ?? blank.cloneNode(true);
-      rows.delete(torrent.info_hash);
       fill(row, torrent);
       // A row that stands where it belongs is not moved: moving takes away the keyboard's focus.
       if (body.rows[place] !== row) {
         body.insertBefore(row, body.rows[place] ?? null);
       }
     });
-    for (const row of rows.values()) {
-      row.remove();
-    }
     table.hidden = torrents.length === 0;
     main.querySelector(".empty").hidden = torrents.length !== 0;
   }

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Digests, Progress, Source, Wanted, hash};
+use super::{Content, Digests, Progress, Source, Wanted, hash};
 use crate::bencode::{self, Dict, Value};
 use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
@@ -61,24 +61,26 @@ impl Cache {
         piece_length: PieceLength,
         progress: &dyn Progress,
     ) -> Result<Digests, Problem> {
-        let key = Key {
-            paths: sources.iter().map(|source| source.path.clone()).collect(),
-            piece_length: piece_length.bytes(),
-        };
-        let fingerprints: Vec<_> = sources.iter().map(|source| source.fingerprint).collect();
+        let files = sources.iter().filter_map(|Source(content)| match content {
+            Content::File { path, fingerprint } => Some((path.clone(), *fingerprint)),
+            Content::Zeros { .. } => None,
+        });
+        let (paths, fingerprints): (Vec<_>, Vec<_>) = files.unzip();
+        let key = Key { paths, piece_length: piece_length.bytes() };
         if let Some(entry) = self.entries.get_mut(&key)
+            && fingerprints.len() == sources.len()
             && entry.fingerprints == fingerprints
         {
             entry.used = true;
             return Ok(entry.digests.clone());
         }
-        let bytes = fingerprints.iter().map(|fingerprint| fingerprint.bytes).sum();
+        let bytes = sources.iter().map(Source::bytes).sum();
         progress.expect(bytes);
         let digests = hash(sources, piece_length, Wanted::PiecesAndSha384, None, progress)?;
         self.files_hashed += sources.len();
         self.bytes_hashed += bytes;
         self.is_changed = true;
-        if self.entries.len() < ENTRIES_MAX {
+        if self.entries.len() < ENTRIES_MAX && fingerprints.len() == sources.len() {
             self.entries.insert(key, Entry { fingerprints, digests: digests.clone(), used: true });
         }
         Ok(digests)

@@ -15,13 +15,14 @@ use crate::fingerprint::Fingerprint;
 use crate::id::PieceHash;
 use crate::problem::Problem;
 
-/// A file to be hashed, as it was when its size was taken.
+/// A file to be hashed, as it was when its size was taken; one that differs when it is read, or after, is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Where it stands.
-    pub path: PathBuf,
-    /// What it was like; a file that differs when it is read, or after, is an error.
-    pub fingerprint: Fingerprint,
+pub struct Source(Content);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    File { path: PathBuf, fingerprint: Fingerprint },
+    Zeros { bytes: u64 },
 }
 
 impl Source {
@@ -29,7 +30,25 @@ impl Source {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Problem> {
         let path = path.into();
         let (_, fingerprint) = open(&path)?;
-        Ok(Self { path, fingerprint })
+        Ok(Self(Content::File { path, fingerprint }))
+    }
+
+    /// As many zeros, in the place of a file that is not there.
+    pub fn zeros(bytes: u64) -> Self {
+        Self(Content::Zeros { bytes })
+    }
+
+    /// Whether it stands in the place of a file.
+    pub fn is_zeros(&self) -> bool {
+        matches!(self.0, Content::Zeros { .. })
+    }
+
+    /// Its size in bytes.
+    pub fn bytes(&self) -> u64 {
+        match &self.0 {
+            Content::File { fingerprint, .. } => fingerprint.bytes,
+            Content::Zeros { bytes } => *bytes,
+        }
     }
 }
 
@@ -58,16 +77,19 @@ pub trait Progress: Sync {
 impl Progress for () {}
 
 fn open(path: &Path) -> Result<(File, Fingerprint), Problem> {
-    let unreadable = |error: std::io::Error| Problem::at(path, format!("can't be read: {error}"));
     // Looked at before it is opened: opening a pipe would wait for a writer.
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_file() {
         let what = if metadata.is_dir() { "is a folder, not a file" } else { "is not a regular file" };
         return Err(Problem::at(path, what));
     }
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     Ok((file, Fingerprint::of(&metadata)))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::at(path, format!("can't be read: {error}"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -10,7 +11,7 @@ use std::thread;
 use sha1::{Digest, Sha1};
 use sha2::Sha384;
 
-use super::{Digests, Progress, Source, open};
+use super::{Content, Digests, Progress, Source, open, unreadable};
 use crate::fingerprint::Fingerprint;
 use crate::id::PieceHash;
 use crate::problem::Problem;
@@ -46,7 +47,7 @@ pub fn hash(
     threads: Option<NonZeroUsize>,
     progress: &dyn Progress,
 ) -> Result<Digests, Problem> {
-    let total: u64 = sources.iter().map(|source| source.fingerprint.bytes).sum();
+    let total: u64 = sources.iter().map(|source| source.bytes()).sum();
     let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let grid = Grid::new(piece_length, total, threads.min(THREADS_MAX));
 
@@ -165,34 +166,32 @@ fn read_all(
         send(usize::try_from(at / grid.group).expect("groups are fewer than pieces"), Arc::new(buffer));
         at += want;
     }
-    files.finish()
+    files.close()
 }
 
 /// The files as one stream.
 struct Reader<'s> {
     rest: std::slice::Iter<'s, Source>,
-    current: Option<(&'s Source, File, u64)>,
+    current: Option<Open<'s>>,
+}
+
+/// The file that is being read, and how many of its bytes are still to come.
+struct Open<'s> {
+    content: &'s Content,
+    file: Option<File>,
+    left: u64,
 }
 
 impl Reader<'_> {
     fn fill(&mut self, mut buffer: &mut [u8]) -> Result<(), Problem> {
         while !buffer.is_empty() {
-            let Some((source, file, left)) = &mut self.current else {
+            let Some(open) = self.current.as_mut().filter(|open| open.left > 0) else {
                 self.next()?;
                 continue;
             };
-            let want = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-            if want == 0 {
-                self.next()?;
-                continue;
-            }
-            let got = file
-                .read(&mut buffer[..want])
-                .map_err(|error| Problem::at(&source.path, format!("can't be read: {error}")))?;
-            if got == 0 {
-                return Err(changed(source));
-            }
-            *left -= got as u64;
+            let want = usize::try_from(open.left).unwrap_or(usize::MAX).min(buffer.len());
+            let got = open.read(&mut buffer[..want])?;
+            open.left -= got as u64;
             buffer = &mut buffer[got..];
         }
         Ok(())
@@ -201,28 +200,51 @@ impl Reader<'_> {
     /// Opens the next file, after a look at whether the former one is still what it was.
     fn next(&mut self) -> Result<(), Problem> {
         self.close()?;
-        let source = self.rest.next().expect("the sizes of all files add up to the bytes that are asked for");
-        let (file, fingerprint) = open(&source.path)?;
-        if fingerprint != source.fingerprint {
-            return Err(changed(source));
-        }
-        self.current = Some((source, file, fingerprint.bytes));
+        let Source(content) = self.rest.next().expect("the sizes of all files add up to the bytes that are asked for");
+        self.current = Some(Open::new(content)?);
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Problem> {
-        let Some((source, file, _)) = self.current.take() else { return Ok(()) };
-        let metadata = file.metadata().map_err(|error| Problem::at(&source.path, format!("can't be read: {error}")))?;
-        if Fingerprint::of(&metadata) == source.fingerprint { Ok(()) } else { Err(changed(source)) }
-    }
-
-    fn finish(mut self) -> Result<(), Problem> {
-        self.close()
+        self.current.take().map_or(Ok(()), |open| open.close())
     }
 }
 
-fn changed(source: &Source) -> Problem {
-    Problem::at(&source.path, "changed while it was hashed").help("run the command again when the file is complete")
+impl<'s> Open<'s> {
+    fn new(content: &'s Content) -> Result<Self, Problem> {
+        match content {
+            Content::Zeros { bytes } => Ok(Self { content, file: None, left: *bytes }),
+            Content::File { path, fingerprint } => {
+                let (file, found) = open(path)?;
+                if found != *fingerprint {
+                    return Err(changed(path));
+                }
+                Ok(Self { content, file: Some(file), left: fingerprint.bytes })
+            }
+        }
+    }
+
+    /// Reads at least one byte.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Problem> {
+        let (Content::File { path, .. }, Some(file)) = (self.content, &mut self.file) else {
+            buffer.fill(0);
+            return Ok(buffer.len());
+        };
+        match file.read(buffer).map_err(|error| unreadable(path, &error))? {
+            0 => Err(changed(path)),
+            got => Ok(got),
+        }
+    }
+
+    fn close(self) -> Result<(), Problem> {
+        let (Content::File { path, fingerprint }, Some(file)) = (self.content, self.file) else { return Ok(()) };
+        let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+        if Fingerprint::of(&metadata) == *fingerprint { Ok(()) } else { Err(changed(path)) }
+    }
+}
+
+fn changed(path: &Path) -> Problem {
+    Problem::at(path, "changed while it was hashed").help("run the command again when the file is complete")
 }
 
 fn hash_pieces(inbox: &Receiver<Chunk>, piece_length: PieceLength, pool: &SyncSender<Vec<u8>>) -> Vec<PieceHash> {
@@ -285,7 +307,7 @@ fn give_back(chunk: Chunk, pool: &SyncSender<Vec<u8>>) {
 
 fn ends(sources: &[Source]) -> Vec<u64> {
     let sum = |sum: &mut u64, source: &Source| {
-        *sum += source.fingerprint.bytes;
+        *sum += source.bytes();
         Some(*sum)
     };
     sources.iter().scan(0, sum).collect()
