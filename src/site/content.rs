@@ -154,9 +154,9 @@ impl Reader<'_> {
                 self.warnings.push(warning.help("put the page itself there"));
             } else if entry.file_type().is_file() && is_page {
                 let is_home = path == folder.join("index.md");
-                match files::read_text(path, PAGE_BYTES_MAX) {
+                match files::read_text(path, &shown, PAGE_BYTES_MAX) {
                     Ok(text) => sources.push(Source { path: path.to_owned(), shown, is_home, text }),
-                    Err(why) => self.problems.push(Problem::at(shown, why)),
+                    Err(problem) => self.problems.push(problem),
                 }
             }
             if sources.len() > PAGES_MAX {

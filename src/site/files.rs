@@ -54,15 +54,19 @@ pub fn files_below(
     files
 }
 
-/// The text of a file of at most `bytes_max` bytes, or why there is none.
-pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("can't be read: {error}");
+/// The text of the file `path`, which people see as `shown`, of at most `bytes_max` bytes.
+pub fn read_text(path: &Path, shown: &Path, bytes_max: u64) -> Result<String, Problem> {
+    let unreadable = |error: std::io::Error| {
+        Problem::at(shown, format!("can't be read: {error}")).help("make it readable for the user who builds")
+    };
     let bytes = fs::metadata(path).map_err(unreadable)?.len();
     if bytes > bytes_max {
-        return Err(format!("has {bytes} bytes; at most {bytes_max} are read"));
+        let problem = Problem::at(shown, format!("has {bytes} bytes; at most {bytes_max} are read"));
+        return Err(problem.help("divide it, or publish it as a file of a release"));
     }
     String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        format!("is not UTF-8 in line {}", 1 + String::from_utf8_lossy(before).matches('\n').count())
+        let line = 1 + String::from_utf8_lossy(before).matches('\n').count();
+        Problem::at(shown, "is not UTF-8").line(line).help("save it as UTF-8")
     })
 }

@@ -139,7 +139,8 @@ fn drafts_are_built_when_they_are_asked_for() {
         content/bad.md:3: `season` is 0, not a whole number from 1
           help: write it as season = 1, or leave it out
         content/ep2.md:5: `media` "ep2.mp3" does not exist
-          help: did you mean `ep1.mp3`?"#]].assert_eq(&house.faults());
+          help: did you mean `ep1.mp3`?"#]]
+    .assert_eq(&house.faults());
     fs::remove_file(house.root().join("content/bad.md")).expect("removed");
     house.write("content/ep2.mp3", "medium 2");
     assert_eq!(house.build().releases, 2);
@@ -195,14 +196,13 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
           help: publish the draft, or take the link away
         content/about/index.md:7: link "gone.pdf" does not exist
           help: a path counts from the folder of this file; one that begins with `/`, from the site's folder
-        content/about/index.md:8: link "/" leads to a folder
-          help: name a file in it
         content/about/index.md:8: link "/nowhere/" leads to nothing on this site
           help: a link to a page is written as the path of its .md file
         content/about/index.md:8: link "docs" leads to a folder
           help: name a file in it
         content/about/index.md:9: link ".dot" leads to a dot-file, which is not published
-          help: give the file a name without the dot"#]].assert_eq(&warnings.join("\n"));
+          help: give the file a name without the dot"#]]
+    .assert_eq(&warnings.join("\n"));
     assert_eq!(house.output("about/uber-uns.png"), "png");
     assert_eq!(house.output("about/docs/info.pdf"), "pdf");
     let page = house.output("about/index.html");
@@ -210,7 +210,7 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
     expect![[r##"
         <p><img src="../about/uber-uns.png" alt="" /> <a href="../about/docs/info.pdf#page=2">pdf</a>
         <a href="gone.pdf">gone</a> <a href="../draft.md">draft</a>
-        <a href="docs">folder</a> <a href="../nowhere/">nowhere</a> <a href="/">home</a> <a href="../swarms">served</a>
+        <a href="docs">folder</a> <a href="../nowhere/">nowhere</a> <a href="../">home</a> <a href="../swarms">served</a>
         <a href="https://a.example.org/x">other</a> <a href="mailto:a@show.example.org">mail</a> <a href="mailto:a@show.example.org">a@show.example.org</a> <a href="#here">here</a> <a href=".dot">dot</a></p>"##]].assert_eq(&prose.join("\n"));
 }
 
@@ -360,7 +360,8 @@ fn every_fault_of_the_content_is_told_in_one_run() {
           help: its name ends in one of .avif .gif .jpeg .jpg .png .svg .webp
         content/u-link.md:5: link "../../secret.mp3" is outside the site's folder
           help: put the file into the site's folder; a path that begins with `/` counts from there
-        content/v-latin.md: is not UTF-8 in line 2
+        content/v-latin.md:2: is not UTF-8
+          help: save it as UTF-8
         everseed.toml: `image` "cover.jpg" does not exist
           help: a path counts from the folder of this file; one that begins with `/`, from the site's folder"#]].assert_eq(&house.faults());
     assert!(!house.out().exists(), "nothing is written");
@@ -372,11 +373,13 @@ fn a_site_without_content_says_what_to_do() {
     fs::remove_dir(house.root().join("content")).expect("removed");
     expect![[r#"
         content: there is no such folder
-          help: make it, and write a page into it: content/ep1.md"#]].assert_eq(&house.faults());
+          help: make it, and write a page into it: content/ep1.md"#]]
+    .assert_eq(&house.faults());
     fs::remove_dir(house.root()).expect("removed");
     expect![[r#"
         [folder]/site: there is no such folder
-          help: name the folder that holds everseed.toml, or make one with `everseed init`"#]].assert_eq(&house.faults());
+          help: name the folder that holds everseed.toml, or make one with `everseed init`"#]]
+    .assert_eq(&house.faults());
 }
 
 #[test]
@@ -392,15 +395,18 @@ fn a_build_that_fails_leaves_the_former_site() {
     house.write("templates/index.html", "{{ nothing.here }}");
     expect![[r#"
         templates/index.html:1: undefined value: `nothing` is undefined
-          help: the names that a template finds are listed in the README; ask `is defined` for one of your own"#]].assert_eq(&house.faults());
+          help: the templates of themes/default show the names there are; ask `is defined` for one of your own"#]]
+    .assert_eq(&house.faults());
     house.write("templates/index.html", "\n{% if %}");
     expect![[r#"
         templates/index.html:2: syntax error: unexpected end of block
-          help: the template language is that of Jinja2"#]].assert_eq(&house.faults());
+          help: the template language is that of Jinja2"#]]
+    .assert_eq(&house.faults());
     house.write("templates/index.html", "{% extends 'none.html' %}");
     expect![[r#"
         templates/index.html:1: template not found: template "none.html" does not exist
-          help: a template stands in templates/ of the site or of its theme"#]].assert_eq(&house.faults());
+          help: a template stands in templates/ of the site or of its theme"#]]
+    .assert_eq(&house.faults());
     house.write("templates/index.html", "index");
     house.write("static/everseed.json", "{}");
     house.write("static/episodes", "a file");
@@ -408,11 +414,13 @@ fn a_build_that_fails_leaves_the_former_site() {
         static/episodes: would be published as episodes, which the site has itself
           help: give the file another name
         static/everseed.json: would be published as everseed.json, which the site has itself
-          help: give the file another name"#]].assert_eq(&house.faults());
+          help: give the file another name"#]]
+    .assert_eq(&house.faults());
     let house = house.with(|options| options.theme = "drak".into());
     expect![[r#"
         everseed.toml: there is no theme "drak"
-          help: the themes are default; one of your own stands in themes/<name>/templates"#]].assert_eq(&house.faults());
+          help: the themes are default; one of your own stands in themes/<name>/templates"#]]
+    .assert_eq(&house.faults());
     assert_eq!(house.contents(), before);
     let beside: Vec<_> = fs::read_dir(house.out().parent().expect("a folder")).expect("listed").flatten().collect();
     assert_eq!(beside.len(), 3, "site, state and public: {beside:?}");
