@@ -38,5 +38,6 @@ pub mod manifest;
 pub mod metainfo;
 pub mod problem;
 pub mod sitepath;
+pub mod store;
 pub mod tracker;
 pub mod units;
