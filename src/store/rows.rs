@@ -172,9 +172,9 @@ fn put_samples(
         "INSERT OR REPLACE INTO series (torrent, bucket, seeds, leechers, completed, uploaded, downloaded, sent)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
-    let mut samples: Vec<_> = batch.samples.values().collect();
-    samples.sort_unstable_by_key(|sample| sample.at);
-    for sample in samples {
+    let mut in_order: Vec<_> = batch.samples.values().collect();
+    in_order.sort_unstable_by_key(|sample| sample.at);
+    for sample in in_order {
         let former = sampled.insert(sample.info_hash, *sample);
         if former.is_some_and(|former| Sample { at: sample.at, ..former } == *sample) {
             continue;
