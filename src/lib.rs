@@ -46,6 +46,7 @@ pub mod problem;
 pub mod release;
 pub mod site;
 pub mod sitepath;
+pub mod store;
 pub mod tomlfile;
 pub mod tracker;
 pub mod units;
