@@ -39,3 +39,4 @@ pub mod metainfo;
 pub mod problem;
 pub mod sitepath;
 pub mod units;
+pub mod wire;
