@@ -37,6 +37,7 @@ pub mod id;
 pub mod manifest;
 pub mod metainfo;
 pub mod problem;
+pub mod seed;
 pub mod sitepath;
 pub mod units;
 pub mod wire;

@@ -64,6 +64,15 @@ impl Bitfield {
         self.bytes.iter().all(|&byte| byte == 0)
     }
 
+    /// The same bits, each turned around.
+    pub fn inverse(&self) -> Self {
+        let mut inverse = Self { bytes: self.bytes.iter().map(|byte| !byte).collect(), len: self.len };
+        if let Some(last) = inverse.bytes.last_mut() {
+            *last &= last_byte(self.len);
+        }
+        inverse
+    }
+
     /// The bits as the message carries them.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -100,6 +109,8 @@ mod tests {
         assert_eq!((bits.get(0), bits.get(1), bits.get(9), bits.get(10)), (true, false, true, false));
         bits.put(0, false);
         assert_eq!((bits.count(), bits.none(), bits.all()), (1, false, false));
+        assert_eq!(bits.inverse().bytes(), [0xff, 0x80]);
+        assert_eq!(bits.inverse().inverse(), bits);
     }
 
     #[test]
