@@ -48,7 +48,7 @@ pub const READS_MAX: usize = 32;
 /// The most of these for one torrent.
 pub const READS_OF_ONE_MAX: usize = 8;
 /// How long a peer may take nothing of what is sent to it.
-pub const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 /// How often all files are looked at for changes; a restored file is found so, and verified at once.
 pub const LOOK_EVERY: Duration = Duration::from_secs(8);
 /// At most how many bytes a second are read to verify files that nobody asked for yet.
