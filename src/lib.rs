@@ -12,7 +12,7 @@
 //! | 6 | `config` | toml: `config`, `site` |
 //! | 5 | `site` `serve` | pulldown_cmark, minijinja, slug: `site`; minijinja, hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
-//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
+//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; ureq: `seed`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` | quick_xml: `feed` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fsx` | reflink_copy: `fsx` |
 //!
