@@ -263,6 +263,7 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line a fault, and one run for all")]
 fn every_fault_of_the_content_is_told_in_one_run() {
     let page = |lines: &str| format!("+++\n{lines}\n+++\n");
     let episode = |lines: &str| page(&format!("title = \"T\"\ndate = 2026-05-01\n{lines}"));
