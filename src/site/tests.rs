@@ -29,6 +29,31 @@ fn a_second_build_hashes_nothing_and_rewrites_nothing() {
 }
 
 #[test]
+fn a_summary_is_one_line_for_people_and_json_for_scripts() {
+    let house = House::with_episode().page("about.md", "+++\ntitle = \"About\"\n+++\n[x](gone.md)\n");
+    let mut summary = house.build();
+    assert_eq!(summary.output, house.out());
+    summary.output = "public".into();
+    expect!["public: 1 release, 1 page; 1 file hashed (8 B); 13 files written, 0 unchanged, 0 removed"]
+        .assert_eq(&summary.to_string());
+    expect![[r#"
+        {
+          "pages": 1,
+          "releases": 1,
+          "torrents": 1,
+          "files_hashed": 1,
+          "bytes_hashed": 8,
+          "files_written": 13,
+          "files_unchanged": 0,
+          "files_removed": 0,
+          "warnings": [
+            "content/about.md:4: link \"gone.md\" does not exist\n  help: a path counts from the folder of this file; one that begins with `/`, from the site's folder"
+          ],
+          "output": "public"
+        }"#]].assert_eq(&serde_json::to_string_pretty(&summary).expect("JSON"));
+}
+
+#[test]
 fn one_more_episode_hashes_one_file_and_a_lost_one_is_taken_away() {
     let house = House::with_episode();
     house.build();
