@@ -37,5 +37,6 @@ pub mod id;
 pub mod manifest;
 pub mod metainfo;
 pub mod problem;
+pub mod serve;
 pub mod sitepath;
 pub mod units;

@@ -1,0 +1,5 @@
+//! The server from outside: bytes written to its sockets, bytes that come back.
+
+mod client;
+mod files;
+mod http;
