@@ -9,12 +9,12 @@
 //! | floor | modules | rooms for outside crates |
 //! |---|---|---|
 //! | 7 | `cli` | clap, indicatif: `cli` |
-//! | 6 | `config` | toml: `config`, `site` |
-//! | 5 | `site` `serve` | pulldown_cmark, minijinja, slug: `site`; minijinja, hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
+//! | 6 | `config` | |
+//! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
-//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` | quick_xml: `feed` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fsx` | reflink_copy: `fsx` |
+//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `fsx` | quick_xml: `feed`; toml: `tomlfile`; reflink_copy: `fsx` |
+//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
 //!
 //! # Invariants
 //!
@@ -33,10 +33,16 @@
 //!    batches, bounded and coalesced.
 
 pub mod bencode;
+pub mod config;
+pub mod fingerprint;
+pub mod hash;
 pub mod id;
 pub mod manifest;
+pub mod media;
 pub mod metainfo;
 pub mod problem;
+pub mod release;
 pub mod serve;
 pub mod sitepath;
+pub mod tomlfile;
 pub mod units;

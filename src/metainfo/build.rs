@@ -50,7 +50,7 @@ fn info(out: &mut Vec<u8>, info: &Info) {
         bencode::list(dict.key("files"), files, |out, file| {
             let mut dict = Dict::begin(out);
             dict.int("length", file.bytes.cast_signed());
-            bencode::list(dict.key("path"), &file.path, |out, name| bencode::string(out, name));
+            bencode::list(dict.key("path"), &file.path, bencode::string);
             dict.end();
         });
     }

@@ -1,0 +1,210 @@
+//! `everseed.toml`, read strictly and lowered once into the options that each module owns.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::problem::Problem;
+use crate::tomlfile;
+
+/// The name of the configuration in a show's folder.
+pub const FILE_NAME: &str = "everseed.toml";
+/// The most bytes of a configuration.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// A configuration as it stands in its file; every table and key may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[site]`
+    pub site: Option<Site>,
+    /// `[show]`
+    pub show: Show,
+    /// `[torrent]`
+    pub torrent: Torrent,
+    /// `[tracker]`
+    pub tracker: Tracker,
+    /// `[seed]`
+    pub seed: Seed,
+    /// `[serve]`
+    pub serve: Serve,
+}
+
+/// `[site]`: what is built.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// The title of the site and its feeds.
+    pub title: String,
+    /// The absolute URL of the site's root.
+    pub base_url: String,
+    /// What it is about, in plain text.
+    #[serde(default)]
+    pub description: String,
+    /// The language, as BCP 47 writes it.
+    pub language: Option<String>,
+    /// The name of a folder in `themes/`, or `default`.
+    pub theme: Option<String>,
+    /// Where the site is written, below the configuration's folder.
+    pub output: Option<PathBuf>,
+}
+
+/// `[show]`: what directories of podcasts ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Show {
+    /// Who makes it.
+    pub author: Option<String>,
+    /// The public address of the owner.
+    pub email: Option<String>,
+    /// The path of the cover below the site's folder.
+    pub image: Option<String>,
+    /// Apple's categories, `Parent > Child`.
+    pub category: Vec<String>,
+    /// Whether it holds matter for adults.
+    pub explicit: bool,
+    /// `episodic` or `serial`.
+    #[serde(rename = "type")]
+    pub kind: ShowKind,
+    /// The copyright notice.
+    pub copyright: Option<String>,
+    /// The show's `podcast:guid`, where it is not that of `base_url`.
+    pub guid: Option<String>,
+}
+
+/// In which order a show is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShowKind {
+    /// The newest first.
+    #[default]
+    Episodic,
+    /// From the first on.
+    Serial,
+}
+
+/// `[torrent]`: how torrents are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Torrent {
+    /// Further announce URLs.
+    pub trackers: Vec<String>,
+    /// Bytes of a piece.
+    pub piece_length: Option<u64>,
+    /// Whether peers come from the trackers alone (BEP 27).
+    pub private: bool,
+}
+
+/// `[tracker]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tracker {
+    /// The announce URL, where it is not `base_url` + `announce`.
+    pub url: Option<String>,
+    /// The announce URL over UDP, where the tracker is reached so.
+    pub udp_url: Option<String>,
+    /// Seconds between the announces of a peer.
+    pub interval_secs: Option<u32>,
+    /// Networks of proxies whose headers are believed.
+    pub trusted_proxies: Vec<String>,
+}
+
+/// `[seed]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seed {
+    /// The addresses at which peers are told the everseed is.
+    pub public_addresses: Vec<IpAddr>,
+    /// Where peers connect.
+    pub listen: Option<String>,
+}
+
+/// `[serve]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Serve {
+    /// Where HTTP is served.
+    pub listen: Option<String>,
+    /// Where UDP announces are answered, or `off`.
+    pub udp_listen: Option<String>,
+    /// The folder of the database.
+    pub data: Option<PathBuf>,
+    /// A built site to serve.
+    pub site: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the configuration at `path`.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let length = std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default();
+        if length > BYTES_MAX {
+            return Err(Problem::at(path, "is larger than 1 MiB").help("a configuration holds a few lines"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let problem = Problem::at(path, format!("can't be read: {error}"));
+            if error.kind() == std::io::ErrorKind::NotFound {
+                problem.help("name the folder that holds everseed.toml, or make one with `everseed init FOLDER`")
+            } else {
+                problem
+            }
+        })?;
+        tomlfile::read(text.strip_prefix('\u{feff}').unwrap_or(&text), path, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn read(text: &str) -> Result<Config, Problem> {
+        tomlfile::read(text, Path::new("everseed.toml"), 1)
+    }
+
+    #[test]
+    fn a_site_needs_only_a_title_and_a_base_url() {
+        let config = read("[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"").expect("enough");
+        assert_eq!(config.site.map(|site| site.title), Some("A".to_owned()));
+        assert_eq!(read("").expect("a server's configuration may say nothing of a site"), Config::default());
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_is_named_with_what_was_meant() {
+        let cases = [
+            "[site]\ntitle = \"A\"\nbaseurl = \"x\"",
+            "[tracker]\ninterval = 3",
+            "[sit]",
+            "[seed]\npublic_addresses = [\"x\"]",
+            "[show]\ntype = \"weekly\"",
+        ];
+        let told = cases.map(|text| read(text).expect_err("wrong").to_string());
+        expect![[r#"
+            everseed.toml:3: unknown key `baseurl`
+              help: did you mean `base_url`?
+            everseed.toml:2: unknown key `interval`
+              help: did you mean `interval_secs`?
+            everseed.toml:1: unknown key `sit`
+              help: did you mean `site`?
+            everseed.toml:2: `public_addresses`: invalid IP address syntax
+            everseed.toml:2: `type`: unknown variant `weekly`, expected `episodic` or `serial`"#]]
+        .assert_eq(&told.join("\n"));
+    }
+
+    /// Every key of the example, the commented ones switched on, is a key that is known.
+    #[test]
+    fn the_commented_example_reads_as_a_configuration() {
+        let text = include_str!("../site-example/everseed.toml");
+        let switched_on: Vec<_> = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.contains(" = ") && rest.starts_with(|c: char| c.is_ascii_lowercase()) => rest,
+                _ => line,
+            })
+            .collect();
+        let config = read(&switched_on.join("\n")).expect("the example is right");
+        assert_eq!(config.seed.public_addresses.len(), 2);
+        assert_eq!(config.serve.data, Some(".everseed".into()));
+        read(include_str!("../templates/init/everseed.toml")).expect("the scaffold is right");
+    }
+}

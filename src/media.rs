@@ -1,0 +1,129 @@
+//! What a media file is: its MIME type by its name, its duration and bit rate by its content.
+
+use std::path::Path;
+
+use lofty::config::ParseOptions;
+use lofty::file::AudioFile;
+use lofty::probe::Probe;
+
+/// Facts about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The MIME type, by the file's extension.
+    pub mime: String,
+    /// What a page or feed can do with it.
+    pub kind: Kind,
+    /// The duration in milliseconds, where the content tells it.
+    pub duration_ms: Option<u64>,
+    /// The mean bit rate in bits a second, where the content tells a duration.
+    pub bitrate_bps: Option<u32>,
+}
+
+/// What a page or feed can do with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is listened to.
+    Audio,
+    /// It is watched.
+    Video,
+    /// It is downloaded.
+    Other,
+}
+
+/// The extensions that podcast apps and players know by another MIME type than general tables give them.
+const MIME: [(&str, &str); 7] = [
+    ("m4a", "audio/mp4"),
+    ("m4b", "audio/mp4"),
+    ("opus", "audio/ogg"),
+    ("oga", "audio/ogg"),
+    ("flac", "audio/flac"),
+    ("wav", "audio/wav"),
+    ("m4v", "video/mp4"),
+];
+
+/// The MIME type of a file with this name, `application/octet-stream` where the extension says nothing.
+pub fn mime(name: &str) -> String {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
+    match MIME.iter().find(|(known, _)| *known == extension) {
+        Some((_, mime)) => (*mime).to_owned(),
+        None => mime_guess::from_ext(&extension).first_or_octet_stream().essence_str().to_owned(),
+    }
+}
+
+/// Looks at the file at `path`, which is published under `name` and holds `bytes` bytes.
+///
+/// A duration that can't be found out is absent and no error: the file is published all the same.
+pub fn facts(path: &Path, name: &str, bytes: u64) -> Facts {
+    let mime = mime(name);
+    let kind = match mime.split_once('/') {
+        Some(("audio", _)) => Kind::Audio,
+        Some(("video", _)) => Kind::Video,
+        _ => Kind::Other,
+    };
+    let duration_ms = if kind == Kind::Other { None } else { duration_ms(path) };
+    let bitrate_bps = duration_ms
+        .and_then(|ms| (u128::from(bytes) * 8 * 1000).checked_div(u128::from(ms)))
+        .and_then(|bps| u32::try_from(bps).ok());
+    Facts { mime, kind, duration_ms, bitrate_bps }
+}
+
+fn duration_ms(path: &Path) -> Option<u64> {
+    // Cover art is of no use here, and it can be larger than the tags' limits allow.
+    let options = ParseOptions::new().read_cover_art(false).read_tags(false);
+    let file = Probe::open(path).ok()?.options(options).guess_file_type().ok()?.read().ok()?;
+    let duration = file.properties().duration();
+    u64::try_from(duration.as_millis()).ok().filter(|&ms| ms > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mime_type_is_what_podcast_apps_expect() {
+        let cases = [
+            ("a.mp3", "audio/mpeg"),
+            ("a.M4A", "audio/mp4"),
+            ("a.opus", "audio/ogg"),
+            ("a.ogg", "audio/ogg"),
+            ("a.mp4", "video/mp4"),
+            ("a.webm", "video/webm"),
+            ("a.iso", "application/octet-stream"),
+            ("a", "application/octet-stream"),
+            ("a.zip", "application/zip"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(mime(name), expected, "{name}");
+        }
+    }
+
+    /// Eight thousand samples a second of silence, 8 bit, one channel.
+    fn wav(secs: u32) -> Vec<u8> {
+        let data = 8000 * secs;
+        let mut bytes = Vec::new();
+        bytes.extend(b"RIFF");
+        bytes.extend((36 + data).to_le_bytes());
+        bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+        bytes.extend(8000_u32.to_le_bytes());
+        bytes.extend(8000_u32.to_le_bytes());
+        bytes.extend(b"\x01\0\x08\0data");
+        bytes.extend(data.to_le_bytes());
+        bytes.resize(44 + data as usize, 0x80);
+        bytes
+    }
+
+    #[test]
+    fn a_recording_has_a_duration_and_what_is_none_has_no_duration() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("a.wav");
+        std::fs::write(&path, wav(3)).expect("written");
+        let facts_of = facts(&path, "a.wav", 24_044);
+        assert_eq!(
+            facts_of,
+            Facts { mime: "audio/wav".into(), kind: Kind::Audio, duration_ms: Some(3000), bitrate_bps: Some(64_117) }
+        );
+        std::fs::write(&path, "not a recording").expect("written");
+        assert_eq!(facts(&path, "a.wav", 15).duration_ms, None);
+        assert_eq!(facts(&path, "a.iso", 15).kind, Kind::Other);
+    }
+}

@@ -1,0 +1,154 @@
+//! The waist of publishing: media files in, a torrent with its links and the facts about its media out.
+//!
+//! It knows neither pages nor feeds, so that whoever has media files, a content folder or a foreign feed, comes by here.
+
+use std::path::PathBuf;
+
+use crate::hash::{Cache, Progress, Source};
+use crate::media::{self, Facts};
+use crate::metainfo::{self, Draft, Info, Layout, Torrent};
+use crate::problem::Problem;
+use crate::units::PieceLength;
+
+/// What is to be released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The torrent's `name`: of the file, or of the folder that holds the files.
+    pub name: String,
+    /// The files in the order in which they stand in the torrent.
+    pub files: Vec<FileOrder>,
+    /// Whether the one file stands alone, without a folder around it.
+    pub single: bool,
+    /// The piece length; `None`: the automatic one ([`PieceLength::automatic`]).
+    pub piece_length: Option<PieceLength>,
+    /// Whether peers come from the trackers alone (BEP 27).
+    pub private: bool,
+    /// Announce URLs in tiers (BEP 12).
+    pub trackers: Vec<Vec<String>>,
+    /// Web seeds (BEP 19).
+    pub web_seeds: Vec<String>,
+    /// The content's own date in seconds since 1970, where it has one.
+    pub creation_date: Option<i64>,
+    /// `created by`.
+    pub created_by: Option<String>,
+    /// `comment`.
+    pub comment: Option<String>,
+}
+
+/// A file of an [`Order`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileOrder {
+    /// Where it stands on disk.
+    pub source: PathBuf,
+    /// The names of its path in the torrent, outermost first; empty for a single file.
+    pub path: Vec<String>,
+}
+
+/// What was released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The torrent.
+    pub torrent: Torrent,
+    /// Its magnet link.
+    pub magnet: String,
+    /// Its files, in the torrent's order.
+    pub files: Vec<ReleasedFile>,
+}
+
+/// A file of a [`Release`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasedFile {
+    /// Where it stands on disk.
+    pub source: PathBuf,
+    /// The names of its path in the torrent, outermost first; empty for a single file.
+    pub path: Vec<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-384 of its content.
+    pub sha384: [u8; 48],
+    /// What it is.
+    pub facts: Facts,
+}
+
+/// Makes the torrent of `order`; files that `cache` knows are not read again.
+///
+/// A file that can't be read, or that changes meanwhile, is a problem that names it.
+pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
+    let sources = order.files.iter().map(|file| Source::open(&file.source)).collect::<Result<Vec<_>, _>>()?;
+    let total = sources.iter().map(Source::bytes).sum();
+    let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
+    let digests = cache.digests(&sources, piece_length, progress)?;
+    let files: Vec<_> = order
+        .files
+        .iter()
+        .zip(&sources)
+        .zip(digests.sha384)
+        .map(|((file, source), sha384)| {
+            let bytes = source.bytes();
+            let name = file.path.last().unwrap_or(&order.name);
+            let facts = media::facts(&file.source, name, bytes);
+            ReleasedFile { source: file.source.clone(), path: file.path.clone(), bytes, sha384, facts }
+        })
+        .collect();
+    let layout = if order.single {
+        Layout::Single(total)
+    } else {
+        let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes };
+        Layout::Multi(files.iter().map(file).collect())
+    };
+    let info = Info { name: order.name.clone(), piece_length, private: order.private, layout, pieces: digests.pieces };
+    let torrent = metainfo::encode(&Draft {
+        info,
+        trackers: order.trackers.clone(),
+        web_seeds: order.web_seeds.clone(),
+        creation_date: order.creation_date,
+        created_by: order.created_by.clone(),
+        comment: order.comment.clone(),
+    });
+    let magnet = metainfo::magnet(&torrent);
+    Ok(Release { torrent, magnet, files })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(files: Vec<FileOrder>, single: bool) -> Order {
+        Order {
+            name: "ep1.mp3".into(),
+            files,
+            single,
+            piece_length: None,
+            private: false,
+            trackers: vec![vec!["https://show.example.org/announce".into()]],
+            web_seeds: vec![],
+            creation_date: None,
+            created_by: None,
+            comment: None,
+        }
+    }
+
+    #[test]
+    fn files_become_a_torrent_whose_pieces_are_theirs() {
+        use sha1::{Digest, Sha1};
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str, bytes: &[u8]| {
+            std::fs::write(dir.path().join(name), bytes).expect("written");
+            FileOrder { source: dir.path().join(name), path: vec!["in".into(), name.into()] }
+        };
+        let files = vec![file("a", b"one"), file("b", b""), file("c", b"two")];
+        let release = make(&order(files, false), &mut Cache::none(), &()).expect("made");
+        let info = &release.torrent.metainfo.info;
+        assert_eq!(info.pieces, [<[u8; 20]>::from(Sha1::digest(b"onetwo"))]);
+        assert_eq!(info.files()[2], ("ep1.mp3/in/c".to_owned(), 3));
+        assert!(release.magnet.contains(&release.torrent.info_hash.to_string()));
+        assert_eq!(release.files[0].facts.kind, media::Kind::Other);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let file = FileOrder { source: "/nowhere/ep1.mp3".into(), path: vec![] };
+        let problem = make(&order(vec![file], true), &mut Cache::none(), &()).expect_err("missing");
+        assert!(problem.to_string().starts_with("/nowhere/ep1.mp3: can't be read"), "{problem}");
+    }
+}

@@ -1,0 +1,105 @@
+//! TOML that people write, read into a type: what is wrong with it is told with its line and the nearest known key.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Problem, nearest};
+
+/// Reads `text` into `T`. A problem names `path` and a line, counted from `first_line` where the text begins.
+///
+/// `T` refuses unknown keys (`deny_unknown_fields`); the problem then names the known key that is nearest.
+pub fn read<T: DeserializeOwned>(text: &str, path: &Path, first_line: usize) -> Result<T, Problem> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let line = text.get(..at).unwrap_or(text).matches('\n').count();
+        let (message, help) = words(error.message(), key_of(text, line));
+        let problem = Problem::at(path, message).line(first_line + line);
+        match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    })
+}
+
+/// The key that is set on a line, where one is.
+fn key_of(text: &str, line: usize) -> Option<&str> {
+    let (key, _) = text.lines().nth(line)?.split_once('=')?;
+    let key = key.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (!key.is_empty() && key.chars().all(plain)).then_some(key)
+}
+
+/// What the parser says, said to a person: message and remedy.
+fn words(message: &str, key: Option<&str>) -> (String, Option<String>) {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    if message.starts_with("unknown field") {
+        let unknown = quoted.next().unwrap_or_default();
+        let known: Vec<_> = quoted.collect();
+        let help = match nearest(unknown, known.iter().copied()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known keys: {}", known.join(", ")),
+        };
+        return (format!("unknown key `{unknown}`"), Some(help));
+    }
+    if message.starts_with("missing field") {
+        let missing = quoted.next().unwrap_or_default();
+        return (format!("`{missing}` is missing"), Some(format!("add a line `{missing} = ...`")));
+    }
+    if message == "duplicate key" {
+        return (format!("`{}` stands twice", key.unwrap_or("a key")), Some("remove one of the two".into()));
+    }
+    match key {
+        Some(key) => (format!("`{key}`: {message}"), None),
+        None => (message.to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it reads matters")]
+    struct Sample {
+        title: String,
+        count: Option<u32>,
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_line_key_and_remedy() {
+        let cases = [
+            "count = 1\ntitel = \"a\"",
+            "title = \"a\"\nxyz = 1",
+            "count = 1",
+            "title = 3",
+            "title = \"a\"\n\ncount = -1",
+            "title = \"a\"\ntitle = \"b\"",
+            "title = \"a",
+        ];
+        let told =
+            cases.map(|text| read::<Sample>(text, Path::new("a.toml"), 1).expect_err("something is wrong").to_string());
+        expect![[r#"
+            a.toml:2: unknown key `titel`
+              help: did you mean `title`?
+            a.toml:2: unknown key `xyz`
+              help: known keys: title, count
+            a.toml:1: `title` is missing
+              help: add a line `title = ...`
+            a.toml:1: `title`: invalid type: integer `3`, expected a string
+            a.toml:3: `count`: invalid value: integer `-1`, expected u32
+            a.toml:2: `title` stands twice
+              help: remove one of the two
+            a.toml:1: `title`: invalid basic string, expected `"`"#]]
+        .assert_eq(&told.join("\n"));
+    }
+
+    #[test]
+    fn lines_are_counted_from_where_the_text_begins_in_its_file() {
+        let problem = read::<Sample>("titel = 1", Path::new("ep1.md"), 2).expect_err("unknown key");
+        assert!(problem.to_string().starts_with("ep1.md:2:"), "{problem}");
+    }
+}
