@@ -45,4 +45,5 @@ pub mod release;
 pub mod serve;
 pub mod sitepath;
 pub mod tomlfile;
+pub mod tracker;
 pub mod units;

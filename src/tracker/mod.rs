@@ -1,0 +1,42 @@
+//! The tracker without sockets, clocks or disks: bytes and an instant in, bytes and changes out.
+//!
+//! There is one [`Swarms`] for all transports. [`http`] and [`udp`] turn bytes into an [`Announce`] and a [`Reply`]
+//! back into bytes; [`address`] says which address of a client counts. What an announce changed comes out as a list
+//! of [`Change`]s, which the caller hands to a store at its leisure.
+//!
+//! Under a lock a caller needs only the middle step:
+//!
+//! ```
+//! use everseed::tracker::{self, Options, Reply, Seconds, Swarms, http};
+//! # fn main() -> Result<(), tracker::Refusal> {
+//! let mut swarms = Swarms::new(Options::default(), 1);
+//! swarms.set_torrents([everseed::id::InfoHash([b'a'; 20])]);
+//!
+//! let query = http::parse_announce(b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-EX0001-000000000000&port=6881&left=1")?;
+//! let client = "192.0.2.7".parse().expect("an address");
+//! let arrived_at = "198.51.100.1".parse().expect("an address");
+//! let (mut reply, mut changes, mut body) = (Reply::default(), Vec::new(), Vec::new());
+//! swarms.announce(&query.announce(client, arrived_at), Seconds(1_700_000_000), &mut reply, &mut changes)?;
+//! http::write_reply(&mut body, &reply, query.form);
+//! assert!(body.starts_with(b"d8:completei0e"));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod address;
+mod announce;
+mod change;
+mod group;
+pub mod http;
+mod random;
+mod swarm;
+mod swarms;
+#[cfg(test)]
+mod tests;
+
+pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Seconds};
+pub use change::{Change, Kind, Sighting, Tally};
+pub use swarms::{
+    EXPIRE_BATCH, NUMWANT_MAX, Options, PEERS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, Reloaded, SeedState, Status,
+    Swarms, TORRENTS_MAX,
+};

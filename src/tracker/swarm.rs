@@ -1,0 +1,280 @@
+//! One torrent's peers: who is heard, who is drawn for whom, who is gone.
+
+use std::net::SocketAddr;
+
+use super::announce::{pack_v4, pack_v6, unpack};
+use super::change::{Kind, Sighting, Tally};
+use super::group::{Group, Heard, Peer};
+use super::random::{Keyed, Random, Shuffle};
+use super::swarms::SeedState;
+use super::{Announce, Change, Counts, Event, Reply, Seconds};
+use crate::id::{InfoHash, PeerId};
+
+/// Names of the peers that completed last, so that a client that announces over IPv4 and IPv6 alike, or comes back
+/// from another port, completes once.
+const COMPLETED_REMEMBERED_MAX: usize = 16;
+
+/// The swarm of one torrent.
+#[derive(Debug, Clone)]
+pub struct Swarm {
+    pub info_hash: InfoHash,
+    pub seed: SeedState,
+    pub tally: Tally,
+    v4: Group<6>,
+    v6: Group<18>,
+    completed: Vec<PeerId>,
+}
+
+/// Who asks, and what it may be given.
+pub struct Asker<'a> {
+    pub announce: &'a Announce,
+    pub kind: Kind,
+    /// It is on the tracker's own host, so it may be given the others that are.
+    pub local: bool,
+    pub now: Seconds,
+    pub life_secs: u64,
+}
+
+/// Where an expiry that stopped half-way goes on: a place of one of the two arrays, counted from its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursor {
+    v6: bool,
+    /// The next place, one too high; `None` begins at the end of the array.
+    next: Option<usize>,
+}
+
+impl Swarm {
+    pub fn new(info_hash: InfoHash, tally: Tally) -> Self {
+        Self {
+            info_hash,
+            seed: SeedState::default(),
+            tally,
+            v4: Group::default(),
+            v6: Group::default(),
+            completed: Vec::new(),
+        }
+    }
+
+    /// The swarm in numbers.
+    pub fn counts(&self) -> Counts {
+        let peers = self.peers() as u64;
+        let seeds = self.seeds() as u64;
+        let partials = (self.v4.partials() + self.v6.partials()) as u64;
+        Counts {
+            complete: seeds + u64::from(self.seed == SeedState::Offered),
+            incomplete: peers - seeds,
+            downloaders: peers - seeds - partials,
+            downloaded: self.tally.completed,
+        }
+    }
+
+    /// All peers; the everseed is none of them.
+    pub fn peers(&self) -> usize {
+        self.v4.peers().len() + self.v6.peers().len()
+    }
+
+    /// The seeds among them.
+    pub fn seeds(&self) -> usize {
+        self.v4.seeds() + self.v6.seeds()
+    }
+
+    /// Takes in what a peer says of itself, and says what that changed.
+    pub fn hear(
+        &mut self,
+        announce: &Announce,
+        kind: Kind,
+        now: Seconds,
+        room: bool,
+        keyed: Keyed,
+        changes: &mut Vec<Change>,
+    ) {
+        match announce.addr {
+            SocketAddr::V4(addr) => {
+                let packed = pack_v4(*addr.ip(), addr.port());
+                let heard = self.v4.hear(packed, announce, kind, now, room, keyed);
+                let counted = heard.is_some_and(|(position, _)| self.v4.peers()[position].counted);
+                self.conclude(heard, counted, announce, kind, now, changes);
+            }
+            SocketAddr::V6(addr) => {
+                let packed = pack_v6(*addr.ip(), addr.port());
+                let heard = self.v6.hear(packed, announce, kind, now, room, keyed);
+                let counted = heard.is_some_and(|(position, _)| self.v6.peers()[position].counted);
+                self.conclude(heard, counted, announce, kind, now, changes);
+            }
+        }
+    }
+
+    /// Draws up to `want` peers for `asker` into `reply`: a uniform choice of those that it may be given.
+    pub fn choose(
+        &self,
+        asker: &Asker,
+        want: usize,
+        shuffle: &mut Shuffle,
+        random: &mut Random,
+        seed_at: &[SocketAddr],
+        reply: &mut Reply,
+    ) {
+        let families = asker.announce.families;
+        // A seed wants no seeds (rule 10): it draws from behind them.
+        let from = |seeds: usize| if asker.kind == Kind::Seed { seeds } else { 0 };
+        let v4 = if families.v4() { &self.v4.peers()[from(self.v4.seeds())..] } else { &[] };
+        let v6 = if families.v6() { &self.v6.peers()[from(self.v6.seeds())..] } else { &[] };
+        shuffle.begin(v4.len() + v6.len());
+        let mut open = want;
+        while open > 0
+            && let Some(drawn) = shuffle.draw(random)
+        {
+            let pushed = match drawn.checked_sub(v4.len()) {
+                None => suits(&v4[drawn], asker, seed_at).then(|| reply.v4.push(v4[drawn].addr, v4[drawn].id)),
+                Some(at) => suits(&v6[at], asker, seed_at).then(|| reply.v6.push(v6[at].addr, v6[at].id)),
+            };
+            open -= usize::from(pushed.is_some());
+        }
+    }
+
+    /// Takes out peers that were not heard for longer than `life_secs`, looking at `budget` peers at most. Returns
+    /// true when the whole swarm has been looked at.
+    pub fn expire(
+        &mut self,
+        cursor: &mut Cursor,
+        budget: &mut usize,
+        now: Seconds,
+        life_secs: u64,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        if !cursor.v6 {
+            if !sweep(&mut self.v4, self.info_hash, &mut cursor.next, budget, now, life_secs, changes) {
+                return false;
+            }
+            *cursor = Cursor { v6: true, next: None };
+        }
+        let done = sweep(&mut self.v6, self.info_hash, &mut cursor.next, budget, now, life_secs, changes);
+        if done {
+            *cursor = Cursor::default();
+        }
+        done
+    }
+
+    /// Puts back a peer that a store remembered, unless it is there.
+    pub fn restore(&mut self, sighting: &Sighting, at: Seconds, keyed: Keyed) -> bool {
+        match sighting.addr {
+            SocketAddr::V4(addr) => put_back(&mut self.v4, pack_v4(*addr.ip(), addr.port()), sighting, at, keyed),
+            SocketAddr::V6(addr) => put_back(&mut self.v6, pack_v6(*addr.ip(), addr.port()), sighting, at, keyed),
+        }
+    }
+
+    fn conclude(
+        &mut self,
+        heard: Option<(usize, Heard)>,
+        counted: bool,
+        announce: &Announce,
+        kind: Kind,
+        now: Seconds,
+        changes: &mut Vec<Change>,
+    ) {
+        let Some((position, heard)) = heard else { return };
+        let info_hash = self.info_hash;
+        if heard.completed && self.completes(announce.peer_id) {
+            self.tally.completed = self.tally.completed.saturating_add(1);
+            changes.push(Change::Completed {
+                info_hash,
+                addr: announce.addr,
+                completed: self.tally.completed,
+                at: now,
+            });
+        }
+        if heard.uploaded > 0 || heard.downloaded > 0 {
+            self.tally.uploaded = self.tally.uploaded.saturating_add(heard.uploaded);
+            self.tally.downloaded = self.tally.downloaded.saturating_add(heard.downloaded);
+            let Tally { uploaded, downloaded, .. } = self.tally;
+            changes.push(Change::Moved { info_hash, uploaded, downloaded, at: now });
+        }
+        if announce.event == Event::Stopped {
+            match announce.addr {
+                SocketAddr::V4(_) => drop(self.v4.remove(position)),
+                SocketAddr::V6(_) => drop(self.v6.remove(position)),
+            }
+            changes.push(Change::Gone { info_hash, addr: announce.addr, at: now });
+        } else {
+            changes.push(Change::Seen(Sighting {
+                info_hash,
+                addr: announce.addr,
+                peer_id: announce.peer_id,
+                kind,
+                counted,
+                uploaded: announce.uploaded,
+                downloaded: announce.downloaded,
+                at: now,
+            }));
+        }
+    }
+
+    /// Whether a completion of this client is a new one.
+    fn completes(&mut self, peer_id: PeerId) -> bool {
+        if self.completed.contains(&peer_id) {
+            return false;
+        }
+        if self.completed.len() == COMPLETED_REMEMBERED_MAX {
+            self.completed.remove(0);
+        }
+        self.completed.push(peer_id);
+        true
+    }
+}
+
+/// Whether `peer` may be given to `asker`: alive, not itself, and not an address that leads the asker to itself.
+fn suits<const N: usize>(peer: &Peer<N>, asker: &Asker, seed_at: &[SocketAddr]) -> bool {
+    if asker.now.since(peer.seen) > asker.life_secs || peer.id == asker.announce.peer_id {
+        return false;
+    }
+    let Some(addr) = unpack(&peer.addr) else { return false };
+    addr != asker.announce.addr && (asker.local || !addr.ip().is_loopback()) && !seed_at.contains(&addr)
+}
+
+/// Goes through `group` from its end to its beginning: what moves when a peer is taken out are peers that have been
+/// looked at.
+fn sweep<const N: usize>(
+    group: &mut Group<N>,
+    info_hash: InfoHash,
+    next: &mut Option<usize>,
+    budget: &mut usize,
+    now: Seconds,
+    life_secs: u64,
+    changes: &mut Vec<Change>,
+) -> bool {
+    let mut at = next.unwrap_or(usize::MAX).min(group.peers().len());
+    while at > 0 && *budget > 0 {
+        at -= 1;
+        *budget -= 1;
+        if group.is_dead(at, now, life_secs)
+            && let Some(addr) = unpack(&group.remove(at).addr)
+        {
+            changes.push(Change::Gone { info_hash, addr, at: now });
+        }
+    }
+    *next = Some(at);
+    at == 0
+}
+
+fn put_back<const N: usize>(
+    group: &mut Group<N>,
+    addr: [u8; N],
+    sighting: &Sighting,
+    at: Seconds,
+    keyed: Keyed,
+) -> bool {
+    if group.position(&addr).is_some() {
+        return false;
+    }
+    let peer = Peer {
+        uploaded: sighting.uploaded,
+        downloaded: sighting.downloaded,
+        seen: at,
+        addr,
+        id: sighting.peer_id,
+        kind: sighting.kind,
+        counted: sighting.counted,
+    };
+    group.insert(peer, keyed);
+    true
+}

@@ -1,0 +1,410 @@
+//! All swarms of a tracker: the torrents it serves, and the rules that hold for each.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::change::{Kind, Sighting, Tally};
+use super::random::{Keyed, Random, Shuffle};
+use super::swarm::{Asker, Cursor, Swarm};
+use super::{Announce, Change, Counts, Event, Refusal, Reply, Seconds};
+use crate::id::{InfoHash, PeerId};
+
+/// Torrents of a tracker at most; those beyond it are named as left out, and refused.
+pub const TORRENTS_MAX: usize = 1_000_000;
+/// Peers of one torrent at most. Those beyond it are answered and not stored.
+pub const PEERS_PER_TORRENT_MAX: usize = 500_000;
+/// Peers of all torrents at most, about 300 MB of them. Those beyond it are answered and not stored.
+pub const PEERS_MAX: usize = 4_000_000;
+/// Peers of one reply at most, whatever a client wants: the most that real clients ask for (libtorrent's 200), and
+/// with 18 bytes each still a reply of three packets.
+pub const NUMWANT_MAX: u32 = 200;
+/// Withdrawn torrents that are remembered, so that their peers are told why and their counts come back with them.
+pub const RETIRED_MAX: usize = 100_000;
+/// Peers that one call of [`Swarms::expire`] looks at: a fraction of a millisecond's work.
+pub const EXPIRE_BATCH: usize = 10_000;
+/// Peers of its own swarm that an announce looks at for expired ones, so that a small swarm is never out of date.
+const EXPIRE_PER_ANNOUNCE: usize = 8;
+/// Other seeds that must be known before the everseed is drawn like any peer instead of coming first (rule 26).
+const OTHER_SEEDS_WANTED: usize = 2;
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Seconds after which a peer is asked to return; each reply varies it by 10 %.
+    pub interval_secs: u32,
+    /// Seconds before which a peer is asked not to return.
+    pub interval_min_secs: u32,
+    /// Peers given to a client that names no number.
+    pub numwant_default: u32,
+    /// Peers given at most; above [`NUMWANT_MAX`] that holds.
+    pub numwant_max: u32,
+    /// Peers of one torrent at most.
+    pub peers_per_torrent_max: usize,
+    /// Peers of all torrents at most.
+    pub peers_max: usize,
+    /// Whether a scrape that names no torrent is answered with all.
+    pub full_scrape: bool,
+    /// The public addresses of the everseed (rule 14). Empty: the local address at which an announce arrived, where
+    /// the client can be expected to reach it.
+    pub seed_addresses: Vec<IpAddr>,
+    /// The port of the everseed; with 0 it is not handed out.
+    pub seed_port: u16,
+    /// The name of the everseed. A client of this name is the everseed itself and is neither stored nor given it.
+    pub seed_id: PeerId,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            interval_secs: 1800,
+            interval_min_secs: 900,
+            numwant_default: 50,
+            numwant_max: NUMWANT_MAX,
+            peers_per_torrent_max: PEERS_PER_TORRENT_MAX,
+            peers_max: PEERS_MAX,
+            full_scrape: false,
+            seed_addresses: Vec::new(),
+            seed_port: 0,
+            seed_id: PeerId([0; 20]),
+        }
+    }
+}
+
+/// Whether the everseed is handed out in a swarm, and counted there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SeedState {
+    /// It has the torrent.
+    Offered,
+    /// It does not, or a fault was found.
+    #[default]
+    Withdrawn,
+}
+
+/// One torrent for a status page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Which.
+    pub info_hash: InfoHash,
+    /// Its swarm, the everseed included while it is offered.
+    pub counts: Counts,
+    /// What peers reported of it in its lifetime.
+    pub lifetime: Tally,
+    /// Whether the everseed is offered.
+    pub seed: SeedState,
+}
+
+/// What [`Swarms::set_torrents`] changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reloaded {
+    /// Torrents that are served from now on.
+    pub added: usize,
+    /// Torrents that are withdrawn from now on.
+    pub removed: usize,
+    /// Torrents that are not served, because there are more than [`TORRENTS_MAX`].
+    pub left_out: usize,
+}
+
+/// The swarms of all torrents that a tracker serves, closed to every other torrent.
+#[derive(Debug)]
+pub struct Swarms {
+    options: Options,
+    each: Vec<Swarm>,
+    index: HashMap<InfoHash, u32, Keyed>,
+    retired: HashMap<InfoHash, Tally, Keyed>,
+    peers: usize,
+    random: Random,
+    keyed: Keyed,
+    shuffle: Shuffle,
+    /// Where the next expiry goes on: a swarm, and a place in it.
+    sweep: (usize, Cursor),
+    seed_at: Vec<SocketAddr>,
+}
+
+impl Swarms {
+    /// A tracker that serves no torrent yet. `seed` determines its random choices; take it from the system's
+    /// randomness, except in a test.
+    pub fn new(options: Options, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let keyed = Keyed::new(&mut random);
+        Self {
+            options,
+            each: Vec::new(),
+            index: HashMap::with_hasher(keyed),
+            retired: HashMap::with_hasher(keyed),
+            peers: 0,
+            random,
+            keyed,
+            shuffle: Shuffle::default(),
+            sweep: (0, Cursor::default()),
+            seed_at: Vec::new(),
+        }
+    }
+
+    /// The options in force.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Serves exactly `torrents` from now on. A new one is accepted at once, one that is no longer named is refused
+    /// as withdrawn, the others keep their peers.
+    pub fn set_torrents(&mut self, torrents: impl IntoIterator<Item = InfoHash>) -> Reloaded {
+        let mut wanted: HashSet<InfoHash, Keyed> = HashSet::with_hasher(self.keyed);
+        let mut reloaded = Reloaded::default();
+        for info_hash in torrents {
+            if wanted.len() < TORRENTS_MAX {
+                wanted.insert(info_hash);
+            } else if !wanted.contains(&info_hash) {
+                reloaded.left_out += 1;
+            }
+        }
+        let gone: Vec<InfoHash> =
+            self.each.iter().map(|swarm| swarm.info_hash).filter(|info_hash| !wanted.contains(info_hash)).collect();
+        reloaded.removed = gone.len();
+        gone.into_iter().for_each(|info_hash| self.withdraw(info_hash));
+        for info_hash in wanted {
+            if !self.index.contains_key(&info_hash) {
+                let tally = self.retired.remove(&info_hash).unwrap_or_default();
+                self.index.insert(info_hash, position(self.each.len()));
+                self.each.push(Swarm::new(info_hash, tally));
+                reloaded.added += 1;
+            }
+        }
+        reloaded
+    }
+
+    /// Says whether the everseed has a torrent, which it is then handed out for (rule 26). Returns false where the
+    /// torrent is not served.
+    pub fn set_seed(&mut self, info_hash: &InfoHash, state: SeedState) -> bool {
+        let swarm = self.index.get(info_hash).map(|&at| &mut self.each[at as usize]);
+        swarm.map(|swarm| swarm.seed = state).is_some()
+    }
+
+    /// Takes lifetime counts from a store, once and before the first announce. A torrent that is not served any more
+    /// is remembered as withdrawn.
+    pub fn restore_tally(&mut self, info_hash: InfoHash, tally: Tally) {
+        match self.index.get(&info_hash) {
+            Some(&at) => self.each[at as usize].tally = tally,
+            None => self.retire(info_hash, tally),
+        }
+    }
+
+    /// Takes peers from a store, and returns how many are alive and of a torrent that is served.
+    pub fn restore(&mut self, peers: impl IntoIterator<Item = Sighting>, now: Seconds) -> usize {
+        let before = self.peers;
+        for sighting in peers {
+            let Some(&at) = self.index.get(&sighting.info_hash) else { continue };
+            let swarm = &mut self.each[at as usize];
+            let room = self.peers < self.options.peers_max && swarm.peers() < self.options.peers_per_torrent_max;
+            let alive = now.since(sighting.at) <= self.options.life_secs() && sighting.addr.port() != 0;
+            if room && alive && swarm.restore(&sighting, sighting.at.min(now), self.keyed) {
+                self.peers += 1;
+            }
+        }
+        self.peers - before
+    }
+
+    /// Answers an announce: fills `reply`, and adds to `changes` what it changed. A refused one changes nothing.
+    pub fn announce(
+        &mut self,
+        announce: &Announce,
+        now: Seconds,
+        reply: &mut Reply,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
+        let Some(&at) = self.index.get(&announce.info_hash) else {
+            let withdrawn = self.retired.contains_key(&announce.info_hash);
+            return Err(if withdrawn { Refusal::Withdrawn } else { Refusal::NotServed });
+        };
+        let swarm = &mut self.each[at as usize];
+        let before = swarm.peers();
+        let life_secs = self.options.life_secs();
+        let kind = match (announce.left, announce.event) {
+            (0, _) => Kind::Seed,
+            (_, Event::Paused) => Kind::Partial,
+            _ => Kind::Leecher,
+        };
+        reply.clear();
+        if announce.held_back {
+            reply.warning =
+                Some("the tracker could not tell your address from its proxy's; other peers are not told of you");
+        } else if announce.addr.port() == 0 {
+            reply.warning = Some("you named no port; other peers are not told of you");
+        } else if announce.peer_id != self.options.seed_id {
+            let room = announce.event != Event::Stopped
+                && self.peers < self.options.peers_max
+                && before < self.options.peers_per_torrent_max;
+            swarm.hear(announce, kind, now, room, self.keyed, changes);
+        }
+        swarm.expire(&mut Cursor::default(), &mut { EXPIRE_PER_ANNOUNCE }, now, life_secs, changes);
+        self.peers = self.peers + swarm.peers() - before;
+        reply.counts = swarm.counts();
+        if announce.event != Event::Stopped {
+            self.give_peers(at as usize, announce, kind, now, reply);
+        }
+        let jitter = self.options.interval_secs / 10;
+        reply.interval_secs = self.options.interval_secs - jitter + self.random.below(2 * jitter + 1);
+        reply.interval_min_secs = self.options.interval_min_secs.min(reply.interval_secs);
+        reply.external_ip = if announce.held_back { Ipv4Addr::UNSPECIFIED.into() } else { announce.addr.ip() };
+        Ok(())
+    }
+
+    /// A swarm in numbers; `None` where the torrent is not served.
+    pub fn scrape(&self, info_hash: &InfoHash) -> Option<Counts> {
+        self.index.get(info_hash).map(|&at| self.each[at as usize].counts())
+    }
+
+    /// One torrent for a status page; `None` where it is not served.
+    pub fn status(&self, info_hash: &InfoHash) -> Option<Status> {
+        self.index.get(info_hash).map(|&at| status(&self.each[at as usize]))
+    }
+
+    /// All torrents for a status page, in no particular order.
+    pub fn statuses(&self) -> impl ExactSizeIterator<Item = Status> {
+        self.each.iter().map(status)
+    }
+
+    /// Peers of all torrents; the everseed is none of them.
+    pub fn peers(&self) -> usize {
+        self.peers
+    }
+
+    /// Torrents served.
+    pub fn torrents(&self) -> usize {
+        self.each.len()
+    }
+
+    /// Takes out peers that were not heard for 1.5 intervals (rule 22), looking at [`EXPIRE_BATCH`] peers and going
+    /// on where the last call stopped; to be called every second. Returns how many were taken out.
+    pub fn expire(&mut self, now: Seconds, changes: &mut Vec<Change>) -> usize {
+        let life_secs = self.options.life_secs();
+        let before = self.peers;
+        let mut budget = EXPIRE_BATCH;
+        // A swarm costs one of the budget also where it has no peers: a million empty ones are no pause either.
+        for _ in 0..self.each.len() {
+            if budget == 0 {
+                break;
+            }
+            let (at, cursor) = &mut self.sweep;
+            *at %= self.each.len();
+            let swarm = &mut self.each[*at];
+            let peers = swarm.peers();
+            budget -= 1;
+            let done = swarm.expire(cursor, &mut budget, now, life_secs, changes);
+            self.peers -= peers - swarm.peers();
+            if done {
+                self.sweep = (*at + 1, Cursor::default());
+            }
+        }
+        before - self.peers
+    }
+
+    fn give_peers(&mut self, at: usize, announce: &Announce, kind: Kind, now: Seconds, reply: &mut Reply) {
+        let swarm = &self.each[at];
+        let want_max = self.options.numwant_max.min(NUMWANT_MAX);
+        let want = announce.numwant.unwrap_or(self.options.numwant_default).min(want_max) as usize;
+        let offered = swarm.seed == SeedState::Offered && self.options.seed_port != 0;
+        self.seed_at.clear();
+        if offered {
+            seed_addresses(&self.options, announce, &mut self.seed_at);
+        }
+        // Of several addresses of the everseed those that the wire cannot carry still are its own: no stranger's
+        // announce takes their place. So they are left out only when it comes to giving.
+        let given = offered && kind != Kind::Seed && announce.peer_id != self.options.seed_id && want > 0;
+        let mut open = want;
+        if given {
+            reply.seed_unreachable = self.seed_at.is_empty();
+            let candidates = swarm.peers() + 1;
+            let first = swarm.seeds() < OTHER_SEEDS_WANTED;
+            if first || (self.random.below(position(candidates)) as usize) < want {
+                open -= give_seed(&self.seed_at, announce, self.options.seed_id, want, reply);
+            }
+        }
+        let (first_v4, first_v6) = (reply.v4.len(), reply.v6.len());
+        let local = announce.addr.ip().is_loopback() && !announce.held_back;
+        let asker = Asker { announce, kind, local, now, life_secs: self.options.life_secs() };
+        swarm.choose(&asker, open, &mut self.shuffle, &mut self.random, &self.seed_at, reply);
+        if swarm.seeds() >= OTHER_SEEDS_WANTED {
+            // Drawn like any peer, the everseed stands anywhere among them.
+            for index in 0..first_v4 {
+                reply.v4.swap(index, self.random.below(position(reply.v4.len())) as usize);
+            }
+            for index in 0..first_v6 {
+                reply.v6.swap(index, self.random.below(position(reply.v6.len())) as usize);
+            }
+        }
+    }
+
+    fn withdraw(&mut self, info_hash: InfoHash) {
+        let Some(at) = self.index.remove(&info_hash) else { return };
+        let swarm = self.each.swap_remove(at as usize);
+        if let Some(moved) = self.each.get(at as usize) {
+            self.index.insert(moved.info_hash, at);
+        }
+        // The sweep may stand in the swarm that took the place: it begins that one anew.
+        self.sweep.1 = Cursor::default();
+        self.peers -= swarm.peers();
+        self.retire(info_hash, swarm.tally);
+    }
+
+    fn retire(&mut self, info_hash: InfoHash, tally: Tally) {
+        if self.retired.len() < RETIRED_MAX {
+            self.retired.insert(info_hash, tally);
+        }
+    }
+}
+
+impl Options {
+    /// Seconds unheard after which a peer is gone: 1.5 intervals (rule 22).
+    pub fn life_secs(&self) -> u64 {
+        u64::from(self.interval_secs) * 3 / 2
+    }
+}
+
+fn status(swarm: &Swarm) -> Status {
+    Status { info_hash: swarm.info_hash, counts: swarm.counts(), lifetime: swarm.tally, seed: swarm.seed }
+}
+
+/// Where `announce`'s client may reach the everseed, addresses of the client's own family first.
+fn seed_addresses(options: &Options, announce: &Announce, seed_at: &mut Vec<SocketAddr>) {
+    let port = options.seed_port;
+    if options.seed_addresses.is_empty() {
+        let ip = announce.arrived_at.to_canonical();
+        if leads_here(announce, ip) {
+            seed_at.push(SocketAddr::new(ip, port));
+        }
+    } else {
+        seed_at.extend(options.seed_addresses.iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)));
+        seed_at.sort_by_key(|addr| addr.is_ipv4() != announce.addr.is_ipv4());
+    }
+}
+
+/// Whether the local address at which an announce arrived leads its client to this host: a stranger who came through
+/// a proxy or an address translation would reach another one, or itself.
+fn leads_here(announce: &Announce, local: IpAddr) -> bool {
+    let client = announce.addr.ip();
+    if local.is_unspecified() || announce.held_back {
+        false
+    } else if local.is_loopback() {
+        client.is_loopback()
+    } else {
+        !super::address::is_private(local) || super::address::is_private(client) || client.is_loopback()
+    }
+}
+
+/// Puts the everseed into the reply, and returns how many of the wanted places it took.
+fn give_seed(seed_at: &[SocketAddr], announce: &Announce, id: PeerId, want: usize, reply: &mut Reply) -> usize {
+    let carried = |addr: &&SocketAddr| if addr.is_ipv4() { announce.families.v4() } else { announce.families.v6() };
+    let mut given = 0;
+    for addr in seed_at.iter().filter(carried).filter(|addr| **addr != announce.addr).take(want) {
+        match addr {
+            SocketAddr::V4(addr) => reply.v4.push(super::announce::pack_v4(*addr.ip(), addr.port()), id),
+            SocketAddr::V6(addr) => reply.v6.push(super::announce::pack_v6(*addr.ip(), addr.port()), id),
+        }
+        given += 1;
+    }
+    given
+}
+
+fn position(index: usize) -> u32 {
+    u32::try_from(index).expect("there are fewer torrents and peers than 2^32: TORRENTS_MAX and PEERS_MAX")
+}
