@@ -34,7 +34,8 @@ fn gb_per_s(took: Duration) -> f64 {
 fn main() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("medium");
-    let bytes: Vec<u8> = (0..BYTES as u64 / 8).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..BYTES as u64 / 8).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
     std::fs::write(&path, &bytes).expect("written");
     let source = [Source::open(&path).expect("a file")];
     let piece_length = PieceLength::new(PIECE).expect("a power of two");

@@ -75,10 +75,8 @@ async fn librqbit_downloads_a_release_of_several_files() {
     let folder = house.beside("set");
     download(&folder, AddTorrent::from_bytes(torrent(&server, "set").bytes().to_vec())).await;
     let published = files(&house.root().join(".everseed/site/media/set"));
-    let got: std::collections::BTreeMap<_, _> = files(&folder)
-        .into_iter()
-        .map(|(name, bytes)| (name.trim_start_matches("set/").to_owned(), bytes))
-        .collect();
+    let got: std::collections::BTreeMap<_, _> =
+        files(&folder).into_iter().map(|(name, bytes)| (name.trim_start_matches("set/").to_owned(), bytes)).collect();
     // librqbit makes no file where there are no bytes.
     let with_bytes = |map: std::collections::BTreeMap<String, Vec<u8>>| {
         map.into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect::<std::collections::BTreeMap<_, _>>()
@@ -132,7 +130,8 @@ fn fetch(server: &Server, url: &str, bytes: u64) -> Vec<u8> {
     let mut content = Vec::new();
     while (content.len() as u64) < bytes {
         let (start, end) = (content.len() as u64, (content.len() + 100 * KIB) as u64 + 2);
-        let range = format!("GET {path} HTTP/1.1\r\nHost: a\r\nRange: bytes={start}-{end}\r\nConnection: close\r\n\r\n");
+        let range =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nRange: bytes={start}-{end}\r\nConnection: close\r\n\r\n");
         let response = server.request(&range);
         assert_eq!(response.status, 206);
         let last = (end).min(bytes - 1);

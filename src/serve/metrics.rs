@@ -51,7 +51,11 @@ fn text(sources: &Sources<'_>) -> String {
     out.gauge("everseed_swarm_seeds", "Peers that have everything, the everseed among them.", sum(|row| row.seeds));
     out.gauge("everseed_swarm_leechers", "Peers that lack something.", sum(|row| row.leechers));
     out.counter("everseed_completed_total", "Downloads completed in the torrents' lifetime.", sum(|row| row.completed));
-    out.counter("everseed_seed_sent_bytes_total", "Bytes sent to peers in the torrents' lifetime.", everseed.sent_bytes);
+    out.counter(
+        "everseed_seed_sent_bytes_total",
+        "Bytes sent to peers in the torrents' lifetime.",
+        everseed.sent_bytes,
+    );
     out.gauge("everseed_seed_connections", "Peers connected to the everseed.", everseed.connections);
     out.family("everseed_seed_torrents", "gauge", "Torrents by what is known of their files.");
     for health in ["verified", "verifying", "degraded", "missing"] {
@@ -79,7 +83,8 @@ impl Text {
     }
 
     fn value(&mut self, labels: &str, value: u64) {
-        self.write(format_args!("{}{labels} {value}\n", self.family));
+        let family = self.family;
+        self.write(format_args!("{family}{labels} {value}\n"));
     }
 
     fn counter(&mut self, name: &'static str, help: &str, value: u64) {
@@ -114,6 +119,62 @@ mod tests {
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
         tracker.udp_announces.store(7, Ordering::Relaxed);
         let sources = Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, started_secs: 10 };
-        expect![[r#""#]].assert_eq(&text(&sources));
+        expect![[r##"
+            # HELP everseed_start_time_seconds When the server started.
+            # TYPE everseed_start_time_seconds gauge
+            everseed_start_time_seconds 10
+            # HELP everseed_announces_total Announces, the refused ones among them.
+            # TYPE everseed_announces_total counter
+            everseed_announces_total{wire="http"} 0
+            everseed_announces_total{wire="udp"} 7
+            # HELP everseed_scrapes_total Scrapes.
+            # TYPE everseed_scrapes_total counter
+            everseed_scrapes_total 0
+            # HELP everseed_refusals_total Announces and scrapes that were refused.
+            # TYPE everseed_refusals_total counter
+            # HELP everseed_swarms Torrents that are tracked.
+            # TYPE everseed_swarms gauge
+            everseed_swarms 2
+            # HELP everseed_peers Peers known to the tracker, the everseed not among them.
+            # TYPE everseed_peers gauge
+            everseed_peers 9
+            # HELP everseed_swarm_seeds Peers that have everything, the everseed among them.
+            # TYPE everseed_swarm_seeds gauge
+            everseed_swarm_seeds 4
+            # HELP everseed_swarm_leechers Peers that lack something.
+            # TYPE everseed_swarm_leechers gauge
+            everseed_swarm_leechers 6
+            # HELP everseed_completed_total Downloads completed in the torrents' lifetime.
+            # TYPE everseed_completed_total counter
+            everseed_completed_total 8
+            # HELP everseed_seed_sent_bytes_total Bytes sent to peers in the torrents' lifetime.
+            # TYPE everseed_seed_sent_bytes_total counter
+            everseed_seed_sent_bytes_total 6
+            # HELP everseed_seed_connections Peers connected to the everseed.
+            # TYPE everseed_seed_connections gauge
+            everseed_seed_connections 5
+            # HELP everseed_seed_torrents Torrents by what is known of their files.
+            # TYPE everseed_seed_torrents gauge
+            everseed_seed_torrents{health="verified"} 1
+            everseed_seed_torrents{health="verifying"} 0
+            everseed_seed_torrents{health="degraded"} 0
+            everseed_seed_torrents{health="missing"} 1
+            # HELP everseed_faults Things that are wrong; /healthz names them.
+            # TYPE everseed_faults gauge
+            everseed_faults 1
+            # HELP everseed_http_requests_total HTTP requests.
+            # TYPE everseed_http_requests_total counter
+            everseed_http_requests_total 0
+            # HELP everseed_http_connections_total HTTP connections.
+            # TYPE everseed_http_connections_total counter
+            everseed_http_connections_total 0
+            # HELP everseed_http_turned_away_total HTTP connections answered with a 503.
+            # TYPE everseed_http_turned_away_total counter
+            everseed_http_turned_away_total 0
+            # HELP everseed_http_sent_bytes_total Bytes sent over HTTP, heads included.
+            # TYPE everseed_http_sent_bytes_total counter
+            everseed_http_sent_bytes_total 0
+        "##]]
+        .assert_eq(&text(&sources));
     }
 }

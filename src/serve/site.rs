@@ -147,7 +147,8 @@ impl Reader<'_> {
     fn published(&self, entry: Entry) -> Result<Published, Problem> {
         let at = self.below(&entry.torrent)?;
         let bytes = read(&at, TORRENT_BYTES_MAX as u64).map_err(|error| {
-            Problem::at(&at, format!("can't be read: {error}")).help("the manifest names it; build or copy the site again")
+            Problem::at(&at, format!("can't be read: {error}"))
+                .help("the manifest names it; build or copy the site again")
         })?;
         let torrent = metainfo::parse(bytes).map_err(|error| Problem::at(&at, error.to_string()).help(AGAIN))?;
         if torrent.info_hash != entry.info_hash {
@@ -171,8 +172,10 @@ impl Reader<'_> {
     fn below(&self, path: &SitePath) -> Result<PathBuf, Problem> {
         let at = path.below(self.root);
         match at.canonicalize() {
-            Ok(real) if !real.starts_with(self.real) => Err(Problem::at(&at, "a symbolic link that leads out of the site")
-                .help("put the file itself there; a hard link will do")),
+            Ok(real) if !real.starts_with(self.real) => {
+                Err(Problem::at(&at, "a symbolic link that leads out of the site")
+                    .help("put the file itself there; a hard link will do"))
+            }
             // What is missing is the seed's to tell: it watches for it to come back.
             _ => Ok(at),
         }

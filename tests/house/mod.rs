@@ -62,7 +62,9 @@ impl House {
     pub fn new() -> Self {
         let house = Self { dir: tempfile::tempdir().expect("a temporary folder"), args: Vec::new() };
         fs::create_dir(house.root().join("content")).expect("a folder");
-        house.toml("[site]\ntitle = \"A show\"\nbase_url = \"https://show.example.org/\"\ndescription = \"About things.\"\n")
+        house.toml(
+            "[site]\ntitle = \"A show\"\nbase_url = \"https://show.example.org/\"\ndescription = \"About things.\"\n",
+        )
     }
 
     /// A show with two episodes and a release of several files.
@@ -72,7 +74,10 @@ impl House {
             .media("ep1.mp3", 300 * KIB)
             .page("ep2.md", &episode("Two", "2026-05-08", "ep2.mp3"))
             .media("ep2.mp3", MIB + 17)
-            .page("set/index.md", "+++\ntitle = \"A set\"\ndate = 2026-05-09\nfiles = [\"a.bin\", \"sub\"]\n+++\nData.\n")
+            .page(
+                "set/index.md",
+                "+++\ntitle = \"A set\"\ndate = 2026-05-09\nfiles = [\"a.bin\", \"sub\"]\n+++\nData.\n",
+            )
             .media("set/a.bin", 100 * KIB + 1)
             .media("set/sub/b.bin", 50 * KIB)
             .page("set/sub/empty.txt", "")

@@ -3,3 +3,5 @@
 mod client;
 mod files;
 mod http;
+mod show;
+mod site;
