@@ -1,6 +1,7 @@
 //! The server.
 pub mod announce;
 pub mod body;
+pub mod bound;
 pub mod clock;
 pub mod files;
 pub mod http;
