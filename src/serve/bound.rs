@@ -120,7 +120,7 @@ fn open(
     protocol: Protocol,
     prepare: impl Fn(&Socket) -> io::Result<()>,
 ) -> io::Result<Socket> {
-    let bind = |addr: SocketAddr| {
+    let bind = |addr: SocketAddr| -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
         if addr.is_ipv6() && addr.ip().is_unspecified() {
             socket.set_only_v6(false)?;

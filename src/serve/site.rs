@@ -41,8 +41,8 @@ pub struct Published {
     pub torrent: Torrent,
     /// Its files on this machine, in the torrent's order. They need not exist.
     pub files: Vec<PathBuf>,
-    /// Announce URLs that do not lead to this server, in the torrent's order.
-    pub other_trackers: Vec<String>,
+    /// Announce URLs that do not lead to this server, in the tiers of the torrent (BEP 12).
+    pub other_trackers: Vec<Vec<String>>,
 }
 
 /// What announce URLs lead to this server.
@@ -163,8 +163,10 @@ impl Reader<'_> {
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
         let files = entry.files.iter().map(|file| self.below(&file.path)).collect::<Result<_, _>>()?;
-        let trackers = torrent.metainfo.trackers.iter().flatten();
-        let other_trackers = trackers.filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect();
+        let others = |tier: &Vec<String>| -> Vec<String> {
+            tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
+        };
+        let other_trackers = torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
         Ok(Published { entry, torrent, files, other_trackers })
     }
 

@@ -3,5 +3,6 @@
 mod client;
 mod files;
 mod http;
+mod server;
 mod show;
 mod site;

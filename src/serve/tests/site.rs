@@ -59,7 +59,8 @@ fn only_other_trackers_are_announced_to() {
         "udp://show.example.org:7070/announce",
         "nonsense",
     ];
-    assert_eq!(site.torrents[0].other_trackers, expected);
+    assert_eq!(site.torrents[0].other_trackers.concat(), expected);
+    assert_eq!(site.torrents[0].other_trackers.len(), 4, "tiers that are left empty are gone");
 }
 
 #[test]
