@@ -44,6 +44,7 @@ pub mod problem;
 pub mod release;
 pub mod serve;
 pub mod sitepath;
+pub mod store;
 pub mod tomlfile;
 pub mod tracker;
 pub mod units;

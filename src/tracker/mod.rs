@@ -26,6 +26,7 @@
 pub mod address;
 mod announce;
 mod change;
+mod connection_id;
 mod group;
 pub mod http;
 mod random;
@@ -33,6 +34,7 @@ mod swarm;
 mod swarms;
 #[cfg(test)]
 mod tests;
+pub mod udp;
 
 pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Seconds};
 pub use change::{Change, Kind, Sighting, Tally};

@@ -3,6 +3,7 @@
 mod counting;
 mod everseed;
 mod keeping;
+mod packets;
 mod queries;
 mod selection;
 

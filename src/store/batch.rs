@@ -1,0 +1,123 @@
+//! Changes on their way to the disk, coalesced: of each peer, count and bucket the latest.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::{BUCKET_SECS, Lifetime, Sample, VERDICT_BYTES_MAX, Verdict};
+use crate::id::InfoHash;
+use crate::tracker::{Change, Seconds, Sighting};
+
+/// Changes to be written together. However many announces it has seen, it holds a peer once.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The latest of each peer; `None` where it is gone.
+    pub(super) peers: HashMap<(InfoHash, SocketAddr), Option<Sighting>>,
+    /// The largest of each count.
+    pub(super) lifetimes: HashMap<InfoHash, Lifetime>,
+    /// The last sample of each bucket.
+    pub(super) samples: HashMap<(InfoHash, u64), Sample>,
+    /// The latest verdict on each file.
+    pub(super) verdicts: HashMap<PathBuf, Verdict>,
+    latest: Seconds,
+}
+
+impl Batch {
+    /// Takes in a change.
+    pub fn change(&mut self, change: Change) {
+        match change {
+            Change::Seen(sighting) => {
+                self.passes(sighting.at);
+                self.peers.insert((sighting.info_hash, sighting.addr), Some(sighting));
+            }
+            Change::Gone { info_hash, addr, at } => {
+                self.passes(at);
+                self.peers.insert((info_hash, addr), None);
+            }
+            Change::Completed { info_hash, completed, at, .. } => {
+                self.passes(at);
+                self.count(info_hash, Lifetime { completed, ..Lifetime::default() });
+            }
+            Change::Moved { info_hash, uploaded, downloaded, at } => {
+                self.passes(at);
+                self.count(info_hash, Lifetime { uploaded, downloaded, ..Lifetime::default() });
+            }
+        }
+    }
+
+    /// Takes in the bytes that the everseed has sent of a torrent in its lifetime.
+    pub fn sent(&mut self, info_hash: InfoHash, sent: u64) {
+        self.count(info_hash, Lifetime { sent, ..Lifetime::default() });
+    }
+
+    /// Takes in a sample for the time series, and the counts that it holds.
+    pub fn sample(&mut self, sample: Sample) {
+        self.passes(sample.at);
+        self.count(sample.info_hash, sample.lifetime);
+        self.samples.insert((sample.info_hash, sample.at.0 / BUCKET_SECS), sample);
+    }
+
+    /// Takes in a verdict; one longer than [`VERDICT_BYTES_MAX`] is left out.
+    pub fn verdict(&mut self, verdict: Verdict) {
+        if verdict.verdict.len() <= VERDICT_BYTES_MAX {
+            self.verdicts.insert(verdict.path.clone(), verdict);
+        }
+    }
+
+    /// Takes in what a batch of before could not bring to the disk; what stands here already is newer. All counts
+    /// are kept, of peers `peers_max` at most, of samples and verdicts `samples_max`; returns how many were not.
+    pub fn absorb_older(&mut self, older: Self, peers_max: usize, samples_max: usize) -> usize {
+        for (info_hash, lifetime) in older.lifetimes {
+            self.count(info_hash, lifetime);
+        }
+        self.passes(older.latest);
+        absorb(&mut self.peers, older.peers, peers_max)
+            + absorb(&mut self.samples, older.samples, samples_max)
+            + absorb(&mut self.verdicts, older.verdicts, samples_max)
+    }
+
+    /// The latest time of all that it took in.
+    pub fn latest(&self) -> Seconds {
+        self.latest
+    }
+
+    /// How many rows it will write.
+    pub fn len(&self) -> usize {
+        self.peers.len() + self.lifetimes.len() + self.samples.len() + self.verdicts.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn count(&mut self, info_hash: InfoHash, lifetime: Lifetime) {
+        let counted = self.lifetimes.entry(info_hash).or_default();
+        counted.completed = counted.completed.max(lifetime.completed);
+        counted.uploaded = counted.uploaded.max(lifetime.uploaded);
+        counted.downloaded = counted.downloaded.max(lifetime.downloaded);
+        counted.sent = counted.sent.max(lifetime.sent);
+    }
+
+    fn passes(&mut self, at: Seconds) {
+        self.latest = self.latest.max(at);
+    }
+}
+
+/// Adds what `newer` does not hold yet, up to `max`, and returns how many were left out.
+fn absorb<K: Eq + Hash, V>(newer: &mut HashMap<K, V>, older: HashMap<K, V>, max: usize) -> usize {
+    if newer.is_empty() && older.len() <= max {
+        *newer = older;
+        return 0;
+    }
+    let mut left_out = 0;
+    for (key, value) in older {
+        if newer.len() < max || newer.contains_key(&key) {
+            newer.entry(key).or_insert(value);
+        } else {
+            left_out += 1;
+        }
+    }
+    left_out
+}

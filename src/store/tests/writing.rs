@@ -1,0 +1,239 @@
+//! What is written is found again, once; what cannot be written waits.
+
+use super::*;
+use rusqlite::Connection;
+use std::sync::{Arc, Mutex};
+
+fn quiet(store: Store) -> Writer {
+    let options = WriterOptions { flush_every: LONG, ..WriterOptions::default() };
+    Writer::start(store, options, |_| ()).expect("starts")
+}
+
+#[test]
+fn rule_23_a_restart_finds_the_peers_and_the_counts() {
+    let house = House::new();
+    let mut store = house.open();
+    let seen = (0..2000).map(|number| Change::Seen(sighting(number)));
+    let mut changes = batch(seen.chain([gone(7), gone(9999), completed(3), moved(500, 600)]));
+    changes.sent(TORRENT, 77);
+    store.append(&changes).expect("written");
+    drop(store);
+    let loaded = house.load();
+    let expected = (0..2000).filter(|&number| number != 7).map(sighting).collect();
+    assert_eq!(sorted(loaded.peers), sorted(expected));
+    let lifetime = Lifetime { completed: 3, uploaded: 500, downloaded: 600, sent: 77 };
+    assert_eq!(loaded.lifetimes, [(TORRENT, lifetime)]);
+}
+
+#[test]
+fn a_batch_written_twice_or_late_changes_nothing() {
+    let house = House::new();
+    let mut store = house.open();
+    let (former, latter) = (batch([completed(3), moved(5, 6)]), batch([completed(4), moved(9, 9)]));
+    for batch in [&former, &latter, &latter, &former] {
+        store.append(batch).expect("written");
+    }
+    let expected = Lifetime { completed: 4, uploaded: 9, downloaded: 9, sent: 0 };
+    assert_eq!(store.load(NOW).expect("loads").lifetimes, [(TORRENT, expected)]);
+}
+
+#[test]
+fn a_batch_holds_a_peer_once_and_its_latest_state() {
+    let changes = (0..1000).map(|uploaded| Change::Seen(Sighting { uploaded, ..sighting(1) }));
+    let mut newer = batch(changes);
+    assert_eq!(newer.len(), 1);
+    assert_eq!(newer.latest(), sighting(1).at);
+    let older = batch([Change::Seen(sighting(1)), gone(2), completed(5), gone(4)]);
+    newer.change(completed(4));
+    assert_eq!(newer.absorb_older(older, 2, 2), 1, "what has no room is counted");
+    assert_eq!(newer.peers[&(TORRENT, sighting(1).addr)].as_ref().map(|peer| peer.uploaded), Some(999));
+    assert_eq!((newer.peers.len(), newer.lifetimes[&TORRENT].completed, newer.latest()), (2, 5, NOW));
+}
+
+#[test]
+fn the_largest_counts_saturate() {
+    let house = House::new();
+    let mut store = house.open();
+    store.append(&batch([completed(u64::MAX), moved(u64::MAX, 1)])).expect("written");
+    let lifetime = store.load(NOW).expect("loads").lifetimes[0].1;
+    assert_eq!((lifetime.completed, lifetime.uploaded), (i64::MAX as u64, i64::MAX as u64));
+}
+
+#[test]
+fn peers_that_were_not_heard_for_a_day_are_not_kept() {
+    let house = House::new();
+    let mut store = house.open();
+    store.append(&batch([Change::Seen(sighting(1)), Change::Seen(sighting(2))])).expect("written");
+    let later = Seconds(NOW.0 - 1 + PEER_KEPT_SECS);
+    assert_eq!(store.load(later).expect("loads").peers, [sighting(1)]);
+    store
+        .append(&batch([Change::Completed { info_hash: TORRENT, addr: sighting(0).addr, completed: 1, at: later }]))
+        .expect("written");
+    assert_eq!(store.load(NOW).expect("loads").peers, [sighting(1)]);
+}
+
+#[test]
+fn rule_23_the_series_is_bounded_by_days() {
+    let house = House::new();
+    let mut store = house.open();
+    let days = 70;
+    for step in 0..days * 144 {
+        let mut batch = Batch::default();
+        batch.sample(sample(step * 600, step % 100, step));
+        batch.sample(sample(step * 600 + 300, 1 + step % 100, step));
+        // Each announce between them changes nothing in the number of rows.
+        store.append(&batch).expect("written");
+    }
+    let series = store.series(&TORRENT, Seconds(0)).expect("read");
+    let bound = FINE_DAYS * 144 + HOURLY_DAYS * 24 + (days - HOURLY_DAYS) + 150;
+    assert!((series.len() as u64) < bound, "{} rows, {bound} allowed", series.len());
+    assert!(series.len() as u64 > bound - 300, "{} rows", series.len());
+    assert!(series.is_sorted_by_key(|sample| (sample.at, sample.lifetime.completed)));
+    let last = series.last().expect("rows");
+    assert_eq!((last.seeds, last.lifetime), (1 + (days * 144 - 1) % 100, sample(0, 0, days * 144 - 1).lifetime));
+    assert_eq!(series[1].seeds, 100, "a day has the most peers that any of its buckets had");
+    let since = Seconds(NOW.0 + (days - 1) * 86_400);
+    assert_eq!(store.series(&TORRENT, since).expect("read").len(), 144);
+    assert_eq!(store.series(&OTHER, since), Ok(Vec::new()));
+}
+
+#[test]
+fn a_torrent_in_which_nothing_moves_adds_no_rows() {
+    let house = House::new();
+    let mut store = house.open();
+    for step in 0..100 {
+        let mut batch = Batch::default();
+        batch.sample(sample(step * 600, 1 + step / 50, 5));
+        store.append(&batch).expect("written");
+    }
+    assert_eq!(store.series(&TORRENT, Seconds(0)).expect("read").len(), 2);
+    assert_eq!(store.load(NOW).expect("loads").lifetimes[0].1, sample(0, 0, 5).lifetime);
+}
+
+#[test]
+fn verdicts_are_remembered_by_path() {
+    let house = House::new();
+    let mut store = house.open();
+    store.put_verdicts([verdict("media/a.mp3", 1), verdict("media/b.mp3", 2)]).expect("written");
+    store.put_verdicts([verdict("media/a.mp3", 3)]).expect("written");
+    let too_long = Verdict { verdict: vec![0; VERDICT_BYTES_MAX + 1], ..verdict("media/c.mp3", 1) };
+    store.put_verdicts([too_long]).expect("written");
+    drop(store);
+    let mut store = house.open();
+    let mut found = store.verdicts().expect("read");
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    assert_eq!(found, [verdict("media/a.mp3", 3), verdict("media/b.mp3", 2)]);
+    store.retain_verdicts(|path| path.ends_with("b.mp3")).expect("written");
+    assert_eq!(store.verdicts(), Ok(vec![verdict("media/b.mp3", 2)]));
+}
+
+#[test]
+fn the_writer_brings_to_the_disk_what_it_is_asked_to() {
+    let house = House::new();
+    let writer = quiet(house.open());
+    let mut changes: Vec<Change> = (0..100).map(|number| Change::Seen(sighting(number))).collect();
+    writer.push(&mut changes);
+    assert!(changes.is_empty());
+    writer.sent(TORRENT, 9);
+    writer.sample([sample(0, 4, 2)]);
+    writer.put_verdicts([verdict("media/a.mp3", 1)]);
+    assert_eq!(writer.health().pending, 103);
+    writer.flush(LONG).expect("written");
+    let health = writer.health();
+    assert_eq!((health.pending, health.flushes, health.rows, health.trouble), (0, 1, 103, None));
+    let store = house.open();
+    assert_eq!(store.load(NOW).expect("loads").peers.len(), 100);
+    assert_eq!(store.series(&TORRENT, NOW).expect("read").len(), 1);
+    assert_eq!(store.verdicts().expect("read").len(), 1);
+    writer.close(LONG).expect("written");
+}
+
+#[test]
+fn rule_23_closing_and_dropping_flush() {
+    let house = House::new();
+    let writer = quiet(house.open());
+    writer.push(&mut vec![completed(1)]);
+    writer.close(LONG).expect("written");
+    let writer = quiet(house.open());
+    writer.push(&mut vec![completed(2)]);
+    drop(writer);
+    assert_eq!(house.load().lifetimes[0].1.completed, 2);
+}
+
+#[test]
+fn rule_23_a_kill_loses_what_is_pending_and_nothing_more() {
+    let house = House::new();
+    let writer = quiet(house.open());
+    writer.push(&mut vec![completed(1), Change::Seen(sighting(1))]);
+    writer.flush(LONG).expect("written");
+    writer.push(&mut vec![completed(2), Change::Seen(sighting(2))]);
+    // The thread stays asleep, its connection open, as the file of a killed process is found.
+    std::mem::forget(writer);
+    let loaded = house.load();
+    assert_eq!(loaded.peers, [sighting(1)]);
+    assert_eq!(loaded.lifetimes[0].1.completed, 1);
+}
+
+#[test]
+fn without_being_asked_the_writer_flushes_in_its_time() {
+    let house = House::new();
+    let options = WriterOptions { flush_every: Duration::from_millis(1), ..WriterOptions::default() };
+    let writer = Writer::start(house.open(), options, |_| ()).expect("starts");
+    writer.push(&mut vec![completed(1)]);
+    while writer.health().flushes == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(house.load().lifetimes[0].1.completed, 1);
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_reported_and_tried_again() {
+    let house = House::new();
+    let store = house.open();
+    store.db.busy_timeout(Duration::ZERO).expect("set");
+    let news = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&news);
+    let options = WriterOptions { flush_every: LONG, pending_peers_max: 3 };
+    let writer = Writer::start(store, options, move |trouble| heard.lock().expect("not poisoned").push(trouble))
+        .expect("starts");
+    let blocker = Connection::open(house.path()).expect("a database");
+    blocker.execute_batch("BEGIN IMMEDIATE").expect("locks");
+
+    writer.push(&mut vec![completed(1), Change::Seen(sighting(1)), Change::Seen(sighting(2))]);
+    let error = writer.flush(LONG).expect_err("locked");
+    assert!(error.to_string().contains("the database cannot be written: database is locked"), "{error}");
+    assert_eq!(writer.health().trouble, Some(error.clone()));
+    let newer = Sighting { uploaded: 123, ..sighting(1) };
+    let seen = [3, 4, 5].map(|number| Change::Seen(sighting(number)));
+    writer.push(&mut [Change::Seen(newer.clone()), completed(2)].into_iter().chain(seen).collect());
+    writer.flush(LONG).expect_err("still locked");
+    let health = writer.health();
+    assert_eq!((health.pending, health.dropped, health.flushes), (4, 2, 0), "three peers and the counts wait");
+
+    blocker.execute_batch("COMMIT").expect("unlocks");
+    writer.flush(LONG).expect("written");
+    assert_eq!(writer.health().trouble, None);
+    assert_eq!(*news.lock().expect("not poisoned"), [Trouble::Began(error), Trouble::Ended]);
+    let loaded = house.load();
+    assert_eq!(loaded.lifetimes[0].1.completed, 2, "counts are never dropped");
+    assert_eq!(sorted(loaded.peers), sorted(vec![newer, sighting(2), sighting(3)]));
+}
+
+#[test]
+fn a_full_disk_and_a_read_only_file_fail_whole_and_recover() {
+    let house = House::new();
+    let mut store = house.open();
+    store.append(&batch([completed(1)])).expect("written");
+    let many = batch((0..2000).map(|number| Change::Seen(sighting(number))).chain([completed(2)]));
+    store.db.execute_batch("PRAGMA max_page_count = 12").expect("set");
+    let full = store.append(&many).expect_err("full").to_string();
+    assert!(full.contains("database or disk is full\n  help: see that the disk has room"), "{full}");
+    store.db.execute_batch("PRAGMA max_page_count = 100000; PRAGMA query_only = ON").expect("set");
+    let read_only = store.append(&many).expect_err("read-only").to_string();
+    assert!(read_only.contains("readonly"), "{read_only}");
+    let loaded = store.load(NOW).expect("loads");
+    assert_eq!((loaded.peers.len(), loaded.lifetimes[0].1.completed), (0, 1), "nothing of a batch that failed");
+    store.db.execute_batch("PRAGMA query_only = OFF").expect("set");
+    store.append(&many).expect("written");
+    assert_eq!(store.load(NOW).expect("loads").peers.len(), 2000);
+}
