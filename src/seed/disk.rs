@@ -1,0 +1,328 @@
+//! Verified reads: no byte of a file leaves that does not belong to a piece that matches its hash.
+//!
+//! A piece is hashed when it is first asked for, and again when size, modification time, inode or change time of one
+//! of its files differ from what they were. The bytes sent are those that were hashed, or bytes read later from a file
+//! that looks the same before and after the reading. Files are opened for reading only. A symbolic link is followed:
+//! wherever it leads, only bytes with the torrent's hashes are sent.
+//!
+//! A file system stamps changes with the ticks of a clock, so two changes within one tick look alike. What is read
+//! within [`Fingerprint::settles_within`] of first seeing a fingerprint is therefore sent, if it matches, and not
+//! relied upon afterwards.
+
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha1::{Digest, Sha1};
+use tokio::time::Instant;
+
+use super::torrents::{Entry, Outcome, Slot, Span, Verdict};
+use crate::id::InfoHash;
+use crate::wire::{Block, PIECE_HEADER_BYTES, piece_header};
+
+/// The bytes that are read and hashed at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// By what a change of a file is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    size: u64,
+    mtime_ns: i64,
+    inode: u64,
+    ctime_ns: i64,
+}
+
+/// Why a file can't be what its torrent says, before a byte of it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileFault {
+    /// There is none.
+    Missing,
+    /// It is a folder, a pipe or a device.
+    NotAFile,
+    /// It has this many bytes.
+    Size(u64),
+    /// The system says why.
+    Unreadable(String),
+}
+
+/// Why blocks are not to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The piece does not match, or a file of it is not there or has the wrong size.
+    Bad,
+    /// A file changed while it was read.
+    Changing,
+    /// Too many files are open.
+    Busy,
+}
+
+/// Reads `blocks` and appends each with its header, as they go onto the wire. On refusal `out` is as it was.
+pub(super) fn read_blocks(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) -> Result<(), Refused> {
+    let before = out.len();
+    for run in blocks.chunk_by(|a, b| a.piece == b.piece) {
+        let start = out.len();
+        for block in run {
+            out.extend_from_slice(&piece_header(*block));
+            out.resize(out.len() + block.bytes as usize, 0);
+        }
+        // What was verified and looks unchanged is read as it is; whatever else, the hash decides.
+        if read_known(entry, run, &mut out[start..]).is_none() {
+            let read = hash_piece(entry, run[0].piece, run, &mut out[start..]);
+            if let Err(refused) = read {
+                out.truncate(before);
+                return Err(refused);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hashes a piece without sending anything of it.
+pub(super) fn verify_piece(entry: &Entry, piece: u32) -> Result<(), Refused> {
+    hash_piece(entry, piece, &[], &mut [])
+}
+
+/// Looks at every file of a torrent, without reading any.
+pub(super) fn look(entry: &Entry) {
+    for slot in 0..entry.slots.len() {
+        look_at(entry, slot);
+    }
+}
+
+fn look_at(entry: &Entry, slot: usize) {
+    // What looks as it did needs no opening; a change of its permissions shows in its change time.
+    if let Ok(metadata) = std::fs::metadata(&entry.slots[slot].path)
+        && metadata.is_file()
+        && entry.looked(slot) == Some(Fingerprint::of(&metadata))
+    {
+        return;
+    }
+    // Told of by `open_seen`, whatever it is.
+    let _ = open_seen(entry, slot);
+}
+
+/// Opens a file, and takes in how it looks or what is wrong with it.
+fn open_seen(entry: &Entry, slot: usize) -> Result<(File, Fingerprint), Refused> {
+    let opened = open(&entry.slots[slot]);
+    let now = Instant::now();
+    match opened {
+        Ok((file, fingerprint)) => {
+            entry.saw(slot, Ok(fingerprint), now);
+            Ok((file, fingerprint))
+        }
+        Err(Trouble::File(fault)) => {
+            entry.saw(slot, Err(fault), now);
+            Err(Refused::Bad)
+        }
+        Err(Trouble::Ours) => Err(Refused::Busy),
+    }
+}
+
+/// Reads the blocks of one piece that was hashed before; nothing where a file looks different now.
+fn read_known(entry: &Entry, run: &[Block], out: &mut [u8]) -> Option<()> {
+    let piece = run[0].piece;
+    let (piece_start, _) = entry.piece(piece);
+    let mut opened: Option<(usize, File, Fingerprint)> = None;
+    let mut rest = out;
+    for block in run {
+        let (mut data, behind) = rest[PIECE_HEADER_BYTES..].split_at_mut(block.bytes as usize);
+        rest = behind;
+        for span in entry.spans(piece_start + u64::from(block.begin), block.bytes.into()) {
+            if opened.as_ref().is_none_or(|(slot, ..)| *slot != span.slot) {
+                check_after(opened.take())?;
+                let wanted = entry.hashed_as(piece, span.slot)?;
+                let (file, fingerprint) = open(&entry.slots[span.slot]).ok()?;
+                if fingerprint != wanted {
+                    return None;
+                }
+                opened = Some((span.slot, file, wanted));
+            }
+            let (_, file, _) = opened.as_mut()?;
+            let bytes = usize::try_from(span.bytes).ok()?;
+            let (part, after) = data.split_at_mut(bytes);
+            data = after;
+            file.seek(SeekFrom::Start(span.offset)).ok()?;
+            file.read_exact(part).ok()?;
+        }
+    }
+    check_after(opened)
+}
+
+fn check_after(opened: Option<(usize, File, Fingerprint)>) -> Option<()> {
+    let unchanged = opened.is_none_or(|(_, file, wanted)| fingerprint_of(&file) == Some(wanted));
+    unchanged.then_some(())
+}
+
+/// Reads and hashes a whole piece, and copies the blocks of `run` out of the very bytes that are hashed.
+fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Result<(), Refused> {
+    let started = Instant::now();
+    let (piece_start, piece_bytes) = entry.piece(piece);
+    let mut hasher = Sha1::new();
+    let mut files = Vec::new();
+    let mut chunk = vec![0; CHUNK_BYTES.min(piece_bytes as usize)];
+    let mut at = 0;
+    for span in entry.spans(piece_start, piece_bytes.into()) {
+        let (mut file, fingerprint) = open_seen(entry, span.slot)?;
+        files.push((span.slot, fingerprint));
+        let read = read_span(&mut file, span, &mut chunk, |part| {
+            hasher.update(part);
+            copy_overlaps(at, part, run, out);
+            at += part.len() as u64;
+        });
+        if fingerprint_of(&file) != Some(fingerprint) {
+            look_at(entry, span.slot);
+            return Err(Refused::Changing);
+        }
+        if let Err(error) = read {
+            entry.hashed(piece, Outcome::Unreadable(span.slot, error.to_string()), &files, started);
+            return Err(Refused::Bad);
+        }
+    }
+    let digest: [u8; 20] = hasher.finalize().into();
+    let matched = entry.info.pieces.get(piece as usize) == Some(&digest);
+    entry.hashed(piece, if matched { Outcome::Matched } else { Outcome::Differs }, &files, started);
+    if matched { Ok(()) } else { Err(Refused::Bad) }
+}
+
+/// Reads a span in chunks; `each` gets every one.
+fn read_span(file: &mut File, span: Span, chunk: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    file.seek(SeekFrom::Start(span.offset))?;
+    let mut rest = span.bytes;
+    while rest > 0 {
+        let bytes = usize::try_from(rest).map_or(chunk.len(), |rest| rest.min(chunk.len()));
+        file.read_exact(&mut chunk[..bytes])?;
+        each(&chunk[..bytes]);
+        rest -= bytes as u64;
+    }
+    Ok(())
+}
+
+/// Copies into `out`, which holds the messages of `run`, what of their blocks lies in `part`, which begins at byte
+/// `at` of the piece.
+fn copy_overlaps(at: u64, part: &[u8], run: &[Block], out: &mut [u8]) {
+    let mut rest = out;
+    let end = at + part.len() as u64;
+    for block in run {
+        let (data, behind) = rest[PIECE_HEADER_BYTES..].split_at_mut(block.bytes as usize);
+        rest = behind;
+        let begin = u64::from(block.begin);
+        let (from, to) = (begin.max(at), (begin + u64::from(block.bytes)).min(end));
+        if from < to {
+            // Both differences are below the length of a slice that is in memory.
+            let index = |from: u64, base: u64| usize::try_from(from - base).expect("an index into a slice");
+            data[index(from, begin)..index(to, begin)].copy_from_slice(&part[index(from, at)..index(to, at)]);
+        }
+    }
+}
+
+/// Why a file can't be opened.
+enum Trouble {
+    /// It is the file's.
+    File(FileFault),
+    /// Too many files are open here, which says nothing of this one.
+    Ours,
+}
+
+/// Opens a file that can be what its torrent says.
+fn open(slot: &Slot) -> Result<(File, Fingerprint), Trouble> {
+    // Asked before opening: to open a pipe would wait for someone to write into it.
+    if !std::fs::metadata(&slot.path)?.is_file() {
+        return Err(Trouble::File(FileFault::NotAFile));
+    }
+    let file = File::open(&slot.path)?;
+    let fingerprint = Fingerprint::of(&file.metadata()?);
+    if fingerprint.size != slot.bytes {
+        return Err(Trouble::File(FileFault::Size(fingerprint.size)));
+    }
+    Ok((file, fingerprint))
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        /// `ENFILE` and `EMFILE`, the same numbers on every Unix.
+        const TOO_MANY_OPEN: [i32; 2] = [23, 24];
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::File(FileFault::Missing),
+            _ if cfg!(unix) && error.raw_os_error().is_some_and(|code| TOO_MANY_OPEN.contains(&code)) => Self::Ours,
+            _ => Self::File(FileFault::Unreadable(error.to_string())),
+        }
+    }
+}
+
+fn fingerprint_of(file: &File) -> Option<Fingerprint> {
+    file.metadata().ok().map(|metadata| Fingerprint::of(&metadata))
+}
+
+impl Fingerprint {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let nanoseconds = |secs: i64, nanos: i64| secs.saturating_mul(1_000_000_000).saturating_add(nanos);
+        Self {
+            size: metadata.len(),
+            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            inode: metadata.ino(),
+            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Where there are no inodes, the creation time tells a replaced file.
+    #[cfg(not(unix))]
+    fn of(metadata: &Metadata) -> Self {
+        let nanoseconds = |time: io::Result<std::time::SystemTime>| {
+            let since = time.ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+        };
+        Self {
+            size: metadata.len(),
+            mtime_ns: nanoseconds(metadata.modified()),
+            inode: 0,
+            ctime_ns: nanoseconds(metadata.created()),
+        }
+    }
+
+    /// How long after this was first seen a further change is sure to look different: some ticks of the clock that
+    /// the file system stamps with, which is at most 10 ms slow, or 2 s where it counts whole seconds.
+    pub fn settles_within(&self) -> Duration {
+        if self.ctime_ns % 1_000_000_000 == 0 { Duration::from_millis(2500) } else { Duration::from_millis(50) }
+    }
+
+    pub fn verdict(&self, info_hash: InfoHash, path: PathBuf) -> Verdict {
+        let Self { size, mtime_ns, inode, ctime_ns } = *self;
+        Verdict { info_hash, path, size, mtime_ns, inode, ctime_ns }
+    }
+}
+
+impl From<&Verdict> for Fingerprint {
+    fn from(verdict: &Verdict) -> Self {
+        let Verdict { size, mtime_ns, inode, ctime_ns, .. } = *verdict;
+        Self { size, mtime_ns, inode, ctime_ns }
+    }
+}
+
+impl FileFault {
+    /// What is to be said of a file that should have `bytes` bytes, behind its name.
+    pub fn said_of(&self, bytes: u64) -> String {
+        match self {
+            Self::Missing => "is missing".into(),
+            Self::NotAFile => "is not a file".into(),
+            Self::Unreadable(why) => format!("cannot be read: {why}"),
+            Self::Size(size) => {
+                let (difference, word) =
+                    if *size < bytes { (bytes - size, "shorter") } else { (size - bytes, "longer") };
+                let unit = if difference == 1 { "byte" } else { "bytes" };
+                format!("is {difference} {unit} {word} than its torrent says")
+            }
+        }
+    }
+
+    /// Whether there is nothing to read, rather than something else.
+    pub fn is_absence(&self) -> bool {
+        !matches!(self, Self::Size(_))
+    }
+}
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

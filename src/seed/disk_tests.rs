@@ -1,0 +1,291 @@
+//! Files that are damaged in every way, and what is sent of them.
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+use proptest::prelude::*;
+use tokio::sync::watch;
+
+use super::super::test_house::{House, PIECE, modified};
+use super::super::torrents::Health;
+use super::*;
+
+/// A torrent of four files: 2.5 pieces, an empty one, 5 bytes, and the rest of 4 pieces and 100 bytes.
+fn house() -> House {
+    House::new(&[("a", PIECE * 5 / 2), ("empty", 0), ("b", 5), ("c", PIECE * 3 / 2 + 95)])
+}
+
+fn entry(house: &House) -> Entry {
+    Entry::new(house.torrent.clone(), watch::Sender::new(0), &HashMap::new())
+}
+
+/// An entry whose pieces have all been hashed and are relied upon.
+fn verified(house: &House) -> Entry {
+    let entry = entry(house);
+    look(&entry);
+    entry.age();
+    (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    assert_eq!(entry.health(), Health::Verified);
+    house.next_tick();
+    entry
+}
+
+fn read(entry: &Entry, piece: u32, begin: u32, bytes: u32) -> Result<Vec<u8>, Refused> {
+    let mut out = Vec::new();
+    let block = Block { piece, begin, bytes };
+    let result = read_blocks(entry, &[block], &mut out);
+    assert_eq!(result.is_err(), out.is_empty());
+    result.map(|()| {
+        assert_eq!(out[..PIECE_HEADER_BYTES], piece_header(block));
+        out.split_off(PIECE_HEADER_BYTES)
+    })
+}
+
+fn piece_of(house: &House, piece: usize) -> &[u8] {
+    house.content.chunks(PIECE).nth(piece).expect("a piece")
+}
+
+/// Changes one byte in place and sets the time of the last change back.
+fn flip(house: &House, name: &str, at: usize) {
+    let before = modified(&house.path(name));
+    let mut bytes = fs::read(house.path(name)).expect("a file");
+    bytes[at] ^= 1;
+    let mut file = OpenOptions::new().write(true).open(house.path(name)).expect("writable");
+    file.write_all(&bytes).expect("room");
+    file.set_modified(before).expect("a settable time");
+}
+
+#[test]
+fn blocks_come_out_of_pieces_that_span_files() {
+    let house = house();
+    for entry in [entry(&house), verified(&house)] {
+        for (begin, bytes) in [(0, PIECE), (1, 1), (PIECE / 2 - 3, 20), (0, 100)] {
+            for piece in 0..5 {
+                let whole = piece_of(&house, piece);
+                let (Some(end), number) = (Some(begin + bytes).filter(|&end| end <= whole.len()), piece as u32) else {
+                    continue;
+                };
+                let block = read(&entry, number, begin as u32, bytes as u32).expect("a good piece");
+                assert!(block == whole[begin..end], "piece {piece} from {begin}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_holds_the_messages_of_its_blocks_one_behind_the_other() {
+    let house = house();
+    let blocks = [(0, 5, 10), (0, 15, 7), (2, 8190, 12), (0, 0, 1)];
+    let blocks = blocks.map(|(piece, begin, bytes)| Block { piece, begin, bytes });
+    for entry in [entry(&house), verified(&house)] {
+        let mut out = b"before".to_vec();
+        read_blocks(&entry, &blocks, &mut out).expect("good pieces");
+        let mut expected = b"before".to_vec();
+        for block in blocks {
+            expected.extend_from_slice(&piece_header(block));
+            let start = block.begin as usize;
+            expected.extend_from_slice(&piece_of(&house, block.piece as usize)[start..start + block.bytes as usize]);
+        }
+        assert!(out == expected);
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_never_sent_even_with_its_time_set_back() {
+    let house = house();
+    let entry = verified(&house);
+    flip(&house, "a", PIECE + 7);
+    assert_eq!(read(&entry, 1, 0, 16), Err(Refused::Bad));
+    assert!(read(&entry, 0, 0, 16).is_ok_and(|block| block == piece_of(&house, 0)[..16]));
+    assert!(read(&entry, 4, 0, 16).is_ok());
+    let status = entry.status();
+    assert_eq!((status.health, status.pieces_bad), (Health::Degraded, 1));
+    assert_eq!(status.faults, ["media/a differs from its torrent in 1 of 3 pieces"]);
+    let offer = entry.offer().expect("still seeded");
+    assert!(!offer.have.get(1) && offer.have.count() == 4);
+}
+
+#[test]
+fn a_byte_flipped_in_the_same_tick_of_the_clock_is_not_sent_either() {
+    let house = house();
+    let entry = entry(&house);
+    assert!(read(&entry, 1, 0, 16).is_ok());
+    flip(&house, "a", PIECE + 7);
+    assert_eq!(read(&entry, 1, 0, 16), Err(Refused::Bad));
+    // Repaired, possibly without looking different: the next pass finds it.
+    flip(&house, "a", PIECE + 7);
+    assert_eq!(entry.unknown_piece(0), Some(0));
+    look(&entry);
+    entry.age();
+    (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
+}
+
+#[test]
+fn damage_is_named_and_a_restored_file_is_served_again() {
+    type Damage = fn(&House);
+    let cases: [(Damage, &str, Health); 6] = [
+        (
+            |h| truncate(h, PIECE as u64 * 5 / 2 - 3),
+            "media/a is 3 bytes shorter than its torrent says",
+            Health::Degraded,
+        ),
+        (|h| truncate(h, PIECE as u64 * 5 / 2 + 1), "media/a is 1 byte longer than its torrent says", Health::Degraded),
+        (|h| fs::remove_file(h.path("a")).expect("removed"), "media/a is missing", Health::Degraded),
+        (
+            |h| {
+                fs::remove_file(h.path("a")).expect("removed");
+                fs::create_dir(h.path("a")).expect("a folder");
+            },
+            "media/a is not a file",
+            Health::Degraded,
+        ),
+        (
+            |h| {
+                let time = modified(&h.path("a"));
+                fs::write(h.path("new"), vec![0; PIECE * 5 / 2]).expect("a file");
+                OpenOptions::new()
+                    .write(true)
+                    .open(h.path("new"))
+                    .and_then(|f| f.set_modified(time))
+                    .expect("its time");
+                fs::rename(h.path("new"), h.path("a")).expect("renamed");
+            },
+            "media/a differs from its torrent in 3 of 3 pieces",
+            Health::Degraded,
+        ),
+        (
+            |h| ["a", "b", "c"].iter().for_each(|name| fs::remove_file(h.path(name)).expect("removed")),
+            "media/a is missing, media/b is missing, media/c is missing",
+            Health::Missing,
+        ),
+    ];
+    for (damage, fault, health) in cases {
+        let house = house();
+        let entry = verified(&house);
+        damage(&house);
+        for piece in 0..3 {
+            assert!(read(&entry, piece, 0, 16).is_err(), "{fault}: piece {piece}");
+        }
+        look(&entry);
+        (0..5).for_each(|piece| _ = verify_piece(&entry, piece));
+        let status = entry.status();
+        assert_eq!((status.faults.join(", ").as_str(), status.health), (fault, health));
+        // Piece 2 is shared with the damaged file, piece 4 lies in another.
+        assert!(!entry.offer().is_some_and(|offer| offer.have.get(2)), "{fault}");
+        assert_eq!(entry.offer().is_some_and(|offer| offer.have.get(4)), health == Health::Degraded, "{fault}");
+
+        restore(&house);
+        look(&entry);
+        entry.age();
+        assert_eq!(entry.health(), Health::Verifying, "{fault}");
+        while let Some(piece) = entry.unknown_piece(0) {
+            verify_piece(&entry, piece).expect("restored");
+        }
+        assert_eq!(entry.health(), Health::Verified, "{fault}");
+        assert!(entry.offer().is_some_and(|offer| offer.have.all()));
+    }
+}
+
+#[test]
+fn a_restored_file_is_served_on_its_next_request() {
+    let house = house();
+    let entry = verified(&house);
+    fs::remove_file(house.path("a")).expect("removed");
+    assert_eq!(read(&entry, 0, 0, 16), Err(Refused::Bad));
+    restore(&house);
+    assert!(read(&entry, 0, 0, 16).is_ok_and(|block| block == piece_of(&house, 0)[..16]));
+}
+
+#[test]
+fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
+    let house = house();
+    let verdicts = verified(&house).verdicts();
+    assert_eq!(verdicts.len(), 3, "a file each that holds a byte");
+    let remembered = |verdicts: &[Verdict]| {
+        verdicts.iter().map(|verdict| (verdict.path.clone(), Fingerprint::from(verdict))).collect::<HashMap<_, _>>()
+    };
+    let entry = Entry::new(house.torrent.clone(), watch::Sender::new(0), &remembered(&verdicts));
+    assert_eq!(entry.health(), Health::Verifying);
+    look(&entry);
+    assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
+    assert_eq!(entry.verdicts(), verdicts);
+
+    // A verdict that fits a file with other bytes: what a memory that lies would say.
+    flip(&house, "a", 3);
+    let mut lies = verdicts.clone();
+    let metadata = fs::metadata(house.path("a")).expect("a file");
+    lies[0] = Fingerprint::of(&metadata).verdict(house.torrent.info_hash, house.path("a"));
+    let entry = Entry::new(house.torrent.clone(), watch::Sender::new(0), &remembered(&lies));
+    look(&entry);
+    assert_eq!(entry.health(), Health::Verified);
+    assert_eq!(read(&entry, 0, 0, 16), Err(Refused::Bad));
+    assert_eq!(entry.health(), Health::Degraded);
+}
+
+#[test]
+fn files_are_named_up_to_a_limit() {
+    let files: Vec<(String, usize)> = (0..20).map(|n| (format!("f{n}"), 10)).collect();
+    let files: Vec<(&str, usize)> = files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let house = House::new(&files);
+    let entry = entry(&house);
+    files.iter().for_each(|(name, _)| fs::remove_file(house.path(name)).expect("removed"));
+    look(&entry);
+    let faults = entry.status().faults;
+    assert_eq!(faults.len(), 17);
+    assert_eq!(faults.last().map(String::as_str), Some("and 4 more"));
+}
+
+fn truncate(house: &House, bytes: u64) {
+    let file = OpenOptions::new().write(true).open(house.path("a")).expect("writable");
+    file.set_len(bytes).expect("its length");
+}
+
+/// Writes all files anew, as they were.
+fn restore(house: &House) {
+    let mut rest = &house.content[..];
+    for (path, bytes) in house.torrent.files.iter().map(|(path, _)| path).zip(house.torrent.info.files()) {
+        let (own, behind) = rest.split_at(usize::try_from(bytes.1).expect("small"));
+        if path.is_dir() {
+            fs::remove_dir(path).expect("an empty folder");
+        }
+        fs::write(path, own).expect("room");
+        rest = behind;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn no_wrong_byte_ever_leaves(
+        steps in proptest::collection::vec((0_u8..5, any::<prop::sample::Index>(), any::<bool>()), 1..30)
+    ) {
+        let house = house();
+        let entry = entry(&house);
+        for (kind, at, read_too) in steps {
+            match kind {
+                0 => restore(&house),
+                1 if house.path("c").exists() => {
+                    let bytes = fs::read(house.path("c")).expect("a file");
+                    if !bytes.is_empty() {
+                        flip(&house, "c", at.index(bytes.len()));
+                    }
+                }
+                2 => truncate(&house, at.index(PIECE * 3) as u64),
+                3 => entry.age(),
+                4 => look(&entry),
+                _ => {}
+            }
+            // Ageing claims that time has passed, so it has to.
+            house.next_tick();
+            if read_too {
+                let piece = at.index(5);
+                let whole = piece_of(&house, piece);
+                if let Ok(block) = read(&entry, piece as u32, 0, whole.len() as u32) {
+                    prop_assert!(block == whole);
+                }
+            }
+        }
+    }
+}

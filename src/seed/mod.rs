@@ -1,0 +1,218 @@
+//! The everseed: a permanent seed that sends only bytes it has verified; files and sockets around [`crate::wire`].
+//!
+//! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
+//! only. Time is tokio's, so that a test can set it.
+//!
+//! ```text
+//! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
+//!                                                        verify (all files, in the background) -> torrents (the state)
+//! ```
+
+mod disk;
+mod doors;
+mod peer;
+mod server;
+#[cfg(test)]
+mod test_house;
+mod torrents;
+mod verify;
+
+pub use server::bind;
+pub use torrents::{Health, Status, Verdict};
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
+
+use crate::id::{InfoHash, PeerId};
+use crate::metainfo::Info;
+use crate::wire::Local;
+use disk::Fingerprint;
+use doors::Doors;
+use torrents::Entry;
+
+/// The most connections in all, unless [`Options`] say otherwise.
+pub const CONNECTIONS_MAX: usize = 2000;
+/// The most connections from one IPv4 address or one IPv6 /64, unless [`Options`] say otherwise.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
+/// What is read from disk for a connection at a time, in bytes: together with [`crate::wire::OUTPUT_BYTES_MAX`] all
+/// that waits in memory for a peer that does not read.
+pub const BATCH_BYTES_MAX: u32 = 128 * 1024;
+/// The most reads from disk at a time, for peers.
+pub const READS_MAX: usize = 32;
+/// The most of these for one torrent.
+pub const READS_OF_ONE_MAX: usize = 8;
+/// How long a peer may take nothing of what is sent to it.
+pub const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
+/// How often all files are looked at for changes; a restored file is found so, and verified at once.
+pub const LOOK_EVERY: Duration = Duration::from_secs(8);
+/// At most how many bytes a second are read to verify files that nobody asked for yet.
+pub const VERIFY_BYTES_PER_SEC: u64 = 256 * 1024 * 1024;
+/// The most faults that are told of one torrent.
+pub const FAULTS_MAX: usize = 16;
+
+/// A torrent to be seeded.
+#[derive(Debug, Clone)]
+pub struct Torrent {
+    /// Its info-hash.
+    pub info_hash: InfoHash,
+    /// What it says.
+    pub info: Info,
+    /// Its `info` dictionary as it stands in the `.torrent`, for those who have a magnet link alone.
+    pub info_bytes: Arc<[u8]>,
+    /// Its files in the order of [`Info::files`], each where it lies (absolute) and as people know it.
+    pub files: Vec<(PathBuf, String)>,
+    /// The trackers it is announced to over the network, in tiers (BEP 12): all but our own.
+    pub trackers: Vec<Vec<String>>,
+}
+
+/// What the owner of a [`Seed`] decides.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How it names itself: `-ES0100-` and 12 random bytes.
+    pub peer_id: PeerId,
+    /// The port that other peers connect to.
+    pub peer_port: u16,
+    /// Connections in all.
+    pub connections_max: usize,
+    /// Connections from one IPv4 address or one IPv6 /64.
+    pub connections_per_address_max: usize,
+}
+
+impl Options {
+    /// Everything by default but the two that have none.
+    pub fn new(peer_id: PeerId, peer_port: u16) -> Self {
+        Self {
+            peer_id,
+            peer_port,
+            connections_max: CONNECTIONS_MAX,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+        }
+    }
+}
+
+/// The seed of a set of torrents.
+pub struct Seed {
+    local: Local,
+    epoch: Instant,
+    // Locks cover memory only: no file is touched and nothing awaits while one is held.
+    torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
+    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
+    doors: Arc<Doors>,
+    reads: Arc<Semaphore>,
+    changes: watch::Sender<u64>,
+    verify_wanted: Notify,
+    sent: AtomicU64,
+}
+
+impl Seed {
+    /// A seed of nothing yet.
+    pub fn new(options: &Options) -> Arc<Self> {
+        let local = Local {
+            peer_id: options.peer_id,
+            port: options.peer_port,
+            client: concat!("everseed ", env!("CARGO_PKG_VERSION")).into(),
+        };
+        Arc::new(Self {
+            local,
+            epoch: Instant::now(),
+            torrents: RwLock::default(),
+            remembered: Mutex::default(),
+            doors: Arc::new(Doors::new(options.connections_max, options.connections_per_address_max)),
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            changes: watch::Sender::new(0),
+            verify_wanted: Notify::new(),
+            sent: AtomicU64::new(0),
+        })
+    }
+
+    /// Replaces what is seeded, also while it runs. A torrent that is the same with the same files keeps its state;
+    /// one that is no longer there lets its peers go.
+    pub fn set_torrents(&self, torrents: Vec<Torrent>) {
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = HashMap::new();
+        let mut entries = self.torrents.write().unwrap_or_else(PoisonError::into_inner);
+        let mut former = std::mem::take(&mut *entries);
+        for torrent in torrents {
+            let info_hash = torrent.info_hash;
+            let same = former.get(&info_hash).is_some_and(|entry| entry.is(&torrent));
+            let entry = former.remove(&info_hash).filter(|_| same).unwrap_or_else(|| {
+                let remembered = remembered.get(&info_hash).unwrap_or(&nothing);
+                Arc::new(Entry::new(torrent, self.changes.clone(), remembered))
+            });
+            entries.insert(info_hash, entry);
+        }
+        drop(entries);
+        former.values().for_each(|entry| entry.retire());
+        self.changes.send_modify(|n| *n = n.wrapping_add(1));
+        self.verify_wanted.notify_one();
+    }
+
+    /// Takes verdicts of a former run, for torrents that [`Seed::set_torrents`] brings after it.
+    pub fn remember(&self, verdicts: &[Verdict]) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        for verdict in verdicts {
+            let files = remembered.entry(verdict.info_hash).or_default();
+            files.insert(verdict.path.clone(), Fingerprint::from(verdict));
+        }
+    }
+
+    /// The verdicts to give to [`Seed::remember`] after a restart.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        self.entries().iter().flat_map(|entry| entry.verdicts()).collect()
+    }
+
+    /// How a torrent stands.
+    pub fn status(&self, info_hash: &InfoHash) -> Option<Status> {
+        self.entry(info_hash).map(|entry| entry.status())
+    }
+
+    /// How a torrent stands, in short; cheap enough to be asked on every announce.
+    pub fn health(&self, info_hash: &InfoHash) -> Option<Health> {
+        self.entry(info_hash).map(|entry| entry.health())
+    }
+
+    /// How all torrents stand, in no order.
+    pub fn statuses(&self) -> Vec<(InfoHash, Status)> {
+        self.entries().iter().map(|entry| (entry.info_hash, entry.status())).collect()
+    }
+
+    /// A number that changes whenever the health of a torrent does, or the set of torrents.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// How many peers are connected.
+    pub fn connections(&self) -> usize {
+        self.doors.connections()
+    }
+
+    /// Bytes of content sent to peers since this was made; what [`Seed::add_sent`] restored is not among them.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Adds bytes that a former run sent to what a torrent's [`Status`] shows; call it after [`Seed::set_torrents`].
+    pub fn add_sent(&self, info_hash: &InfoHash, bytes: u64) {
+        if let Some(entry) = self.entry(info_hash) {
+            entry.sent.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn entry(&self, info_hash: &InfoHash) -> Option<Arc<Entry>> {
+        self.torrents.read().unwrap_or_else(PoisonError::into_inner).get(info_hash).cloned()
+    }
+
+    fn entries(&self) -> Vec<Arc<Entry>> {
+        self.torrents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+}

@@ -1,0 +1,77 @@
+//! The door: sockets that are listened at, and a task for each connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::{Seed, peer};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How long nothing is accepted after accepting failed, as it does when no descriptor is left: connections that end
+/// meanwhile make room, and the others wait in the backlog.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens at `address`; `[::]` stands for IPv4 as well, where the system has both.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart finds the port of the connections it has just closed.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Seed {
+    /// Serves at `listeners`, verifies in the background and announces to other trackers, `until` that is over.
+    /// Connections are closed then.
+    pub async fn serve(self: Arc<Self>, listeners: Vec<TcpListener>, until: impl Future<Output = ()>) {
+        let (stop, stopped) = watch::channel(());
+        let mut doors = JoinSet::new();
+        for listener in listeners {
+            doors.spawn(accept(Arc::clone(&self), listener, stopped.clone()));
+        }
+        let mut background = JoinSet::new();
+        background.spawn(Arc::clone(&self).look_again_and_again());
+        background.spawn(Arc::clone(&self).verify_what_is_unknown());
+        until.await;
+        drop(stop);
+        background.shutdown().await;
+        doors.join_all().await;
+    }
+}
+
+/// Accepts until it is to stop, and ends the connections then.
+async fn accept(seed: Arc<Seed>, listener: TcpListener, mut stopped: watch::Receiver<()>) {
+    let mut peers = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                // Whoever is not admitted is hung up on.
+                Ok((stream, address)) => if let Some(ticket) = seed.doors.admit(address.ip()) {
+                    peers.spawn(peer::converse(Arc::clone(&seed), stream, ticket));
+                },
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = peers.join_next() => {}
+            _ = stopped.changed() => break,
+        }
+    }
+    peers.shutdown().await;
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

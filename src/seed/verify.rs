@@ -1,0 +1,81 @@
+//! The background: every file looked at again and again, and hashed where nothing is known of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+
+use super::torrents::Entry;
+use super::{LOOK_EVERY, Seed, VERIFY_BYTES_PER_SEC, disk};
+
+/// Small pieces are hashed so many bytes at a time.
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Seed {
+    /// Looks at every file without reading it, so that [`Seed::statuses`] tell what is missing; what changed is then
+    /// verified, where [`Seed::serve`] runs. That looks again by itself every [`LOOK_EVERY`]; a caller that wants to
+    /// tell at its start what is missing looks once before.
+    pub async fn look(self: &Arc<Self>) {
+        let entries = self.entries();
+        let look = tokio::task::spawn_blocking(move || entries.iter().for_each(|entry| disk::look(entry)));
+        // It can only fail by a panic, which the panic hook has told of.
+        let _ = look.await;
+        self.verify_wanted.notify_one();
+    }
+
+    pub(super) async fn look_again_and_again(self: Arc<Self>) {
+        let mut ticks = interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.look().await;
+        }
+    }
+
+    /// Hashes one torrent after another, below [`VERIFY_BYTES_PER_SEC`].
+    pub(super) async fn verify_what_is_unknown(self: Arc<Self>) {
+        loop {
+            self.verify_wanted.notified().await;
+            for entry in self.entries() {
+                if entry.unknown_piece(0).is_some() {
+                    verify(&entry).await;
+                }
+            }
+        }
+    }
+}
+
+/// Goes through the pieces of a torrent once. What could not be settled is left to the next look.
+async fn verify(entry: &Arc<Entry>) {
+    let looked = Arc::clone(entry);
+    let _ = tokio::task::spawn_blocking(move || disk::look(&looked)).await;
+    if let Some(rest) = entry.settles_in(Instant::now()) {
+        sleep(rest).await;
+    }
+    let mut from = 0;
+    let mut pace = Instant::now();
+    while !entry.is_retired() {
+        let hashed = Arc::clone(entry);
+        let batch = tokio::task::spawn_blocking(move || verify_batch(&hashed, from));
+        let Ok(Some((next, bytes))) = batch.await else { return };
+        from = next;
+        pace += Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
+        sleep_until(pace).await;
+    }
+}
+
+/// Hashes unknown pieces from `from` on; returns the piece behind them and how many bytes were read, or nothing where
+/// there were none.
+fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
+    let mut next = from;
+    let mut bytes = 0;
+    while bytes < BATCH_BYTES
+        && let Some(piece) = entry.unknown_piece(next)
+    {
+        // What came of it stands in the torrent's state.
+        let _ = disk::verify_piece(entry, piece);
+        bytes += u64::from(entry.piece(piece).1);
+        next = piece + 1;
+    }
+    (next > from).then_some((next, bytes))
+}

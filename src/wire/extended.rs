@@ -1,0 +1,190 @@
+//! Extended messages (BEP 10): the handshake that says what each side understands, and metadata for magnet links
+//! (BEP 9).
+//!
+//! What peers send is walked and not decoded: some clients write the keys of a dictionary in no order, and nothing
+//! of it is ever hashed.
+
+use super::message;
+use crate::bencode::Dict;
+use crate::wire::{Local, REQUESTS_MAX};
+
+/// The number of the extended handshake.
+pub(super) const HANDSHAKE: u8 = 0;
+/// The number under which peers send us `ut_metadata` messages.
+pub(super) const UT_METADATA: u8 = 1;
+/// The bytes in each piece of the metadata but the last (BEP 9).
+pub(super) const METADATA_PIECE_BYTES: usize = 16 * 1024;
+/// Lists and dictionaries inside each other in what a peer sends.
+const DEPTH_MAX: usize = 16;
+
+/// What a peer's extended handshake says that concerns a seed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The number under which the peer takes `ut_metadata` messages; 0 says that it no longer does.
+    pub ut_metadata: Option<u8>,
+    /// Whether the peer wants no pieces (BEP 21).
+    pub upload_only: bool,
+}
+
+/// Reads a peer's extended handshake; what can't be read is as if not said.
+pub(super) fn read_handshake(body: &[u8]) -> Said {
+    let number = |value: Option<&[u8]>| value.and_then(as_int);
+    let m = find(body, b"m").unwrap_or_default();
+    Said {
+        ut_metadata: number(find(m, b"ut_metadata")).and_then(|n| u8::try_from(n).ok()),
+        upload_only: number(find(body, b"upload_only")).is_some_and(|n| n != 0),
+    }
+}
+
+/// Reads a `ut_metadata` message: the piece it requests, if it is a request.
+pub(super) fn read_metadata_request(body: &[u8]) -> Option<i64> {
+    let request = as_int(find(body, b"msg_type")?)? == 0;
+    as_int(find(body, b"piece")?).filter(|_| request)
+}
+
+/// Appends our extended handshake. `metadata_bytes` is absent where the torrent's metadata are not given out.
+pub(super) fn write_handshake(out: &mut Vec<u8>, local: &Local, metadata_bytes: Option<usize>) {
+    let mut body = vec![HANDSHAKE];
+    let mut dict = Dict::begin(&mut body);
+    let mut m = Dict::begin(dict.key("m"));
+    if metadata_bytes.is_some() {
+        m.int("ut_metadata", i64::from(UT_METADATA));
+    }
+    m.end();
+    if let Some(bytes) = metadata_bytes {
+        dict.int("metadata_size", as_i64(bytes));
+    }
+    dict.int("p", i64::from(local.port));
+    dict.int("reqq", as_i64(REQUESTS_MAX));
+    dict.int("upload_only", 1);
+    dict.string("v", local.client.as_bytes());
+    dict.end();
+    message::write(out, message::id::EXTENDED, &body);
+}
+
+/// Appends the answer to a request for `piece` of the metadata: its bytes, or a reject where there are none to give.
+pub(super) fn write_metadata(out: &mut Vec<u8>, peers_id: u8, piece: i64, metadata: Option<&[u8]>) {
+    let span = metadata.and_then(|metadata| {
+        let start = usize::try_from(piece).ok()?.checked_mul(METADATA_PIECE_BYTES)?;
+        let end = start.checked_add(METADATA_PIECE_BYTES)?.min(metadata.len());
+        Some((metadata.get(start..end).filter(|span| !span.is_empty())?, metadata.len()))
+    });
+    let mut body = vec![peers_id];
+    let mut dict = Dict::begin(&mut body);
+    dict.int("msg_type", if span.is_some() { 1 } else { 2 });
+    dict.int("piece", piece);
+    if let Some((_, total)) = span {
+        dict.int("total_size", as_i64(total));
+    }
+    dict.end();
+    if let Some((bytes, _)) = span {
+        body.extend_from_slice(bytes);
+    }
+    message::write(out, message::id::EXTENDED, &body);
+}
+
+/// The encoded value of `key` in the dictionary that `bytes` begin with.
+fn find<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = bytes.strip_prefix(b"d")?;
+    while rest.first()? != &b'e' {
+        let (name, after) = string(rest)?;
+        let after_value = skip(after, DEPTH_MAX)?;
+        if name == key {
+            return Some(&after[..after.len() - after_value.len()]);
+        }
+        rest = after_value;
+    }
+    None
+}
+
+/// What stands behind the value that `bytes` begin with.
+fn skip(bytes: &[u8], depth: usize) -> Option<&[u8]> {
+    match bytes.first()? {
+        b'i' => Some(&bytes[bytes.iter().position(|&byte| byte == b'e')? + 1..]),
+        b'0'..=b'9' => Some(string(bytes)?.1),
+        b'l' | b'd' => {
+            let inner = depth.checked_sub(1)?;
+            let mut rest = &bytes[1..];
+            // A dictionary is passed over like the list of its keys and values.
+            while rest.first()? != &b'e' {
+                rest = skip(rest, inner)?;
+            }
+            Some(&rest[1..])
+        }
+        _ => None,
+    }
+}
+
+fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = bytes.iter().take(8).position(|&byte| byte == b':')?;
+    let length: usize = std::str::from_utf8(&bytes[..colon]).ok()?.parse().ok()?;
+    bytes[colon + 1..].split_at_checked(length)
+}
+
+fn as_int(value: &[u8]) -> Option<i64> {
+    let digits = value.strip_prefix(b"i")?.strip_suffix(b"e")?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn as_i64(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_handshake_is_read_whatever_the_order_of_its_keys() {
+        for body in [
+            &b"d1:md11:ut_metadatai3e6:ut_pexi1ee1:v4:some11:upload_onlyi1ee"[..],
+            b"d11:upload_onlyi1e1:v4:some1:md6:ut_pexi1e11:ut_metadatai3eee",
+        ] {
+            assert_eq!(read_handshake(body), Said { ut_metadata: Some(3), upload_only: true });
+        }
+        assert_eq!(read_handshake(b"d1:md11:ut_metadatai999eee"), Said::default());
+        assert_eq!(read_handshake(b"d11:upload_onlyi0ee"), Said::default());
+        assert_eq!(read_handshake(b"rubbish"), Said::default());
+    }
+
+    #[test]
+    fn only_requests_for_metadata_are_requests() {
+        assert_eq!(read_metadata_request(b"d8:msg_typei0e5:piecei4ee"), Some(4));
+        assert_eq!(read_metadata_request(b"d5:piecei4e8:msg_typei0ee"), Some(4));
+        assert_eq!(read_metadata_request(b"d8:msg_typei1e5:piecei4ee"), None);
+        assert_eq!(read_metadata_request(b"d8:msg_typei0ee"), None);
+    }
+
+    #[test]
+    fn metadata_come_in_pieces_and_beyond_them_is_a_reject() {
+        let metadata = vec![b'x'; METADATA_PIECE_BYTES + 5];
+        let answer = |piece, metadata| {
+            let mut out = Vec::new();
+            write_metadata(&mut out, 9, piece, metadata);
+            out
+        };
+        let last = answer(1, Some(&metadata[..]));
+        assert_eq!(&last[4..], b"\x14\x09d8:msg_typei1e5:piecei1e10:total_sizei16389eexxxxx");
+        assert_eq!(last[..4], u32::try_from(last.len() - 4).expect("short").to_be_bytes());
+        for piece in [2, -1, i64::MAX, i64::MIN] {
+            let reject = answer(piece, Some(&metadata[..]));
+            assert_eq!(reject[6..], *format!("d8:msg_typei2e5:piecei{piece}ee").as_bytes());
+        }
+        assert_eq!(answer(0, None)[6..], *b"d8:msg_typei2e5:piecei0ee");
+    }
+
+    #[test]
+    fn deep_nesting_is_not_followed() {
+        let deep = [&b"d1:a"[..], &b"l".repeat(10_000), &b"e".repeat(10_000), b"1:md11:ut_metadatai3eee"].concat();
+        assert_eq!(read_handshake(&deep), Said::default());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(proptest::sample::select(&b"di0123456789le:-m"[..]), 0..80)) {
+            read_handshake(&bytes);
+            read_metadata_request(&bytes);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The peer protocol, upload only (BEP 3, 9, 10, 21): bytes and a moment in, bytes and blocks to read out; no socket,
+//! file or clock.
+//!
+//! A [`Connection`] is one conversation. Whoever holds the socket feeds it what came ([`Connection::receive`]), writes
+//! what it says ([`Connection::take_output`]), and reads the blocks it is asked for ([`Connection::take_blocks`]), each
+//! sent behind its [`piece_header`]. Moments are [`std::time::Duration`]s since any fixed instant of the caller's.
+
+mod bitfield;
+mod connection;
+mod extended;
+mod handshake;
+mod message;
+
+pub use bitfield::Bitfield;
+pub use connection::{Close, Connection, Local, Offer};
+pub use handshake::{HANDSHAKE_BYTES, Handshake, PROTOCOL};
+pub use message::{Block, PIECE_HEADER_BYTES, piece_header};
+
+use std::time::Duration;
+
+/// The most blocks a peer has queued with us; told to it as `reqq` (BEP 10). Beyond it, nothing more is read from it.
+pub const REQUESTS_MAX: usize = 512;
+/// The largest block that is answered, in bytes; real clients ask for 16 KiB, some for 32 or 128.
+pub const BLOCK_BYTES_MAX: u32 = 128 * 1024;
+/// Replies other than blocks that may wait to be written, in bytes; beyond it, nothing more is read from the peer.
+/// One reply more may stand behind it.
+pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// The longest extended message (BEP 10) that is looked at, in bytes; a longer one is passed over.
+pub const EXTENDED_BYTES_MAX: usize = 16 * 1024;
+/// The longest message of any kind that is passed over, in bytes; a longer one ends the conversation.
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// The most bytes that [`Connection::receive`] leaves unconsumed while it still wants input.
+pub const PARTIAL_BYTES_MAX: usize = 4 + 1 + EXTENDED_BYTES_MAX;
+/// How long a peer may take for its handshake.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(20);
+/// How long a peer may say nothing at all. BEP 3 has keep-alives every 2 minutes, and clients are late with them.
+pub const SILENCE_MAX: Duration = Duration::from_mins(4);
+/// How long a peer may go without asking for a block or for metadata.
+pub const IDLE_MAX: Duration = Duration::from_mins(15);
+/// After how long without a message of ours a keep-alive is sent.
+pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(100);
+/// How long a peer that needs nothing from us, being a seed itself, is kept: what it still has to say arrives.
+pub const USELESS_AFTER: Duration = Duration::from_secs(2);
