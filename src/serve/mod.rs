@@ -26,10 +26,12 @@ mod site;
 mod socket;
 mod state;
 mod status;
-#[cfg(test)]
-mod tests;
+mod udp;
 
 pub use bound::{Addresses, Bound, Udp};
 pub use http::Options as HttpOptions;
 pub use log::Log;
 pub use server::{END_MAX, Options, Server, Summary};
+
+#[cfg(test)]
+mod tests;

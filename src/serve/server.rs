@@ -22,6 +22,7 @@ use super::reload::{self, Watch};
 use super::route;
 use super::site::{self, OwnTrackers};
 use super::state::{Inner, State};
+use super::udp::Wire;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
@@ -110,6 +111,7 @@ pub struct Server {
     state: Arc<State>,
     watch: Watch,
     http: TcpListener,
+    udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
     http_options: http::Options,
     peers_restored: usize,
@@ -196,11 +198,14 @@ impl Server {
         });
         state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));
         state.enforce(site);
+        let udp = bound.udp.map(Wire::new).transpose();
+        let udp = udp.map_err(|error| Problem::new(format!("UDP can't be served: {error}")))?;
         let listen = |listener, what| {
             TcpListener::from_std(listener).map_err(|error| Problem::new(format!("{what} can't be served: {error}")))
         };
         Ok(Self {
             http: listen(bound.http, "HTTP")?,
+            udp: udp.map(|wire| Ok((wire, secret()?))).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
             state,
             watch,
@@ -226,7 +231,7 @@ impl Server {
     /// Serves until `until`, and then ends within [`END_MAX`]: connections are closed, other trackers are told
     /// `stopped`, and the database is written.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, peer, http_options, tick, .. } = self;
+        let Self { state, watch, http, udp, peer, http_options, tick, .. } = self;
         let (end, ending) = watch::channel(());
         let ended = || {
             let mut ending = ending.clone();
@@ -247,6 +252,9 @@ impl Server {
         ));
         rooms.spawn(Arc::clone(&state.seed).serve(vec![peer], ended()));
         let mut chores = JoinSet::new();
+        if let Some((wire, key)) = udp {
+            chores.spawn(wire.serve(Arc::clone(&state), key));
+        }
         chores.spawn(every_tick(Arc::clone(&state), watch, tick));
         chores.spawn(follow_health(Arc::clone(&state)));
         until.await;
@@ -357,6 +365,12 @@ fn peer_id() -> Result<PeerId, Problem> {
     let mut id = *b"-ES0100-############";
     getrandom::fill(&mut id[8..]).map_err(|error| no_randomness(&error))?;
     Ok(PeerId(id))
+}
+
+fn secret() -> Result<[u8; 16], Problem> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|error| no_randomness(&error))?;
+    Ok(key)
 }
 
 fn random() -> Result<u64, Problem> {

@@ -29,18 +29,23 @@ pub struct House {
 
 /// Takes sockets on a loopback address.
 pub fn bound() -> Bound {
-    let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-    Bound::bind(&Addresses { http: any, udp: Udp::WithHttp, peer: any }).expect("free ports")
+    bound_at("127.0.0.1:0")
+}
+
+/// Takes sockets at `address`, the peers' on a loopback address.
+pub fn bound_at(address: &str) -> Bound {
+    let http = address.parse().expect("an address");
+    let peer = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+    Bound::bind(&Addresses { http, udp: Udp::WithHttp, peer }).expect("free ports")
 }
 
 impl House {
     pub fn open(show: &Show) -> Self {
-        Self::with(Options::new(show.root(), show.data()))
+        Self::with(Options::new(show.root(), show.data()), bound())
     }
 
-    pub fn with(options: Options) -> Self {
+    pub fn with(options: Options, bound: Bound) -> Self {
         let (log, lines) = Log::memory();
-        let bound = bound();
         let (at, peer_port) = (bound.http_addr(), bound.peer_addr().port());
         let mut server = Server::start(bound, options, log).expect("it starts");
         server.tick = Duration::from_millis(20);
@@ -112,7 +117,7 @@ pub fn peers(answer: &Answer) -> Vec<SocketAddr> {
     bytes.as_chunks().0.iter().map(peer).collect()
 }
 
-fn one_release() -> (Show, InfoHash) {
+pub fn one_release() -> (Show, InfoHash) {
     let mut show = Show::at("https://show.example.org/show/");
     let hash = show.release("ep1.mp3", &noise(40_000));
     show.publish();
@@ -200,7 +205,7 @@ async fn rule_13_a_proxys_client_counts_only_where_the_proxy_is_trusted() {
 
     let mut options = Options::new(show.root(), show.data());
     options.trusted_proxies = crate::tracker::address::Networks::parse(["127.0.0.0/8"]).expect("a network");
-    let house = House::with(options);
+    let house = House::with(options, bound());
     let answer = ask(house.at, "GET", &target('a'), &forwarded).await;
     assert_eq!(int(&answer, "incomplete"), Some(1));
     let other = ask(house.at, "GET", &target('b'), &["Forwarded: for=\"198.51.100.9:1\""]).await;
