@@ -13,7 +13,7 @@
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
-//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `fsx` | quick_xml: `feed`; toml: `tomlfile`; reflink_copy: `fsx` |
+//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
 //!
 //! # Invariants
@@ -34,7 +34,9 @@
 
 pub mod bencode;
 pub mod config;
+pub mod feed;
 pub mod fingerprint;
+pub mod fsx;
 pub mod hash;
 pub mod id;
 pub mod manifest;
@@ -44,6 +46,7 @@ pub mod problem;
 pub mod release;
 pub mod seed;
 pub mod serve;
+pub mod site;
 pub mod sitepath;
 pub mod store;
 pub mod tomlfile;

@@ -194,7 +194,7 @@ mod tests {
     /// Every key of the example, the commented ones switched on, is a key that is known.
     #[test]
     fn the_commented_example_reads_as_a_configuration() {
-        let text = include_str!("../site-example/everseed.toml");
+        let text = include_str!("../../site-example/everseed.toml");
         let switched_on: Vec<_> = text
             .lines()
             .map(|line| match line.strip_prefix("# ") {
@@ -205,6 +205,6 @@ mod tests {
         let config = read(&switched_on.join("\n")).expect("the example is right");
         assert_eq!(config.seed.public_addresses.len(), 2);
         assert_eq!(config.serve.data, Some(".everseed".into()));
-        read(include_str!("../templates/init/everseed.toml")).expect("the scaffold is right");
+        read(include_str!("../../templates/init/everseed.toml")).expect("the scaffold is right");
     }
 }

@@ -23,6 +23,8 @@ pub struct Cache {
     entries: HashMap<Key, Entry>,
     files_hashed: usize,
     bytes_hashed: u64,
+    /// Whether it differs from what was loaded or saved.
+    is_changed: bool,
 }
 
 /// One torrent's files and how they are cut; a changed file replaces the entry of its former self.
@@ -77,10 +79,28 @@ impl Cache {
         let digests = hash(sources, piece_length, Wanted::PiecesAndSha384, None, progress)?;
         self.files_hashed += sources.len();
         self.bytes_hashed += bytes;
+        self.is_changed = true;
         if self.entries.len() < ENTRIES_MAX && fingerprints.len() == sources.len() {
             self.entries.insert(key, Entry { fingerprints, digests: digests.clone(), used: true });
         }
         Ok(digests)
+    }
+
+    /// Takes files for what they were although their fingerprints differ: from the first to the second of each pair.
+    ///
+    /// A hard link that the caller made to a file, or took away, changes its `ctime` and not its content.
+    pub fn relinked(&mut self, files: &HashMap<PathBuf, [Fingerprint; 2]>) {
+        for (key, entry) in &mut self.entries {
+            for (path, fingerprint) in key.paths.iter().zip(&mut entry.fingerprints) {
+                if let Some([before, now]) = files.get(path)
+                    && fingerprint == before
+                    && before != now
+                {
+                    *fingerprint = *now;
+                    self.is_changed = true;
+                }
+            }
+        }
     }
 
     /// How many files were hashed since the cache was loaded.
@@ -93,17 +113,19 @@ impl Cache {
         self.bytes_hashed
     }
 
-    /// Writes the cache, without what was not used and whose files are gone, if anything was hashed.
+    /// Writes the cache, without what was not used and whose files are gone, if it changed.
     pub fn save(&mut self) -> Result<(), Problem> {
         let Some(path) = &self.path else { return Ok(()) };
-        if self.files_hashed == 0 {
+        if !self.is_changed {
             return Ok(());
         }
         self.entries.retain(|key, entry| entry.used || key.paths.iter().all(|path| path.exists()));
         let temporary = path.with_extension("tmp");
         std::fs::write(&temporary, encode(&self.entries))
             .and_then(|()| std::fs::rename(&temporary, path))
-            .map_err(|error| Problem::at(path, format!("can't be written: {error}")))
+            .map_err(|error| Problem::at(path, format!("can't be written: {error}")))?;
+        self.is_changed = false;
+        Ok(())
     }
 }
 

@@ -1,0 +1,108 @@
+//! What the file system is asked for beyond `std::fs`: files that appear whole, and files placed without copying them
+//! where that is possible.
+
+use std::fs::{self, File, FileTimes};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// How a file came to its second place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It shares its blocks with the first until one of them is written to.
+    Reflink,
+    /// It is the same file under a second name.
+    HardLink,
+    /// It was copied.
+    Copy,
+}
+
+/// Writes `bytes` to `path` by way of a file beside it, so that `path` is seen with its old content or with the new.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(".new");
+    let temporary = path.with_file_name(temporary);
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(bytes)?;
+        // The name must not arrive on the disk before the bytes do.
+        file.sync_data()
+    });
+    written.and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+/// Makes `to`, which does not exist, hold what the file `from` holds: as a reflink where the file system has it, else
+/// as a hard link, else as a copy.
+pub fn place(from: &Path, to: &Path) -> io::Result<Placed> {
+    if reflink_copy::reflink(from, to).is_ok() {
+        keep_mtime(from, to)?;
+        return Ok(Placed::Reflink);
+    }
+    // A failed reflink may leave an empty file behind.
+    remove_if_there(to)?;
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(Placed::HardLink);
+    }
+    copy(from, to)?;
+    Ok(Placed::Copy)
+}
+
+/// Copies `from` to `to` with its time of change, and with the permissions of a new file: what is published is not
+/// hidden from the web server because its author hid it.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = File::create(to)?;
+    io::copy(&mut source, &mut target)?;
+    drop(target);
+    keep_mtime(from, to)
+}
+
+/// Removes a file; that there is none is no error.
+pub fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn keep_mtime(from: &Path, to: &Path) -> io::Result<()> {
+    let modified = fs::metadata(from)?.modified()?;
+    File::options().write(true).open(to)?.set_times(FileTimes::new().set_modified(modified))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("a");
+        write_whole(&path, b"one").expect("written");
+        write_whole(&path, b"two").expect("written");
+        assert_eq!(fs::read(&path).expect("read"), b"two");
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 1);
+        let folder = dir.path().join("folder");
+        fs::create_dir(&folder).expect("made");
+        write_whole(&folder, b"three").expect_err("a folder is not replaced");
+        assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 2);
+    }
+
+    #[test]
+    fn a_placed_file_has_the_bytes_and_the_time_of_the_first() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (from, to, copied) = (dir.path().join("a"), dir.path().join("b"), dir.path().join("c"));
+        fs::write(&from, b"medium").expect("written");
+        let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        File::options().write(true).open(&from).and_then(|file| file.set_modified(old)).expect("an old time");
+        place(&from, &to).expect("placed");
+        copy(&from, &copied).expect("copied");
+        for path in [to, copied] {
+            assert_eq!(fs::read(&path).expect("read"), b"medium");
+            assert_eq!(fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("its time"), old);
+        }
+        place(Path::new("/nowhere"), &dir.path().join("d")).expect_err("there is no such file");
+    }
+}

@@ -1,0 +1,176 @@
+//! What templates find: the data of a page, as the README describes it to authors of themes.
+//!
+//! Every `url` is a percent-encoded path below the site's root, to be written behind `root`, the way from the page to there.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The data of every page.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    /// `index`, `episode`, `page` or `404`.
+    pub kind: &'static str,
+    /// Its title.
+    pub title: String,
+    /// A sentence on what it is, or empty.
+    pub description: String,
+    /// Its path.
+    pub url: String,
+    /// Its absolute URL.
+    pub canonical: String,
+    /// The absolute URL of its picture.
+    pub image: Option<String>,
+    /// Its text as HTML, or empty.
+    pub content: String,
+    /// The author's own data.
+    pub extra: Map<String, Value>,
+}
+
+/// The data of the site.
+#[derive(Debug, Serialize)]
+pub struct Site {
+    /// Its title.
+    pub title: String,
+    /// What it is about, or empty.
+    pub description: String,
+    /// Its language tag.
+    pub language: String,
+    /// Its absolute URL, with a `/` at the end.
+    pub base_url: String,
+    /// Who makes it.
+    pub author: Option<String>,
+    /// The path of its cover.
+    pub image: Option<String>,
+    /// The program that made it, with its version.
+    pub generator: &'static str,
+    /// The path of the podcast feed, where there is anything to hear or see.
+    pub feed: Option<&'static str>,
+    /// The path of the torrent feed.
+    pub torrent_feed: &'static str,
+    /// The URL of the live numbers, or empty.
+    pub swarms_api: String,
+    /// The path of the page with live numbers.
+    pub swarms_page: Option<&'static str>,
+    /// The plain pages.
+    pub pages: Vec<Link>,
+    /// The author's own data.
+    pub extra: Map<String, Value>,
+}
+
+/// A page that another one names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Link {
+    /// Its title.
+    pub title: String,
+    /// Its path.
+    pub url: String,
+}
+
+/// The data of a release.
+#[derive(Debug, Clone, Serialize)]
+pub struct Episode {
+    /// Its title.
+    pub title: String,
+    /// A sentence on what it is, or empty.
+    pub description: String,
+    /// `2026-05-01`.
+    pub date: String,
+    /// `1 May 2026`.
+    pub date_text: String,
+    /// The path of its page.
+    pub url: String,
+    /// The number of its season.
+    pub season: Option<u32>,
+    /// Its number in the season.
+    pub episode: Option<u32>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// The path of its picture.
+    pub image: Option<String>,
+    /// `audio`, `video` or `files`.
+    pub kind: &'static str,
+    /// Its notes as HTML; on its own page alone.
+    pub content: String,
+    /// The file, where it is one.
+    pub media: Option<Media>,
+    /// All files.
+    pub files: Vec<File>,
+    /// Whether it is several files.
+    pub multi: bool,
+    /// `1:02:03`.
+    pub duration_text: Option<String>,
+    /// Its duration in whole seconds.
+    pub duration_secs: Option<u64>,
+    /// The size of all files in bytes.
+    pub bytes: u64,
+    /// The same for people.
+    pub size_text: String,
+    /// Its transcript.
+    pub transcript: Option<Transcript>,
+    /// Its torrent.
+    pub torrent: Torrent,
+    /// The next release.
+    pub newer: Option<Link>,
+    /// The one before.
+    pub older: Option<Link>,
+    /// The author's own data.
+    pub extra: Map<String, Value>,
+}
+
+/// The one file of a release.
+#[derive(Debug, Clone, Serialize)]
+pub struct Media {
+    /// Its path.
+    pub url: String,
+    /// Its name.
+    pub name: String,
+    /// Its MIME type.
+    pub mime: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The same for people.
+    pub size_text: String,
+}
+
+/// A file of a release.
+#[derive(Debug, Clone, Serialize)]
+pub struct File {
+    /// Its path in the torrent's folder.
+    pub name: String,
+    /// Its path below the site's root.
+    pub url: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The same for people.
+    pub size_text: String,
+}
+
+/// A transcript.
+#[derive(Debug, Clone, Serialize)]
+pub struct Transcript {
+    /// Its path.
+    pub url: String,
+    /// Its MIME type.
+    pub mime: String,
+    /// Its language tag.
+    pub language: String,
+}
+
+/// A torrent.
+#[derive(Debug, Clone, Serialize)]
+pub struct Torrent {
+    /// The path of the `.torrent`.
+    pub url: String,
+    /// The magnet link.
+    pub magnet: String,
+    /// The info-hash in hexadecimal digits.
+    pub info_hash: String,
+    /// Its name: of the file, or of the folder.
+    pub name: String,
+    /// Bytes in a piece, for people.
+    pub piece_length_text: String,
+    /// How many pieces it has.
+    pub pieces: usize,
+    /// Whether peers come from the trackers alone.
+    pub private: bool,
+}

@@ -1,0 +1,285 @@
+//! What a release is made of: the files that its front matter names, and their names in the torrent and below `media/`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::front::Located;
+use super::root::{Found, Root, is_dot_file};
+use crate::problem::Problem;
+use crate::release::FileOrder;
+use crate::sitepath::SitePath;
+
+/// The most files of one release.
+pub const FILES_MAX: usize = 100_000;
+/// The deepest folder below one that a release names.
+const DEPTH_MAX: usize = 48;
+/// The most bytes of a file's name: what file systems take.
+const NAME_BYTES_MAX: usize = 255;
+
+/// The content of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Medium {
+    /// The torrent's name, and the name below `media/`: `<slug>.<ext>` or `<slug>`.
+    pub name: String,
+    /// The files in the torrent's order.
+    pub files: Vec<FileOrder>,
+    /// Whether it is one file without a folder around it.
+    pub single: bool,
+}
+
+impl Medium {
+    /// Where one of its files stands below the site's root.
+    pub fn path(&self, file: &FileOrder) -> SitePath {
+        let names = ["media", &self.name].into_iter().chain(file.path.iter().map(String::as_str));
+        SitePath::new(names.collect::<Vec<_>>().join("/"))
+            .expect("the names are safe, and few enough to be a path on disk")
+    }
+}
+
+/// Where a release is written down: for the paths in it and for what is wrong with it.
+pub struct Place<'a> {
+    /// The site's folder.
+    pub root: &'a Root,
+    /// The folder of the page.
+    pub folder: &'a Path,
+    /// The page, as people see it.
+    pub page: &'a Path,
+    /// The page itself, which is not a part of its release.
+    pub page_path: &'a Path,
+    /// Its slug.
+    pub slug: &'a str,
+}
+
+impl Place<'_> {
+    /// The release that is the one file `media`.
+    pub fn single(&self, media: &Located<String>) -> Result<Medium, Problem> {
+        let what = format!("`media` {:?}", media.value);
+        let at = |problem: Problem| problem.line(media.line);
+        match self.root.resolve(self.folder, &media.value) {
+            Err(fault) => Err(at(fault.problem(self.page, &what))),
+            Ok(Found::Folder(_)) => Err(at(Problem::at(self.page, format!("{what} is a folder"))
+                .help(format!("name a file, or all files of the folder with files = [{:?}]", media.value)))),
+            Ok(Found::File { bytes: 0, .. }) => Err(at(self.empty(&what))),
+            Ok(Found::File { path, .. }) => {
+                let name = match extension(&path) {
+                    Some(extension) => format!("{}.{extension}", self.slug),
+                    None => self.slug.to_owned(),
+                };
+                let files = vec![FileOrder { source: path, path: Vec::new() }];
+                Ok(Medium { name, files, single: true })
+            }
+        }
+    }
+
+    /// The release that is the files and folders `names`, in their order; the files of a folder stand in the order of their
+    /// names. A file keeps its path as seen from the page's folder; what is elsewhere keeps its last name alone.
+    pub fn several(&self, names: &[Located<String>], warnings: &mut Vec<Problem>) -> Result<Medium, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut found = Vec::new();
+        for name in names {
+            if let Err(problem) = self.collect(name, &mut found) {
+                problems.push(problem.line(name.line));
+            }
+        }
+        if found.len() > FILES_MAX {
+            return Err(vec![
+                Problem::at(self.page, format!("`files` are {}; at most {FILES_MAX} make a release", found.len()))
+                    .help("pack them into an archive"),
+            ]);
+        }
+        let files = self.named(found, warnings, &mut problems);
+        if files.is_empty() && problems.is_empty() {
+            problems.push(Problem::at(self.page, "`files` holds no file").help("name the files of the release"));
+        }
+        if problems.is_empty() {
+            Ok(Medium { name: self.slug.to_owned(), files, single: false })
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn empty(&self, what: &str) -> Problem {
+        Problem::at(self.page, format!("{what} is empty (0 bytes)")).help("put the whole file there")
+    }
+
+    /// Adds the files that one entry of `files` stands for, with their paths as they are on disk.
+    fn collect(&self, name: &Located<String>, found: &mut Vec<Candidate>) -> Result<(), Problem> {
+        let what = format!("`files` {:?}", name.value);
+        let line = name.line;
+        match self.root.resolve(self.folder, &name.value).map_err(|fault| fault.problem(self.page, &what))? {
+            Found::File { path, .. } if is_dot_file(&path) => {
+                Err(Problem::at(self.page, format!("{what} is a dot-file, which page hosts drop"))
+                    .help("give it a name without the dot"))
+            }
+            Found::File { bytes: 0, .. } => Err(self.empty(&what)),
+            Found::File { path, .. } => {
+                let base = path.parent().filter(|_| !path.starts_with(self.folder)).unwrap_or(self.folder);
+                let inner = path.strip_prefix(base).unwrap_or(&path).to_owned();
+                found.push(Candidate { source: path, inner, line });
+                Ok(())
+            }
+            Found::Folder(folder) => {
+                let base = folder.parent().filter(|_| !folder.starts_with(self.folder)).unwrap_or(self.folder);
+                let before = found.len();
+                let walk = WalkDir::new(&folder).sort_by_file_name().max_depth(DEPTH_MAX);
+                for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_dot_file(entry.path())) {
+                    let entry = entry.map_err(|error| {
+                        Problem::at(self.page, format!("{what} can't be read: {error}"))
+                            .help("make it readable for the user who builds")
+                    })?;
+                    if entry.file_type().is_symlink() {
+                        return Err(Problem::at(
+                            self.page,
+                            format!("{what} holds a symbolic link: {}", self.root.shown(entry.path()).display()),
+                        )
+                        .help("put the file itself, or a hard link to it, in its place"));
+                    }
+                    let path = entry.path();
+                    if entry.file_type().is_file() && path != self.page_path && found.len() <= FILES_MAX {
+                        let inner = path.strip_prefix(base).unwrap_or(path).to_owned();
+                        found.push(Candidate { source: path.to_owned(), inner, line });
+                    }
+                }
+                if found.len() == before {
+                    return Err(Problem::at(self.page, format!("{what} is a folder without files"))
+                        .help("put files into it, or leave it out"));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives each file its path in the torrent, which every client can save and every web seed can be asked for.
+    fn named(&self, found: Vec<Candidate>, warnings: &mut Vec<Problem>, problems: &mut Vec<Problem>) -> Vec<FileOrder> {
+        let mut files = Vec::with_capacity(found.len());
+        // Paths without regard to case, as many file systems take them, and what holds each.
+        let mut taken: BTreeMap<Vec<String>, PathBuf> = BTreeMap::new();
+        for Candidate { source, inner, line } in found {
+            let shown = self.root.shown(&source).to_owned();
+            let Some(names) = inner.iter().map(|name| name.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+            else {
+                problems.push(
+                    Problem::at(self.page, format!("{} has a name that is not UTF-8", shown.display()))
+                        .line(line)
+                        .help("rename the file"),
+                );
+                continue;
+            };
+            if names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+                problems.push(
+                    Problem::at(
+                        self.page,
+                        format!("{} has a name of more than {NAME_BYTES_MAX} bytes", shown.display()),
+                    )
+                    .line(line)
+                    .help("rename the file"),
+                );
+                continue;
+            }
+            let path: Vec<_> = names.iter().map(|name| safe_name(name)).collect();
+            if path != names {
+                let message = format!(
+                    "{} is published as {:?}: some clients can't save or ask for its own name",
+                    shown.display(),
+                    path.join("/")
+                );
+                warnings.push(Problem::at(self.page, message).line(line).help("rename the file without any of \" * : < > ? | \\ # %, and without spaces or dots at the ends of its name"));
+            }
+            let folded: Vec<_> = path.iter().map(|name| name.to_lowercase()).collect();
+            // The same path, or one that is a file here and a folder there.
+            let rival = taken
+                .get(&folded)
+                .or_else(|| (1..folded.len()).find_map(|length| taken.get(&folded[..length])))
+                .or_else(|| {
+                    taken
+                        .range(folded.clone()..)
+                        .next()
+                        .filter(|(other, _)| other.starts_with(&folded))
+                        .map(|(_, source)| source)
+                });
+            if let Some(rival) = rival {
+                let message = format!(
+                    "{} and {} have the same path in the torrent: {:?}",
+                    rival.display(),
+                    shown.display(),
+                    path.join("/")
+                );
+                problems.push(
+                    Problem::at(self.page, message)
+                        .line(line)
+                        .help("name each file once, and rename one where only upper and lower case differ"),
+                );
+                continue;
+            }
+            taken.insert(folded, shown);
+            files.push(FileOrder { source, path });
+        }
+        files
+    }
+}
+
+/// A file that `files` stands for, and the path it has as seen from the page.
+struct Candidate {
+    source: PathBuf,
+    inner: PathBuf,
+    line: usize,
+}
+
+/// The extension of a published file: in lower case and ASCII, `tar.gz` and its like whole.
+fn extension(path: &Path) -> Option<String> {
+    let ascii = |text: &std::ffi::OsStr| {
+        let text: String = text.to_str()?.chars().filter(char::is_ascii_alphanumeric).collect();
+        (!text.is_empty()).then(|| text.to_ascii_lowercase())
+    };
+    let last = ascii(path.extension()?)?;
+    match path.file_stem().map(Path::new).and_then(Path::extension) {
+        Some(inner) if inner.eq_ignore_ascii_case("tar") => Some(format!("tar.{last}")),
+        _ => Some(last),
+    }
+}
+
+/// `name` without what Transmission renames when it asks a web seed, what WebTorrent does not escape, what Windows can't save, and
+/// control characters.
+fn safe_name(name: &str) -> String {
+    let inner = name.trim_matches([' ', '.']);
+    let from = name.len() - name.trim_start_matches([' ', '.']).len();
+    name.char_indices()
+        .map(|(at, c)| {
+            let at_the_end = at < from || at >= from + inner.len();
+            if at_the_end || c.is_control() || "\"*:<>?|\\#%".contains(c) { '_' } else { c }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_safe_for_every_client() {
+        let cases = [
+            ("a b.mp3", "a b.mp3"),
+            ("ü é 😀 &+';,[]{}~@=$!^.bin", "ü é 😀 &+';,[]{}~@=$!^.bin"),
+            ("a\"*:<>?|\\#%b", "a__________b"),
+            (" a. ", "_a__"),
+            ("a\u{7}\n", "a__"),
+            ("...", "___"),
+        ];
+        for (name, safe) in cases {
+            assert_eq!(safe_name(name), safe, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_ascii_in_lower_case() {
+        let of = |name: &str| extension(Path::new(name));
+        assert_eq!(of("a.MP3").as_deref(), Some("mp3"));
+        assert_eq!(of("a.b.Tar.XZ").as_deref(), Some("tar.xz"));
+        assert_eq!(of("a.mp3\u{301}").as_deref(), Some("mp3"));
+        assert_eq!(of("a.é"), None);
+        assert_eq!(of("tar.gz").as_deref(), Some("gz"));
+        assert_eq!(of(".mp3"), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! From a folder of episodes to a site: pages, feeds, torrents and media, written as one.
+//!
+//! It knows nothing of servers: what it leaves for them is `everseed.json`.
+
+mod content;
+mod context;
+mod date;
+mod front;
+mod html;
+mod links;
+mod markdown;
+mod medium;
+mod options;
+mod plan;
+mod record;
+mod root;
+mod write;
+
+pub use options::{BaseUrl, Kind, NotABaseUrl, Options, Show, categories};
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use crate::fingerprint::Fingerprint;
+use crate::hash;
+use crate::problem::Problem;
+use crate::release;
+use content::{Content, Release};
+use html::Theme;
+use root::Root;
+use write::Output;
+
+/// The hash cache is saved whenever this many bytes have been hashed since, so that a build that is killed does not begin anew.
+const SAVE_EVERY_BYTES: u64 = 4 << 30;
+
+/// Why a site was not built. The former output stands as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// What the author wrote is wrong: every fault that was found, in order.
+    Content(Vec<Problem>),
+    /// What the author wrote may be right, and something else failed.
+    Trouble(Problem),
+}
+
+/// What a build did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Plain pages.
+    pub pages: usize,
+    /// Releases: episodes and others.
+    pub releases: usize,
+    /// Torrents.
+    pub torrents: usize,
+    /// Files that were read and hashed; others were known.
+    pub files_hashed: usize,
+    /// Their bytes.
+    pub bytes_hashed: u64,
+    /// Files of the output that are new or differ.
+    pub files_written: usize,
+    /// Files of the output that are as they were.
+    pub files_unchanged: usize,
+    /// Files of the former output that are no more.
+    pub files_removed: usize,
+    /// What is not wrong and still worth a look.
+    #[serde(serialize_with = "as_texts")]
+    pub warnings: Vec<Problem>,
+    /// The output folder.
+    pub output: PathBuf,
+}
+
+/// Builds the site into the folder `out`; what builds remember is kept below the folder `state`, outside of the output.
+///
+/// The first build of a site reads each medium once; the next ones read those that changed. A torrent's creation date is its
+/// release's own date: no clock goes into the output, so that the same content gives the same bytes.
+pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::Progress) -> Result<Summary, Error> {
+    let root = Root::open(&options.root).map_err(|problem| Error::Content(vec![problem]))?;
+    let output = Output::open(out, state, root.path())?;
+
+    let mut theme_warnings = Vec::new();
+    let (content, theme) = match (content::load(options), Theme::load(&root, &options.theme, &mut theme_warnings)) {
+        (Ok(content), Ok(theme)) => (content, theme),
+        (content, theme) => {
+            let faults = content.err().into_iter().chain(theme.err()).flatten();
+            return Err(Error::Content(faults.collect()));
+        }
+    };
+    no_medium_inside(&content, &root, &output).map_err(Error::Content)?;
+
+    let mut cache = hash::Cache::load(state.join("hashes"));
+    let media = Media::look(&content);
+    let built = (|| {
+        let releases = make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?;
+        let plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
+        let path = output.path().to_owned();
+        let written = output.write(&plan, || media.unchanged()).map_err(Error::Trouble)?;
+        Ok((plan, written, path))
+    })();
+    // Placing media as hard links changes their ctime, and with it what the cache knows them by.
+    cache.relinked(&media.relinked());
+    let saved = cache.save();
+    let (plan, written, output) = built?;
+    saved.map_err(Error::Trouble)?;
+
+    let mut warnings = plan.warnings;
+    warnings.append(&mut theme_warnings);
+    Ok(Summary {
+        pages: content.pages.len(),
+        releases: content.releases.len(),
+        torrents: content.releases.len(),
+        files_hashed: cache.files_hashed(),
+        bytes_hashed: cache.bytes_hashed(),
+        files_written: written.written,
+        files_unchanged: written.unchanged,
+        files_removed: written.removed,
+        warnings,
+        output,
+    })
+}
+
+fn make_all(
+    options: &Options,
+    content: &Content,
+    cache: &mut hash::Cache,
+    progress: &dyn hash::Progress,
+) -> Result<Vec<release::Release>, Problem> {
+    let mut saved = 0;
+    let mut releases = Vec::with_capacity(content.releases.len());
+    for source in &content.releases {
+        releases.push(release::make(&order(options, source), cache, progress)?);
+        if cache.bytes_hashed() - saved >= SAVE_EVERY_BYTES {
+            cache.save()?;
+            saved = cache.bytes_hashed();
+        }
+    }
+    Ok(releases)
+}
+
+fn order(options: &Options, source: &Release) -> release::Order {
+    let medium = &source.medium;
+    // BEP 19: to a URL that ends in `/`, clients add the torrent's name and the file's path.
+    let web_seed = match &medium.files[..] {
+        [file] if medium.single => options.base_url.of(&medium.path(file)),
+        _ => options.base_url.join("media/"),
+    };
+    release::Order {
+        name: medium.name.clone(),
+        files: medium.files.clone(),
+        single: medium.single,
+        piece_length: options.piece_length,
+        private: source.private.unwrap_or(options.private),
+        trackers: options.announce_tiers(),
+        web_seeds: vec![web_seed],
+        creation_date: Some(source.date.at().unix_timestamp()),
+        created_by: Some(plan::GENERATOR.into()),
+        comment: Some(options.base_url.join(&format!("episodes/{}/", source.slug))),
+    }
+}
+
+/// Media that are a part of the former output would be replaced by themselves, or removed.
+fn no_medium_inside(content: &Content, root: &Root, output: &Output) -> Result<(), Vec<Problem>> {
+    let problems: Vec<_> = content
+        .releases
+        .iter()
+        .flat_map(|release| release.medium.files.iter().map(move |file| (&release.text.file, &file.source)))
+        .filter(|(_, source)| source.starts_with(output.path()))
+        .map(|(page, source)| {
+            Problem::at(page, format!("names {}, which is inside the output", root.shown(source).display()))
+                .help("keep media outside of the folder that is built")
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// The media as they were when the build began.
+struct Media(HashMap<PathBuf, Fingerprint>);
+
+impl Media {
+    fn look(content: &Content) -> Self {
+        let files = content.releases.iter().flat_map(|release| &release.medium.files);
+        Self(files.filter_map(|file| Some((file.source.clone(), fingerprint(&file.source)?))).collect())
+    }
+
+    /// What was hashed is what is about to be published.
+    fn unchanged(&self) -> Result<(), Problem> {
+        for (path, before) in &self.0 {
+            if !fingerprint(path).is_some_and(|now| is_same_but_for_links(before, &now)) {
+                return Err(
+                    Problem::at(path, "changed while the site was built").help("build again when it is complete")
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Those that have other links now and the same content: what they were like, and what they are like.
+    fn relinked(&self) -> HashMap<PathBuf, [Fingerprint; 2]> {
+        let now = |(path, before): (&PathBuf, &Fingerprint)| Some((path.clone(), [*before, fingerprint(path)?]));
+        self.0
+            .iter()
+            .filter_map(now)
+            .filter(|(_, [before, now])| before != now && is_same_but_for_links(before, now))
+            .collect()
+    }
+}
+
+fn fingerprint(path: &Path) -> Option<Fingerprint> {
+    fs::metadata(path).ok().map(|metadata| Fingerprint::of(&metadata))
+}
+
+fn is_same_but_for_links(a: &Fingerprint, b: &Fingerprint) -> bool {
+    (a.bytes, a.mtime_ns, a.inode) == (b.bytes, b.mtime_ns, b.inode)
+}
+
+fn as_texts<S: Serializer>(warnings: &[Problem], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(warnings.iter().map(ToString::to_string))
+}

@@ -1,0 +1,530 @@
+//! The plan of the output: content, releases and templates in, every file of the site out. It is pure: no clock, no
+//! disk; the same input gives the same bytes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use super::content::{Content, Release, Text};
+use super::context;
+use super::html::{Pages, Static, Theme};
+use super::markdown;
+use super::options::{Kind as Order, Options};
+use crate::feed;
+use crate::manifest::{self, Manifest};
+use crate::media::{self, Kind};
+use crate::problem::Problem;
+use crate::release;
+use crate::sitepath::SitePath;
+use crate::units::{duration_text, size_text};
+
+/// The program and its version, as pages, feeds and torrents name it.
+pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
+/// The paths that the server answers and no file stands for.
+const SERVED: [&str; 6] = ["announce", "scrape", "swarms", "healthz", "metrics", "api/swarms.json"];
+
+/// Every file of the output.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The files by their places.
+    pub files: BTreeMap<SitePath, Entry>,
+    /// What is not wrong and still worth a look.
+    pub warnings: Vec<Problem>,
+}
+
+/// A file of the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A small file of the author's: a copy, so that an editor at work on it does not write into the site.
+    Copy(PathBuf),
+    /// A medium: placed without copying it where the file system can.
+    Media(PathBuf),
+}
+
+/// Plans the output. `releases` are those of `content`, in the same order.
+pub fn plan(
+    options: &Options,
+    content: &Content,
+    releases: &[release::Release],
+    theme: &Theme,
+) -> Result<Plan, Vec<Problem>> {
+    let pages = theme.compile()?;
+    let items: Vec<_> =
+        content.releases.iter().zip(releases).map(|(source, made)| Item { source, made, options }).collect();
+    let mut planner = Planner { options, content, items, plan: Plan::default(), problems: Vec::new() };
+    planner.files(theme);
+    planner.pages(&pages);
+    planner.feeds();
+    planner.lists();
+    planner.links();
+    planner.folders();
+    if planner.problems.is_empty() {
+        Ok(planner.plan)
+    } else {
+        planner.problems.sort();
+        Err(planner.problems)
+    }
+}
+
+struct Planner<'a> {
+    options: &'a Options,
+    content: &'a Content,
+    items: Vec<Item<'a>>,
+    plan: Plan,
+    problems: Vec<Problem>,
+}
+
+/// A release with its source.
+#[derive(Clone, Copy)]
+struct Item<'a> {
+    source: &'a Release,
+    made: &'a release::Release,
+    options: &'a Options,
+}
+
+fn texts(content: &Content) -> impl Iterator<Item = &Text> {
+    let pages = content.pages.iter().map(|page| &page.text);
+    content.home.iter().chain(pages).chain(content.releases.iter().map(|release| &release.text))
+}
+
+fn path(text: impl Into<String>) -> SitePath {
+    SitePath::new(text).expect("made of plain names")
+}
+
+impl Planner<'_> {
+    /// What stands on disk already: files of the theme, then of the site in their places, media, and what pages bring.
+    fn files(&mut self, theme: &Theme) {
+        for (place, file) in &theme.statics {
+            let entry = match file {
+                Static::BuiltIn(text) => Entry::Bytes(text.as_bytes().to_vec()),
+                Static::File(source) => Entry::Copy(source.clone()),
+            };
+            self.plan.files.insert(place.clone(), entry);
+        }
+        for (place, source) in &self.content.statics {
+            self.plan.files.insert(place.clone(), Entry::Copy(source.clone()));
+        }
+        if let Some((place, source)) = &self.content.cover {
+            self.put(place.clone(), Entry::Copy(source.clone()));
+        }
+        for text in texts(self.content) {
+            for (place, source) in &text.assets {
+                self.put(place.clone(), Entry::Copy(source.clone()));
+            }
+        }
+        for item in self.items.clone() {
+            for file in &item.source.medium.files {
+                self.put(item.source.medium.path(file), Entry::Media(file.source.clone()));
+            }
+            self.put(item.torrent_path(), Entry::Bytes(item.made.torrent.bytes().to_vec()));
+        }
+    }
+
+    fn put(&mut self, place: SitePath, entry: Entry) {
+        if self.plan.files.contains_key(&place) {
+            self.in_the_way(&place);
+        }
+        self.plan.files.insert(place, entry);
+    }
+
+    /// A file of `static/`, or of the theme, stands where the site has one of its own.
+    fn in_the_way(&mut self, place: &SitePath) {
+        let file = match self.content.statics.get(place) {
+            Some(_) => format!("static/{place}"),
+            None => format!("themes/{}/static/{place}", self.options.theme),
+        };
+        let problem = Problem::at(file, format!("would be published as {place}, which the site has itself"));
+        self.problems.push(problem.help("give the file another name"));
+    }
+
+    /// A file that would have to be a folder also.
+    fn folders(&mut self) {
+        let mut rivals = Vec::new();
+        for place in self.plan.files.keys() {
+            let ends = place.as_str().match_indices('/').map(|(at, _)| &place.as_str()[..at]);
+            rivals.extend(ends.map(path).filter(|folder| self.plan.files.contains_key(folder)));
+        }
+        rivals.dedup();
+        rivals.iter().for_each(|place| self.in_the_way(place));
+    }
+
+    fn pages(&mut self, pages: &Pages) {
+        let site = Pages::value(self.site());
+        let none = || Text { title: self.options.title.clone(), ..Text::default() };
+        let fallback = none();
+
+        let home = self.content.home.as_ref().unwrap_or(&fallback);
+        let mut page = self.page("index", home, "");
+        page.title.clone_from(&self.options.title);
+        if page.description.is_empty() {
+            page.description.clone_from(&self.options.description);
+        }
+        let episodes: Vec<_> = self.items.iter().map(|item| item.context()).collect();
+        let mut outputs = vec![("index.html", path("index.html"), page, "", Some(Pages::value(&episodes)), None)];
+
+        let mut lost = self.page("404", &fallback, "404.html");
+        lost.title = "Page not found".into();
+        // It is shown at every address, so that its links begin at the host.
+        outputs.push(("404.html", path("404.html"), lost, self.options.base_url.path(), None, None));
+
+        for page in &self.content.pages {
+            let url = format!("{}/", page.slug);
+            outputs.push((
+                "page.html",
+                path(format!("{url}index.html")),
+                self.page("page", &page.text, &url),
+                "../",
+                None,
+                None,
+            ));
+        }
+        for (at, item) in self.items.iter().enumerate() {
+            let url = item.url();
+            let page = self.page("episode", &item.source.text, &url);
+            let link = |item: Option<&Item>| {
+                item.map(|item| context::Link { title: item.source.text.title.clone(), url: item.url() })
+            };
+            let episode = context::Episode {
+                content: page.content.clone(),
+                newer: link(at.checked_sub(1).and_then(|at| self.items.get(at))),
+                older: link(self.items.get(at + 1)),
+                ..episodes[at].clone()
+            };
+            outputs.push(("episode.html", path(format!("{url}index.html")), page, "../../", None, Some(episode)));
+        }
+
+        for (template, place, page, root, episodes, episode) in outputs {
+            let data = minijinja::context! {
+                root,
+                site => site.clone(),
+                page => Pages::value(page),
+                episodes => episodes.unwrap_or_default(),
+                episode => episode.map(Pages::value).unwrap_or_default(),
+            };
+            match pages.render(template, data) {
+                Ok(html) => self.put(place, Entry::Bytes(html.into_bytes())),
+                Err(problem) if self.problems.contains(&problem) => {}
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
+    fn site(&self) -> context::Site {
+        let options = self.options;
+        // A tracker elsewhere need not be an everseed.
+        let served = options.tracker_url.is_none();
+        context::Site {
+            title: options.title.clone(),
+            description: options.description.clone(),
+            language: options.language.clone(),
+            base_url: options.base_url.to_string(),
+            author: options.show.author.clone(),
+            image: self.content.cover.as_ref().map(|(place, _)| place.url()),
+            generator: GENERATOR,
+            feed: self.has_podcast().then_some("feed.xml"),
+            torrent_feed: "torrents.xml",
+            swarms_api: if served { format!("{}api/swarms.json", options.base_url.path()) } else { String::new() },
+            swarms_page: served.then_some("swarms"),
+            pages: self
+                .content
+                .pages
+                .iter()
+                .map(|page| context::Link { title: page.text.title.clone(), url: format!("{}/", page.slug) })
+                .collect(),
+            extra: options.extra.clone(),
+        }
+    }
+
+    fn page(&self, kind: &'static str, text: &Text, url: &str) -> context::Page {
+        let options = self.options;
+        let root = "../".repeat(url.matches('/').count());
+        let image = text.image.as_ref().or(self.content.cover.as_ref().map(|(place, _)| place));
+        context::Page {
+            kind,
+            title: text.title.clone(),
+            description: text.description.clone().unwrap_or_default(),
+            url: url.to_owned(),
+            canonical: options.base_url.join(url),
+            image: image.map(|place| options.base_url.of(place)),
+            content: markdown::page(&text.body, &|target| match text.links.get(target) {
+                // An empty link leads to the page itself, and not to the folder's index.
+                Some(link) if root.is_empty() && link.is_empty() => "./".to_owned(),
+                Some(link) => format!("{root}{link}"),
+                None => target.to_owned(),
+            }),
+            extra: text.extra.clone(),
+        }
+    }
+
+    fn has_podcast(&self) -> bool {
+        self.items.iter().any(|item| item.kind() != Kind::Other)
+    }
+
+    fn feeds(&mut self) {
+        let options = self.options;
+        let channel = |name: &str| feed::Channel {
+            title: options.title.clone(),
+            description: if options.description.is_empty() {
+                options.title.clone()
+            } else {
+                options.description.clone()
+            },
+            link: options.base_url.to_string(),
+            feed_url: options.base_url.join(name),
+            language: options.language.clone(),
+            generator: GENERATOR.into(),
+            copyright: options.show.copyright.clone(),
+        };
+        if self.has_podcast() {
+            let show = feed::Show {
+                author: options.show.author.clone(),
+                email: options.show.email.clone(),
+                image: self.content.cover.as_ref().map(|(place, _)| options.base_url.of(place)),
+                categories: options.show.categories.clone(),
+                explicit: options.show.explicit,
+                serial: options.show.kind == Order::Serial,
+                guid: options.show.guid.unwrap_or_else(|| feed::show_guid(&options.identity_url.join("feed.xml"))),
+            };
+            let episodes: Vec<_> =
+                self.items.iter().filter(|item| item.kind() != Kind::Other).map(Item::episode).collect();
+            self.put(path("feed.xml"), Entry::Bytes(feed::podcast(&channel("feed.xml"), &show, &episodes)));
+        }
+        let items: Vec<_> = self.items.iter().map(Item::torrent).collect();
+        self.put(path("torrents.xml"), Entry::Bytes(feed::torrents(&channel("torrents.xml"), &items)));
+    }
+
+    /// What lists the site for machines.
+    fn lists(&mut self) {
+        let options = self.options;
+        let day = |date: OffsetDateTime| format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day());
+        let newest = self.items.iter().map(|item| item.source.date.at()).max().map(day);
+        let mut sitemap = String::from(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
+        );
+        let mut add = |url: &str, date: Option<String>| {
+            let date = date.map(|date| format!("<lastmod>{date}</lastmod>")).unwrap_or_default();
+            let url = markdown::escape(&options.base_url.join(url));
+            sitemap.push_str(&format!("  <url><loc>{url}</loc>{date}</url>\n"));
+        };
+        add("", newest);
+        self.content.pages.iter().for_each(|page| add(&format!("{}/", page.slug), None));
+        self.items.iter().for_each(|item| add(&item.url(), Some(item.source.date.day())));
+        sitemap.push_str("</urlset>\n");
+        self.put(path("sitemap.xml"), Entry::Bytes(sitemap.into_bytes()));
+
+        // The site's own takes its place.
+        let robots = format!("User-agent: *\nAllow: /\n\nSitemap: {}\n", options.base_url.join("sitemap.xml"));
+        self.plan.files.entry(path("robots.txt")).or_insert(Entry::Bytes(robots.into_bytes()));
+
+        let manifest = Manifest {
+            generator: GENERATOR.into(),
+            title: options.title.clone(),
+            base_url: options.base_url.to_string(),
+            torrents: self.items.iter().map(Item::manifest).collect(),
+        };
+        self.put(path(manifest::FILE_NAME), Entry::Bytes(manifest.to_json().into_bytes()));
+    }
+
+    /// Links to addresses of the site are looked up among what is planned.
+    fn links(&mut self) {
+        let mut warnings = self.content.warnings.clone();
+        for text in texts(self.content) {
+            for (target, line) in &text.unproven {
+                let bare = target.trim_end_matches('/');
+                let is_planned =
+                    |text: &str| SitePath::new(text).is_ok_and(|place| self.plan.files.contains_key(&place));
+                let known = bare.is_empty()
+                    || SERVED.contains(&bare)
+                    || (is_planned(bare) && bare == target)
+                    || is_planned(&format!("{bare}/index.html"));
+                if !known {
+                    let warning = Problem::at(&text.file, format!("link \"/{target}\" leads to nothing on this site"));
+                    warnings.push(warning.line(*line).help("a link to a page is written as the path of its .md file"));
+                }
+            }
+        }
+        warnings.sort();
+        warnings.dedup();
+        self.plan.warnings = warnings;
+    }
+}
+
+impl Item<'_> {
+    fn url(&self) -> String {
+        format!("episodes/{}/", self.source.slug)
+    }
+
+    fn torrent_path(&self) -> SitePath {
+        path(format!("torrents/{}.torrent", self.source.slug))
+    }
+
+    fn absolute(&self, place: &SitePath) -> String {
+        self.options.base_url.of(place)
+    }
+
+    /// What can be done with it: only one file alone is listened to or watched.
+    fn kind(&self) -> Kind {
+        match &self.made.files[..] {
+            [file] if self.source.medium.single => file.facts.kind,
+            _ => Kind::Other,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.made.torrent.metainfo.info.total_bytes()
+    }
+
+    /// A link of its text, made absolute for feeds.
+    fn link(&self, target: &str) -> String {
+        match self.source.text.links.get(target) {
+            Some(link) => self.options.base_url.join(link),
+            None if target.starts_with(['#', '?']) => format!("{}{target}", self.options.base_url.join(&self.url())),
+            None => target.to_owned(),
+        }
+    }
+
+    fn context(&self) -> context::Episode {
+        let Self { source, made, options } = self;
+        let info = &made.torrent.metainfo.info;
+        let files: Vec<_> = made
+            .files
+            .iter()
+            .zip(&source.medium.files)
+            .map(|(file, order)| context::File {
+                name: if source.medium.single { source.medium.name.clone() } else { file.path.join("/") },
+                url: source.medium.path(order).url(),
+                bytes: file.bytes,
+                size_text: size_text(file.bytes),
+            })
+            .collect();
+        let first = &made.files[0];
+        let duration_secs = first.facts.duration_ms.filter(|_| source.medium.single).map(|ms| (ms + 500) / 1000);
+        context::Episode {
+            title: source.text.title.clone(),
+            description: source.text.description.clone().unwrap_or_default(),
+            date: source.date.day(),
+            date_text: source.date.text(),
+            url: self.url(),
+            season: source.season,
+            episode: source.episode,
+            tags: source.tags.clone(),
+            image: source.text.image.as_ref().map(SitePath::url),
+            kind: match self.kind() {
+                Kind::Audio => "audio",
+                Kind::Video => "video",
+                Kind::Other => "files",
+            },
+            content: String::new(),
+            media: source.medium.single.then(|| context::Media {
+                url: files[0].url.clone(),
+                name: source.medium.name.clone(),
+                mime: first.facts.mime.clone(),
+                bytes: first.bytes,
+                size_text: size_text(first.bytes),
+            }),
+            files,
+            multi: !source.medium.single,
+            duration_text: duration_secs.map(duration_text),
+            duration_secs,
+            bytes: self.bytes(),
+            size_text: size_text(self.bytes()),
+            transcript: source.transcript.as_ref().map(|place| context::Transcript {
+                url: place.url(),
+                mime: transcript_mime(place),
+                language: options.language.clone(),
+            }),
+            torrent: context::Torrent {
+                url: self.torrent_path().url(),
+                magnet: made.magnet.clone(),
+                info_hash: made.torrent.info_hash.to_string(),
+                name: info.name.clone(),
+                piece_length_text: info.piece_length.to_string(),
+                pieces: info.pieces.len(),
+                private: info.private,
+            },
+            newer: None,
+            older: None,
+            extra: source.text.extra.clone(),
+        }
+    }
+
+    fn episode(&self) -> feed::Episode {
+        let Self { source, made, options } = self;
+        let file = &made.files[0];
+        let link = |target: &str| self.link(target);
+        let notes = markdown::description(&source.text.body, &link);
+        let summary = source.text.description.as_deref().unwrap_or_default();
+        feed::Episode {
+            title: source.text.title.clone(),
+            link: options.base_url.join(&self.url()),
+            guid: source.guid.clone().unwrap_or_else(|| feed::episode_guid(&source.slug).to_string()),
+            date: source.date.at(),
+            description: match (notes.is_empty(), summary.is_empty()) {
+                (true, false) => format!("<p>{}</p>", markdown::escape(summary)),
+                _ => notes,
+            },
+            content: markdown::page(&source.text.body, &link),
+            medium: feed::Medium {
+                url: self.absolute(&source.medium.path(&source.medium.files[0])),
+                bytes: file.bytes,
+                mime: file.facts.mime.clone(),
+                bitrate_bps: file.facts.bitrate_bps,
+                duration_ms: file.facts.duration_ms,
+                sha384: file.sha384,
+                torrent_url: self.absolute(&self.torrent_path()),
+                magnet: made.magnet.clone(),
+            },
+            image: source.text.image.as_ref().map(|place| self.absolute(place)),
+            explicit: source.explicit,
+            season: source.season,
+            episode: source.episode,
+            transcript: source.transcript.as_ref().map(|place| feed::Transcript {
+                url: self.absolute(place),
+                mime: transcript_mime(place),
+                language: options.language.clone(),
+            }),
+        }
+    }
+
+    fn torrent(&self) -> feed::TorrentItem {
+        let text = &self.source.text;
+        feed::TorrentItem {
+            title: text.title.clone(),
+            link: self.options.base_url.join(&self.url()),
+            date: self.source.date.at(),
+            description: text.description.clone().unwrap_or_else(|| markdown::plain(&text.body)),
+            info_hash: self.made.torrent.info_hash,
+            torrent_url: self.absolute(&self.torrent_path()),
+            torrent_bytes: self.made.torrent.bytes().len() as u64,
+        }
+    }
+
+    fn manifest(&self) -> manifest::Entry {
+        let files = self.made.files.iter().zip(&self.source.medium.files);
+        manifest::Entry {
+            info_hash: self.made.torrent.info_hash,
+            name: self.source.medium.name.clone(),
+            title: self.source.text.title.clone(),
+            torrent: self.torrent_path(),
+            magnet: self.made.magnet.clone(),
+            bytes: self.bytes(),
+            files: files
+                .map(|(file, order)| manifest::File { path: self.source.medium.path(order), bytes: file.bytes })
+                .collect(),
+            page: Some(self.options.base_url.join(&self.url())),
+            published: Some(self.source.date.to_string()),
+        }
+    }
+}
+
+/// The type of a transcript as apps know it.
+fn transcript_mime(place: &SitePath) -> String {
+    match place.as_str().rsplit_once('.') {
+        Some((_, "vtt")) => "text/vtt".into(),
+        Some((_, "srt")) => "application/x-subrip".into(),
+        _ => media::mime(place.as_str()),
+    }
+}
