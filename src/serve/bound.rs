@@ -157,7 +157,9 @@ fn in_the_way(error: &io::Error, addr: SocketAddr, protocol: &str, flag: &str) -
         io::ErrorKind::AddrNotAvailable => {
             (format!("{addr} is no address of this machine"), format!("name one that is with `{flag} ADDR`"))
         }
-        _ => (format!("{protocol} can't listen on {addr}: {error}"), format!("name another address with `{flag} ADDR`")),
+        _ => {
+            (format!("{protocol} can't listen on {addr}: {error}"), format!("name another address with `{flag} ADDR`"))
+        }
     };
     Problem::new(message).help(help)
 }

@@ -67,7 +67,9 @@ impl Watch {
                 let first = problems.first().map(|problem| problem.message().to_owned()).unwrap_or_default();
                 let fault = format!("the site was published again and can't be read: {first}");
                 if state.set_site_fault(Some(fault)) {
-                    state.log.line("WARNING: the site has changed and can't be read; what was there before is served on");
+                    state
+                        .log
+                        .line("WARNING: the site has changed and can't be read; what was there before is served on");
                     tell(&state.log, &problems);
                 }
             }

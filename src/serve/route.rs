@@ -40,9 +40,10 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
         "swarms.js" => shown(method, status::script),
         "api/swarms.json" => shown(method, || numbers(&state.snapshot(), &uri)),
         "healthz" => {
-            let unable = tokio::fs::metadata(&state.root).await.err().map(|error| {
-                format!("the folder of the site can't be read: {}", error.kind())
-            });
+            let unable = tokio::fs::metadata(&state.root)
+                .await
+                .err()
+                .map(|error| format!("the folder of the site can't be read: {}", error.kind()));
             shown(method, || status::health(&state.snapshot(), unable.as_deref()))
         }
         "metrics" => shown(method, || {

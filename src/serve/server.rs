@@ -322,9 +322,8 @@ fn lock(data: &Path) -> Result<File, Problem> {
         .map_err(|error| Problem::at(data, format!("the data folder can't be made: {error}")).help(help))?;
     let path = data.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| {
-        Problem::at(data, format!("the data folder can't be written: {error}")).help(help)
-    })?;
+    let file =
+        file.map_err(|error| Problem::at(data, format!("the data folder can't be written: {error}")).help(help))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Problem::at(data, "another everseed uses this data folder")

@@ -44,7 +44,8 @@ impl Wire {
     /// Answers for ever. `key` is secret and new at each start: connection ids are made with it.
     pub async fn serve(self, state: Arc<State>, key: [u8; 16]) {
         static FAILED: Throttle = Throttle::new(60);
-        let mut desk = Desk { ids: ConnectionIds::new(key), reply: Reply::default(), changes: Vec::new(), out: Vec::new() };
+        let mut desk =
+            Desk { ids: ConnectionIds::new(key), reply: Reply::default(), changes: Vec::new(), out: Vec::new() };
         let mut memory = vec![0; BATCH * RUN_BYTES_MAX];
         let mut metas = [RecvMeta::default(); BATCH];
         loop {
@@ -92,9 +93,7 @@ impl Wire {
         let transmit =
             Transmit { destination: meta.addr, ecn: None, contents, segment_size: None, src_ip: meta.dst_ip };
         loop {
-            let sent = self
-                .socket
-                .try_io(Interest::WRITABLE, || self.quinn.try_send((&self.socket).into(), &transmit));
+            let sent = self.socket.try_io(Interest::WRITABLE, || self.quinn.try_send((&self.socket).into(), &transmit));
             match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 _ => return,

@@ -146,7 +146,8 @@ async fn everything_is_found_at_the_root_and_below_the_sites_path() {
     let (show, hash) = one_release();
     let house = House::open(&show);
     let announce = format!("announce?info_hash={}&peer_id=aaaaaaaaaaaaaaaaaaaa&port=1&left=0", escaped(hash));
-    for path in [&announce, "scrape", "swarms", "swarms.css", "swarms.js", "api/swarms.json", "healthz", "metrics", ""] {
+    for path in [&announce, "scrape", "swarms", "swarms.css", "swarms.js", "api/swarms.json", "healthz", "metrics", ""]
+    {
         for base in ["/", "/show/", "/%73how/"] {
             let answer = house.get(&format!("{base}{path}")).await;
             assert_eq!(answer.status, 200, "{base}{path}: {}", answer.text());
