@@ -60,7 +60,7 @@ impl Watch {
         match loaded {
             Ok(site) => {
                 self.failed = None;
-                put_in_force(state, site);
+                put_in_force(state, site).await;
             }
             Err(problems) => {
                 self.failed = Some(0);
@@ -82,9 +82,10 @@ pub fn tell(log: &Log, problems: &[Problem]) {
     problems.iter().for_each(|problem| log.line(problem.to_string()));
 }
 
-fn put_in_force(state: &Arc<State>, site: Site) {
+async fn put_in_force(state: &Arc<State>, site: Site) {
     let torrents = site.torrents.len();
     let reloaded = state.enforce(site);
+    state.look_for_media().await;
     state.log.line(format!(
         "the site was read again: {torrents} torrents, {} new, {} withdrawn",
         reloaded.added, reloaded.removed

@@ -38,6 +38,8 @@ const GOODBYE_MAX: Duration = Duration::from_millis(1200);
 const LAST_WRITE_MAX: Duration = Duration::from_millis(700);
 /// How often the manifest is looked at and peers expire.
 const TICK: Duration = Duration::from_secs(1);
+/// The shortest time between two looks at the torrents' health.
+const HEALTH_PAUSE: Duration = Duration::from_millis(200);
 /// Ticks between two looks at what the seed has sent.
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
@@ -122,21 +124,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the database, restores counts and peers, and reads the site. It blocks while it does, and needs the
-    /// runtime that will run it.
-    pub fn start(bound: Bound, options: Options, log: Log) -> Result<Self, Problem> {
+    /// Opens the database, restores counts and peers, reads the site, and looks for its media. It holds its thread
+    /// while it does.
+    pub async fn start(bound: Bound, options: Options, log: Log) -> Result<Self, Problem> {
         let lock = lock(&options.data)?;
+        let root = std::path::absolute(&options.site)
+            .map_err(|error| Problem::at(&options.site, format!("is no path: {error}")))?;
         let own = OwnTrackers {
             urls: options.own_trackers,
             udp_ports: bound.udp_addr().map(|addr| addr.port()).into_iter().collect(),
         };
         // Before the site is read, so that what changes meanwhile is seen.
-        let watch = Watch::new(site::stamp(&options.site));
-        let site = site::load(&options.site, &own).map_err(|problems| first_of(problems, &log))?;
+        let watch = Watch::new(site::stamp(&root));
+        let site = site::load(&root, &own).map_err(|problems| first_of(problems, &log))?;
         if !site.has_manifest {
             log.line(format!(
                 "WARNING: {} has no everseed.json: its files are served, and nothing is tracked or seeded",
-                options.site.display()
+                root.display()
             ));
         }
 
@@ -185,7 +189,7 @@ impl Server {
 
         let state = Arc::new(State {
             base: options.base_path.as_deref().map(site::path_names),
-            root: options.site,
+            root,
             own,
             tracker,
             seed,
@@ -198,6 +202,7 @@ impl Server {
         });
         state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));
         state.enforce(site);
+        state.look_for_media().await;
         let udp = bound.udp.map(Wire::new).transpose();
         let udp = udp.map_err(|error| Problem::new(format!("UDP can't be served: {error}")))?;
         let listen = |listener, what| {
@@ -312,6 +317,8 @@ async fn follow_health(state: Arc<State>) {
     let mut changes = state.seed.changes();
     while changes.changed().await.is_ok() {
         state.look_at_health();
+        // While thousands of torrents are verified, one look stands for many changes.
+        tokio::time::sleep(HEALTH_PAUSE).await;
     }
 }
 
@@ -362,20 +369,20 @@ fn first_of(mut problems: Vec<Problem>, log: &Log) -> Problem {
 /// The name of the seed among peers (BEP 20).
 fn peer_id() -> Result<PeerId, Problem> {
     let mut id = *b"-ES0100-############";
-    getrandom::fill(&mut id[8..]).map_err(|error| no_randomness(&error))?;
+    getrandom::fill(&mut id[8..]).map_err(|error| no_randomness(error))?;
     Ok(PeerId(id))
 }
 
 fn secret() -> Result<[u8; 16], Problem> {
     let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|error| no_randomness(&error))?;
+    getrandom::fill(&mut key).map_err(|error| no_randomness(error))?;
     Ok(key)
 }
 
 fn random() -> Result<u64, Problem> {
-    getrandom::u64().map_err(|error| no_randomness(&error))
+    getrandom::u64().map_err(|error| no_randomness(error))
 }
 
-fn no_randomness(error: &getrandom::Error) -> Problem {
+fn no_randomness(error: getrandom::Error) -> Problem {
     Problem::new(format!("the system gives no random numbers: {error}"))
 }

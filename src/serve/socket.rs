@@ -116,7 +116,7 @@ impl Socket {
     fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
-        send: impl Fn(&TcpStream) -> io::Result<usize>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let shared = Arc::clone(&self.shared);
         loop {
@@ -128,7 +128,7 @@ impl Socket {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
             }
-            match send(&shared.stream) {
+            match write(&shared.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => {
                     self.stall = None;

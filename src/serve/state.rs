@@ -20,6 +20,9 @@ use crate::tracker::{self, Reloaded, Seconds, SeedState};
 /// Lines that one look at the torrents' health writes at most.
 const HEALTH_LINES_MAX: usize = 20;
 
+/// Torrents for which a snapshot is taken on every request; of more it is kept for a second.
+const SNAPSHOT_QUICK_MAX: usize = 1000;
+
 /// A running server.
 pub struct State {
     /// The folder of the site.
@@ -89,8 +92,14 @@ impl State {
         }
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         *lock(&self.inner.site_fault) = None;
-        self.look_at_health();
+        *lock(&self.inner.snapshot) = None;
         reloaded
+    }
+
+    /// Looks which media are there, without reading them: before it, every torrent counts as seeded.
+    pub async fn look_for_media(&self) {
+        self.seed.look().await;
+        self.look_at_health();
     }
 
     /// Says what is wrong with the files of the site; returns whether that is news.
@@ -135,9 +144,9 @@ impl State {
     /// Gives the store a point of the time series for each torrent.
     pub fn pass_on_samples(&self) {
         let at = Seconds(clock::now_secs());
-        let statuses: Vec<tracker::Status> = self.tracker.swarms().statuses().collect();
+        let tracked: Vec<tracker::Status> = self.tracker.swarms().statuses().collect();
         let sent = lock(&self.inner.sent);
-        let samples: Vec<Sample> = statuses
+        let samples: Vec<Sample> = tracked
             .into_iter()
             .map(|status| Sample {
                 info_hash: status.info_hash,
@@ -168,11 +177,13 @@ impl State {
         }));
     }
 
-    /// The state of everything, at most a second old.
+    /// The state of everything, at most a second old where it takes some work to tell.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let now = clock::now_secs();
         let mut kept = lock(&self.inner.snapshot);
-        if let Some(snapshot) = kept.as_ref().filter(|snapshot| snapshot.generated == now) {
+        let fresh =
+            |snapshot: &&Arc<Snapshot>| snapshot.generated == now && snapshot.torrents.len() > SNAPSHOT_QUICK_MAX;
+        if let Some(snapshot) = kept.as_ref().filter(fresh) {
             return Arc::clone(snapshot);
         }
         let snapshot = Arc::new(self.look(now));
@@ -186,7 +197,7 @@ impl State {
         let tracked: HashMap<InfoHash, tracker::Status> =
             swarms.statuses().map(|status| (status.info_hash, status)).collect();
         drop(swarms);
-        let mut seeded: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
+        let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
         let mut faults = Faults::default();
         if let Some(fault) = lock(&self.inner.site_fault).clone() {
             faults.add(fault);
@@ -203,7 +214,7 @@ impl State {
         let mut torrents = Vec::with_capacity(site.torrents.len());
         for one in &site.torrents {
             let hash = one.torrent.info_hash;
-            let (seed, tracker) = (seeded.remove(&hash), tracked.get(&hash));
+            let (seed, tracker) = (by_hash.remove(&hash), tracked.get(&hash));
             everseed.seeded += u64::from(is_seeded(seed.as_ref()));
             everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
             for fault in seed.iter().flat_map(|seed| &seed.faults) {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 /// The fields of a request that make it conditional, as they came.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_field_names, reason = "the names of the headers")]
 pub struct Conditions<'a> {
     /// `If-Match`.
     pub if_match: Option<&'a [u8]>,

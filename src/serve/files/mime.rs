@@ -69,7 +69,8 @@ fn content_type(path: &str) -> String {
     if FEEDS.contains(&name) {
         return "application/rss+xml; charset=utf-8".to_owned();
     }
-    if path.ends_with(".json") && path.split('/').any(|folder| folder == "chapters") {
+    // The name is in lower case already.
+    if path.strip_suffix(".json").is_some() && path.split('/').any(|folder| folder == "chapters") {
         return "application/json+chapters".to_owned();
     }
     if let Some((_, known)) = TYPES.iter().find(|(ending, _)| name.ends_with(ending)) {

@@ -258,6 +258,8 @@ async fn conditions_of_a_request() {
             assert_eq!(answer.status, status, "{method} {headers:?}");
             assert_eq!(answer.header("etag"), Some(&etag[..]));
             assert!(status < 300 || answer.body.is_empty());
+            // A 304 has no body, and must not say that the file has none either.
+            assert!(status != 304 || answer.header("content-length").is_none(), "{}", answer.head);
         }
     }
     fs::write(house.root().join("media/ep 1.mp3"), "9876543210").expect("written");

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use expect_test::expect;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -13,7 +14,7 @@ use super::show::{Show, noise};
 use crate::bencode;
 use crate::id::InfoHash;
 use crate::problem::Problem;
-use crate::serve::{Addresses, Bound, Log, Options, Server, Summary, Udp};
+use crate::serve::{Addresses, Bound, END_MAX, Log, Options, Server, Summary, Udp};
 
 /// Longer than anything takes, so that what never comes fails the test instead of holding it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,14 +41,14 @@ pub fn bound_at(address: &str) -> Bound {
 }
 
 impl House {
-    pub fn open(show: &Show) -> Self {
-        Self::with(Options::new(show.root(), show.data()), bound())
+    pub async fn open(show: &Show) -> Self {
+        Self::with(Options::new(show.root(), show.data()), bound()).await
     }
 
-    pub fn with(options: Options, bound: Bound) -> Self {
+    pub async fn with(options: Options, bound: Bound) -> Self {
         let (log, lines) = Log::memory();
         let (at, peer_port) = (bound.http_addr(), bound.peer_addr().port());
-        let mut server = Server::start(bound, options, log).expect("it starts");
+        let mut server = Server::start(bound, options, log).await.expect("it starts");
         server.tick = Duration::from_millis(20);
         let summary = server.summary();
         let (end, ended) = oneshot::channel::<()>();
@@ -127,7 +128,7 @@ pub fn one_release() -> (Show, InfoHash) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_is_served_tracked_and_seeded() {
     let (show, hash) = one_release();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     assert_eq!((house.summary.seeded, house.summary.torrents), (1, 1));
     assert_eq!(house.get("/").await.text(), "<p>home");
     assert_eq!(house.get("/healthz").await.status, 200);
@@ -144,7 +145,7 @@ async fn a_site_is_served_tracked_and_seeded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_found_at_the_root_and_below_the_sites_path() {
     let (show, hash) = one_release();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     let announce = format!("announce?info_hash={}&peer_id=aaaaaaaaaaaaaaaaaaaa&port=1&left=0", escaped(hash));
     for path in [&announce, "scrape", "swarms", "swarms.css", "swarms.js", "api/swarms.json", "healthz", "metrics", ""]
     {
@@ -168,7 +169,7 @@ async fn everything_is_found_at_the_root_and_below_the_sites_path() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_2_a_failure_is_a_200_with_a_reason_and_a_time() {
     let (show, hash) = one_release();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     let unknown = escaped(InfoHash([7; 20]));
     for target in [
         "/announce".to_owned(),
@@ -197,7 +198,7 @@ async fn rule_13_a_proxys_client_counts_only_where_the_proxy_is_trusted() {
     };
     let forwarded = ["x-forwarded-FOR: 6.6.6.6, 192.0.2.7"];
 
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     let answer = ask(house.at, "GET", &target('a'), &forwarded).await;
     assert!(answer.text().contains("warning message"), "{}", answer.text());
     assert_eq!(int(&answer, "incomplete"), Some(0), "a proxy's address is not handed to strangers");
@@ -206,7 +207,7 @@ async fn rule_13_a_proxys_client_counts_only_where_the_proxy_is_trusted() {
 
     let mut options = Options::new(show.root(), show.data());
     options.trusted_proxies = crate::tracker::address::Networks::parse(["127.0.0.0/8"]).expect("a network");
-    let house = House::with(options, bound());
+    let house = House::with(options, bound()).await;
     let answer = ask(house.at, "GET", &target('a'), &forwarded).await;
     assert_eq!(int(&answer, "incomplete"), Some(1));
     let other = ask(house.at, "GET", &target('b'), &["Forwarded: for=\"198.51.100.9:1\""]).await;
@@ -218,7 +219,7 @@ async fn rule_15_74_hashes_in_one_scrape_and_8_kib_of_line() {
     let mut show = Show::at("https://show.example.org/");
     let hashes: Vec<InfoHash> = (0..74).map(|n: u8| show.release(&format!("f{n}"), &[n])).collect();
     show.publish();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     let query: Vec<String> = hashes.iter().map(|hash| format!("info_hash={}", escaped(*hash))).collect();
     let answer = house.get(&format!("/scrape?{}", query.join("&"))).await;
     let files = bencode::decode(&answer.body).expect("bencode");
@@ -230,13 +231,13 @@ async fn rule_15_74_hashes_in_one_scrape_and_8_kib_of_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_finds_the_counts_and_the_peers() {
     let (show, hash) = one_release();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     house.announce(hash, b'a', "&left=5").await;
     house.announce(hash, b'a', "&left=0&event=completed&downloaded=40000").await;
     house.announce(hash, b'b', "&left=5").await;
     house.close().await;
 
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     assert_eq!(house.summary.peers_restored, 2);
     let answer = house.get("/api/swarms.json").await.text();
     for part in ["\\\"completed\\\":1", "\\\"seeds\\\":2", "\\\"leechers\\\":1"] {
@@ -248,7 +249,7 @@ async fn a_restart_finds_the_counts_and_the_peers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_is_published_again_is_in_force_without_a_restart() {
     let (mut show, first) = one_release();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     house.announce(first, b'a', "&left=5").await;
     let second = show.release("ep2.mp3", &noise(20_000));
     show.publish();
@@ -269,7 +270,7 @@ async fn a_site_that_is_published_again_is_in_force_without_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_manifest_is_told_once_and_the_former_stays_in_force() {
     let (show, hash) = one_release();
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     show.write("everseed.json", b"{ half");
     let health = house.until("/healthz", |answer| answer.text().contains("can\\'t be read")).await;
     assert!(health.status == 200 && health.text().contains("degraded"), "{}", health.text());
@@ -286,10 +287,12 @@ async fn a_missing_medium_is_named_and_the_others_are_seeded() {
     let second = show.release("ep2.mp3", &noise(20_000));
     show.publish();
     std::fs::remove_file(show.path("media/ep2.mp3")).expect("removed");
-    let house = House::open(&show);
-    let health = house.until("/healthz", |answer| answer.text().contains("media/ep2.mp3")).await;
-    assert!(health.text().contains("\\\"seeded\\\":1"), "{}", health.text());
-    house.until("/api/swarms.json", |answer| answer.text().contains("missing")).await;
+    let house = House::open(&show).await;
+    assert_eq!((house.summary.seeded, house.summary.torrents), (1, 2));
+    expect!["Title of ep2.mp3: media/ep2.mp3 is missing"].assert_eq(&house.summary.faults.join("\n"));
+    let health = house.get("/healthz").await;
+    assert!(health.status == 200 && health.text().contains("media/ep2.mp3"), "{}", health.text());
+    assert!(house.get("/api/swarms.json").await.text().contains("missing"));
     assert_eq!(int(&house.announce(second, b'a', "&left=5").await, "complete"), Some(0));
     assert_eq!(int(&house.announce(first, b'a', "&left=5").await, "complete"), Some(1));
     assert!(house.lines().contains("Title of ep2.mp3 is not seeded, it is missing"), "{}", house.lines());
@@ -298,21 +301,21 @@ async fn a_missing_medium_is_named_and_the_others_are_seeded() {
 #[tokio::test]
 async fn what_keeps_a_server_from_starting_is_said() {
     let (show, _) = one_release();
-    let start = |site: &Path, data: &Path| {
+    let start = async |site: &Path, data: &Path| {
         let (log, _) = Log::memory();
-        let problem = Server::start(bound(), Options::new(site, data), log).map(|_| ()).expect_err("a fault");
+        let problem = Server::start(bound(), Options::new(site, data), log).await.map(|_| ()).expect_err("a fault");
         show.anonymous(&problem.to_string())
     };
-    let blocked = start(&show.root(), &show.path("index.html"));
+    let blocked = start(&show.root(), &show.path("index.html")).await;
     assert!(blocked.contains("SITE/index.html: the data folder can't be made"), "{blocked}");
     assert!(blocked.contains("`--data DIR`"), "{blocked}");
     let (log, _) = Log::memory();
-    let first = Server::start(bound(), Options::new(show.root(), show.data()), log).expect("it starts");
-    let second = start(&show.root(), &show.data());
+    let first = Server::start(bound(), Options::new(show.root(), show.data()), log).await.expect("it starts");
+    let second = start(&show.root(), &show.data()).await;
     assert!(second.starts_with("DIR/data: another everseed uses this data folder"), "{second}");
     drop(first);
     show.write("everseed.json", b"{");
-    let broken = start(&show.root(), &show.data());
+    let broken = start(&show.root(), &show.data()).await;
     assert!(broken.starts_with("SITE/everseed.json:1: not a manifest"), "{broken}");
 }
 
@@ -320,9 +323,43 @@ async fn what_keeps_a_server_from_starting_is_said() {
 async fn a_folder_without_a_manifest_is_served_with_a_warning() {
     let show = Show::at("https://show.example.org/");
     std::fs::remove_file(show.path("everseed.json")).expect("removed");
-    let house = House::open(&show);
+    let house = House::open(&show).await;
     assert!(!house.summary.has_manifest);
     assert!(house.lines().contains("nothing is tracked or seeded"), "{}", house.lines());
     assert_eq!(house.get("/").await.status, 200);
     assert!(house.get("/swarms").await.text().contains("Nothing is tracked or seeded"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_numbers_of_one_torrent_can_be_asked_for() {
+    let (mut show, first) = one_release();
+    let second = show.release("ep2.mp3", b"sound");
+    show.publish();
+    let house = House::open(&show).await;
+    let answer = house.get(&format!("/api/swarms.json?info_hash={second}")).await;
+    let text = answer.text();
+    assert!(text.contains(&second.to_string()) && !text.contains(&first.to_string()), "{text}");
+    assert!(text.contains("\\\"page\\\":\\\"episodes/ep2.mp3/\\\""), "{text}");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(house.get("/api/swarms.json?info_hash=nonsense").await.status, 400);
+    let none = house.get(&format!("/api/swarms.json?info_hash={}", InfoHash([7; 20]))).await;
+    assert!(none.text().starts_with("{\\\"torrents\\\":[],"), "{}", none.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_comes_within_two_seconds_also_for_a_client_that_does_not_read() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (show, hash) = one_release();
+    let large = std::fs::File::create(show.path("media/large.bin")).expect("created");
+    large.set_len(64 << 20).expect("a sparse file");
+    let house = House::open(&show).await;
+    let mut stalled = tokio::net::TcpStream::connect(house.at).await.expect("connected");
+    stalled.write_all(b"GET /media/large.bin HTTP/1.1\r\n\r\n").await.expect("sent");
+    stalled.read_exact(&mut [0; 16]).await.expect("it begins");
+    house.announce(hash, b'a', "&left=5").await;
+    let (at, lines) = (house.at, Arc::clone(&house.lines));
+    tokio::time::timeout(END_MAX, house.close()).await.expect("an end in time");
+    assert!(tokio::net::TcpStream::connect(at).await.is_err());
+    assert_eq!(*lines.lock().expect("no panic"), Vec::<String>::new());
+    assert_eq!(House::open(&show).await.summary.peers_restored, 1);
 }

@@ -9,7 +9,8 @@ use crate::serve::site::{OwnTrackers, load};
 
 fn problems(show: &Show) -> String {
     let problems = load(&show.root(), &OwnTrackers::default()).expect_err("a fault");
-    show.anonymous(&problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    show.anonymous(&(lines.join("\n") + "\n"))
 }
 
 #[test]
