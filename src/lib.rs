@@ -45,6 +45,7 @@ pub mod metainfo;
 pub mod problem;
 pub mod release;
 pub mod seed;
+pub mod serve;
 pub mod site;
 pub mod sitepath;
 pub mod store;

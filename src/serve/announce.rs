@@ -1,0 +1,203 @@
+//! The tracker between the wires and the swarms: whose address counts, one lock around memory alone, and changes that
+//! go their way after the reply is made.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hyper::Method;
+use hyper::header::HeaderMap;
+
+use super::clock;
+use super::http::Ends;
+use super::log::{Log, Throttle};
+use super::reply::{self, Reply};
+use crate::tracker::address::{self, Client, Doubt, Forwarding, Networks, Standing};
+use crate::tracker::{self, Announce, Change, Refusal, Seconds, Swarms, http};
+
+/// The most forwarding headers of a request that are looked at; the outermost proxies' are the last.
+const FORWARDING_HEADERS_MAX: usize = 64;
+/// Seconds between two warnings of one kind.
+const WARN_EVERY_SECS: u64 = 60;
+
+/// Takes the changes of an announce, at once and without waiting; what it leaves is thrown away.
+pub type Sink = Box<dyn Fn(&mut Vec<Change>) + Send + Sync>;
+
+/// The tracker's shell, shared by all wires.
+pub struct Tracker {
+    // A std Mutex: nothing awaits, reads or writes while it is held.
+    swarms: Mutex<Swarms>,
+    sink: Sink,
+    trusted: Networks,
+    counters: Counters,
+    log: Log,
+    not_trusted: Throttle,
+    unreadable: Throttle,
+    contradiction: Throttle,
+    seed_unreachable: Throttle,
+}
+
+/// What the tracker counts since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Announces over HTTP, the refused ones among them.
+    pub http_announces: AtomicU64,
+    /// Announces over UDP, the refused ones among them.
+    pub udp_announces: AtomicU64,
+    /// Scrapes over both.
+    pub scrapes: AtomicU64,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker").field("trusted", &self.trusted).finish_non_exhaustive()
+    }
+}
+
+impl Tracker {
+    /// A tracker over `swarms` that believes the headers of `trusted` proxies.
+    pub fn new(swarms: Swarms, trusted: Networks, sink: Sink, log: Log) -> Self {
+        let throttle = || Throttle::new(WARN_EVERY_SECS);
+        Self {
+            swarms: Mutex::new(swarms),
+            sink,
+            trusted,
+            counters: Counters::default(),
+            log,
+            not_trusted: throttle(),
+            unreadable: throttle(),
+            contradiction: throttle(),
+            seed_unreachable: throttle(),
+        }
+    }
+
+    /// The swarms, until the guard is dropped: memory only, and never across an `.await`.
+    pub fn swarms(&self) -> MutexGuard<'_, Swarms> {
+        // A panic under the lock leaves at worst one torrent's numbers off by one; silence would be worse.
+        self.swarms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Answers `/announce`.
+    pub fn http_announce(&self, method: &Method, query: &[u8], ends: Ends, headers: &HeaderMap) -> Reply {
+        if let Some(reply) = other_than_get(method) {
+            return reply;
+        }
+        self.counters.http_announces.fetch_add(1, Ordering::Relaxed);
+        let mut body = Vec::with_capacity(512);
+        let outcome = http::parse_announce(query).and_then(|query| {
+            let client = self.client(ends.peer.ip(), headers);
+            let announce = Announce { held_back: client.held_back(), ..query.announce(client.ip, ends.local.ip()) };
+            let (mut reply, mut changes) = (tracker::Reply::default(), Vec::new());
+            self.announce(&announce, &mut reply, &mut changes)?;
+            http::write_reply(&mut body, &reply, query.form);
+            Ok(())
+        });
+        self.bencoded(outcome, body)
+    }
+
+    /// Answers `/scrape`.
+    pub fn http_scrape(&self, method: &Method, query: &[u8]) -> Reply {
+        if let Some(reply) = other_than_get(method) {
+            return reply;
+        }
+        self.counters.scrapes.fetch_add(1, Ordering::Relaxed);
+        let mut body = Vec::with_capacity(128);
+        let outcome = http::parse_scrape(query).and_then(|hashes| {
+            let files = http::scrape(&self.swarms(), &hashes)?;
+            http::write_scrape(&mut body, &files);
+            Ok(())
+        });
+        self.bencoded(outcome, body)
+    }
+
+    /// Fills `reply` and passes on what changed; `changes` is empty before and after.
+    pub fn announce(
+        &self,
+        announce: &Announce,
+        reply: &mut tracker::Reply,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
+        self.swarms().announce(announce, Seconds(clock::now_secs()), reply, changes)?;
+        (self.sink)(changes);
+        changes.clear();
+        if reply.seed_unreachable {
+            self.seed_unreachable.line(&self.log, || {
+                format!(
+                    "tracker: a peer at {} was not told of the everseed, since no address it could reach is known; \
+                     set public_addresses in [seed], or --public-address",
+                    announce.addr.ip()
+                )
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes out a share of the peers that fell silent; to be called every second.
+    pub fn expire(&self) {
+        let mut changes = Vec::new();
+        self.swarms().expire(Seconds(clock::now_secs()), &mut changes);
+        (self.sink)(&mut changes);
+    }
+
+    /// Counts a refusal.
+    pub fn refused(&self, refusal: Refusal) {
+        let mut refusals = self.counters.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusals.entry(refusal.label()).or_default() += 1;
+    }
+
+    /// The client of a request (rule 13), and a line for the operator where a proxy stands in the way.
+    fn client(&self, socket: IpAddr, headers: &HeaderMap) -> Client {
+        let mut forwarding: Vec<(Forwarding, &[u8])> = headers
+            .iter()
+            .filter_map(|(name, value)| Some((Forwarding::of_header(name.as_str())?, value.as_bytes())))
+            .collect();
+        let surplus = forwarding.len().saturating_sub(FORWARDING_HEADERS_MAX);
+        forwarding.drain(..surplus);
+        let client = address::client(socket, &forwarding, &self.trusted);
+        if let Standing::HeldBack(doubt) = client.standing {
+            let throttle = match doubt {
+                Doubt::ProxyNotTrusted => &self.not_trusted,
+                Doubt::Unreadable => &self.unreadable,
+                Doubt::Contradiction => &self.contradiction,
+            };
+            throttle.line(&self.log, || format!("WARNING: tracker: {doubt} ({})", client.ip));
+        }
+        client
+    }
+
+    /// A refusal is a body like any other, with status 200 (rule 2).
+    fn bencoded(&self, outcome: Result<(), Refusal>, mut body: Vec<u8>) -> Reply {
+        if let Err(refusal) = outcome {
+            self.refused(refusal);
+            body.clear();
+            http::write_failure(&mut body, refusal, self.swarms().options());
+        }
+        reply::with_type(http::CONTENT_TYPE, body)
+    }
+}
+
+impl Counters {
+    /// Refusals by their label, sorted.
+    pub fn refusals(&self) -> Vec<(&'static str, u64)> {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.iter().map(|(label, count)| (*label, *count)).collect()
+    }
+}
+
+/// The answer to anything but GET. HEAD announces nothing: it asks what a GET would look like.
+fn other_than_get(method: &Method) -> Option<Reply> {
+    match *method {
+        Method::GET => None,
+        Method::HEAD => Some(reply::with_type(http::CONTENT_TYPE, "")),
+        Method::OPTIONS => Some(reply::options(reply::METHODS)),
+        _ => Some(reply::method_not_allowed(reply::METHODS)),
+    }
+}

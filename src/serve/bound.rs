@@ -1,0 +1,220 @@
+//! The sockets of a server, taken before anything else is done: a port in use is known before a site is built for it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::problem::Problem;
+
+/// Connections that wait to be accepted; the system may hold fewer.
+const BACKLOG: i32 = 1024;
+/// Attempts to find one port number that is free for TCP and UDP, where any will do.
+const PAIR_ATTEMPTS: usize = 16;
+/// Bytes of announces over UDP that may wait to be read, where the system allows it: some 20,000 of them.
+const UDP_RECEIVE_BYTES: usize = 4 << 20;
+
+/// Where a server listens. Port 0 takes any free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The site and the HTTP tracker.
+    pub http: SocketAddr,
+    /// The UDP tracker.
+    pub udp: Udp,
+    /// The permanent seed.
+    pub peer: SocketAddr,
+}
+
+/// Where the UDP tracker listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Udp {
+    /// At the address and port number of HTTP.
+    #[default]
+    WithHttp,
+    /// Here.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+/// Sockets that are taken, and not served yet: what comes waits.
+#[derive(Debug)]
+pub struct Bound {
+    pub(super) http: TcpListener,
+    pub(super) udp: Option<UdpSocket>,
+    pub(super) peer: TcpListener,
+    http_addr: SocketAddr,
+    udp_addr: Option<SocketAddr>,
+    peer_addr: SocketAddr,
+}
+
+impl Bound {
+    /// Takes the sockets. An IPv6 wildcard address (`[::]`) takes IPv4 as well, and is `0.0.0.0` where the system has
+    /// no IPv6.
+    pub fn bind(addresses: &Addresses) -> Result<Self, Problem> {
+        let mut attempt = 0;
+        let (http, udp) = loop {
+            attempt += 1;
+            let http = tcp(addresses.http, "--listen")?;
+            let taken = local(&http, "--listen")?;
+            let udp = match addresses.udp {
+                Udp::Off => None,
+                Udp::At(addr) => Some(udp(addr, "--udp-listen")?),
+                Udp::WithHttp => match udp(taken, "--udp-listen") {
+                    Ok(socket) => Some(socket),
+                    // Another number may be free for both.
+                    Err(_) if addresses.http.port() == 0 && attempt < PAIR_ATTEMPTS => continue,
+                    Err(problem) => return Err(problem),
+                },
+            };
+            break (http, udp);
+        };
+        let peer = tcp(addresses.peer, "--peer-listen")?;
+        Ok(Self {
+            http_addr: local(&http, "--listen")?,
+            udp_addr: udp.as_ref().map(|udp| local(udp, "--udp-listen")).transpose()?,
+            peer_addr: local(&peer, "--peer-listen")?,
+            http: http.into(),
+            udp: udp.map(UdpSocket::from),
+            peer: peer.into(),
+        })
+    }
+
+    /// Where HTTP is served.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Where the UDP tracker listens.
+    pub fn udp_addr(&self) -> Option<SocketAddr> {
+        self.udp_addr
+    }
+
+    /// Where the permanent seed listens.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.peer_addr
+    }
+}
+
+fn tcp(addr: SocketAddr, flag: &str) -> Result<Socket, Problem> {
+    open(addr, Type::STREAM, Protocol::TCP, |socket| {
+        // Not for two servers at one port, but for a restart while connections of the former one fade away.
+        socket.set_reuse_address(true)
+    })
+    .and_then(|socket| socket.listen(BACKLOG).map(|()| socket))
+    .map_err(|error| in_the_way(&error, addr, "TCP", flag))
+}
+
+fn udp(addr: SocketAddr, flag: &str) -> Result<Socket, Problem> {
+    open(addr, Type::DGRAM, Protocol::UDP, |socket| {
+        // As much as the system gives.
+        let _ = socket.set_recv_buffer_size(UDP_RECEIVE_BYTES);
+        Ok(())
+    })
+    .map_err(|error| in_the_way(&error, addr, "UDP", flag))
+}
+
+fn open(
+    addr: SocketAddr,
+    kind: Type,
+    protocol: Protocol,
+    prepare: impl Fn(&Socket) -> io::Result<()>,
+) -> io::Result<Socket> {
+    let bind = |addr: SocketAddr| -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
+        if addr.is_ipv6() && addr.ip().is_unspecified() {
+            socket.set_only_v6(false)?;
+        }
+        prepare(&socket)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        Ok(socket)
+    };
+    match bind(addr) {
+        Err(error) if addr.is_ipv6() && addr.ip().is_unspecified() && error.kind() != io::ErrorKind::AddrInUse => {
+            bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), addr.port()))
+        }
+        bound => bound,
+    }
+}
+
+fn local(socket: &Socket, flag: &str) -> Result<SocketAddr, Problem> {
+    let addr = socket.local_addr().ok().and_then(|addr| addr.as_socket());
+    addr.ok_or_else(|| Problem::new(format!("the system does not tell the address taken for {flag}")))
+}
+
+fn in_the_way(error: &io::Error, addr: SocketAddr, protocol: &str, flag: &str) -> Problem {
+    let port = addr.port();
+    let (message, help) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            format!("{protocol} port {port} is in use ({addr})"),
+            format!("stop what uses it, or take another one with `{flag} {}:PORT` (0 takes any free one)", host(addr)),
+        ),
+        io::ErrorKind::PermissionDenied => (
+            format!("{protocol} port {port} may not be taken ({addr}): {error}"),
+            format!("take a port above 1023 with `{flag} {}:PORT`, or give the program the right to it", host(addr)),
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            (format!("{addr} is no address of this machine"), format!("name one that is with `{flag} ADDR`"))
+        }
+        _ => {
+            (format!("{protocol} can't listen on {addr}: {error}"), format!("name another address with `{flag} ADDR`"))
+        }
+    };
+    Problem::new(message).help(help)
+}
+
+fn host(addr: SocketAddr) -> String {
+    if addr.is_ipv6() { format!("[{}]", addr.ip()) } else { addr.ip().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any() -> Addresses {
+        let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        Addresses { http: any, udp: Udp::WithHttp, peer: any }
+    }
+
+    #[test]
+    fn port_0_takes_free_ports_and_udp_the_number_of_http() {
+        let bound = Bound::bind(&any()).expect("free ports");
+        assert_ne!(bound.http_addr().port(), 0);
+        assert_eq!(bound.udp_addr(), Some(bound.http_addr()));
+        assert_ne!(bound.peer_addr().port(), bound.http_addr().port());
+        let without = Bound::bind(&Addresses { udp: Udp::Off, ..any() }).expect("free ports");
+        assert_eq!(without.udp_addr(), None);
+    }
+
+    #[test]
+    fn a_port_in_use_names_the_port_and_the_flag() {
+        let taken = Bound::bind(&any()).expect("free ports");
+        let at = taken.http_addr();
+        let cases = [
+            (Addresses { http: at, ..any() }, "TCP", "--listen"),
+            (Addresses { udp: Udp::At(at), ..any() }, "UDP", "--udp-listen"),
+            (Addresses { peer: at, ..any() }, "TCP", "--peer-listen"),
+        ];
+        for (addresses, protocol, flag) in cases {
+            let text = Bound::bind(&addresses).expect_err("in use").to_string();
+            assert!(text.starts_with(&format!("{protocol} port {} is in use", at.port())), "{text}");
+            assert!(text.contains(&format!("`{flag} 127.0.0.1:PORT`")), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_refused() {
+        let addresses = Addresses { http: "192.0.2.1:0".parse().expect("an address"), ..any() };
+        let text = Bound::bind(&addresses).expect_err("not ours").to_string();
+        assert!(text.contains("is no address of this machine"), "{text}");
+    }
+
+    #[test]
+    fn the_ipv6_wildcard_takes_ipv4_too() {
+        let wildcard: SocketAddr = "[::]:0".parse().expect("an address");
+        let bound = Bound::bind(&Addresses { http: wildcard, ..any() }).expect("free ports");
+        let v4 = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.http_addr().port());
+        std::net::TcpStream::connect(v4).expect("reached over IPv4");
+    }
+}

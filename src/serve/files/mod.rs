@@ -1,0 +1,158 @@
+//! The static site: files below one folder, and nothing else, over GET and HEAD.
+//!
+//! The layers, in this order:
+//!
+//! 1. The *method*, before the path: what can't be asked at all tells nothing about what exists.
+//! 2. The *path* ([`path`]): decoded once, on text alone, so that no name that leads elsewhere reaches the file system.
+//! 3. The *file* ([`resolve`]): real paths only, compared with the real root; symbolic links may move within it.
+//! 4. The *folder*: redirected to its `/`, so that relative links on its page work, then its `index.html`.
+//! 5. The *presentation* ([`mime`]): type, origins, caching; these headers stand on a 304 as well.
+//! 6. The *conditions* ([`conditional`]), before the range: who has the file needs no part of it.
+//! 7. The *range* ([`range`]), against the size of the file that is open, so that what is promised is what is sent.
+
+pub mod conditional;
+pub mod mime;
+pub mod path;
+pub mod range;
+pub mod resolve;
+
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+
+use self::conditional::{Conditions, Verdict};
+use self::path::UrlPath;
+use self::range::Selection;
+use self::resolve::{Found, NOT_FOUND_PAGE, OpenFile};
+use super::body::Body;
+use super::reply::{self, Reply};
+
+/// A request for a file.
+#[derive(Debug)]
+pub struct Ask {
+    /// The method.
+    pub method: Method,
+    /// What is asked for, below the site's root.
+    pub path: UrlPath,
+    /// Path and query as they came; a folder's redirect leads to them with a `/` behind the path.
+    pub target: (String, Option<String>),
+    /// The headers.
+    pub headers: HeaderMap,
+}
+
+/// Answers from the files below `root`. It blocks: it belongs on a thread that may.
+pub fn answer(root: &Path, ask: &Ask, now: SystemTime) -> Reply {
+    if ask.method == Method::OPTIONS {
+        return reply::options(reply::METHODS);
+    }
+    if ask.method != Method::GET && ask.method != Method::HEAD {
+        return reply::method_not_allowed(reply::METHODS);
+    }
+    match resolve::resolve(root, &ask.path, now) {
+        Ok(Some(Found::File(file))) => of_file(file, ask, now),
+        Ok(Some(Found::Folder)) => to_folder(ask),
+        Ok(None) => not_found(root, now),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// 404, with the site's own page where it has one.
+pub fn not_found(root: &Path, now: SystemTime) -> Reply {
+    let page = UrlPath { names: vec![NOT_FOUND_PAGE.to_owned()], folder: false };
+    let mut reply = match resolve::resolve(root, &page, now) {
+        Ok(Some(Found::File(OpenFile { file, bytes, .. }))) => {
+            let mut reply = reply::with_type("text/html; charset=utf-8", "");
+            *reply.body_mut() = Body::file(file, 0, bytes);
+            reply
+        }
+        _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
+    };
+    *reply.status_mut() = StatusCode::NOT_FOUND;
+    reply
+}
+
+fn unavailable(error: &io::Error) -> Reply {
+    // No more is said than the kind: the message of the system may name a path.
+    let mut reply = reply::text(StatusCode::SERVICE_UNAVAILABLE, &format!("not to be had now: {}", error.kind()));
+    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    reply
+}
+
+fn to_folder(ask: &Ask) -> Reply {
+    let (path, query) = &ask.target;
+    let location = match query {
+        Some(query) => format!("{path}/?{query}"),
+        None => format!("{path}/"),
+    };
+    // 308 would be as right; 301 is what every old client follows, and a GET or HEAD stays what it is.
+    let mut reply = reply::text(StatusCode::MOVED_PERMANENTLY, "the folder stands behind a `/`");
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        reply.headers_mut().insert(header::LOCATION, location);
+    }
+    reply
+}
+
+fn of_file(open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
+    let presentation = mime::present(&open.path);
+    let mut reply = Reply::new(Body::empty());
+    let headers = reply.headers_mut();
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(presentation.cache_control));
+    put(headers, header::ETAG, &open.validators.etag);
+    if let Some(modified) = open.validators.modified {
+        put(headers, header::LAST_MODIFIED, &httpdate::fmt_http_date(modified));
+    }
+    if presentation.any_origin {
+        reply::any_origin(headers);
+    }
+
+    let ranges = match conditional::evaluate(&conditions(&ask.headers), &open.validators, now) {
+        Verdict::Proceed { ranges } => ranges,
+        Verdict::NotModified => {
+            *reply.status_mut() = StatusCode::NOT_MODIFIED;
+            return reply;
+        }
+        Verdict::PreconditionFailed => {
+            *reply.status_mut() = StatusCode::PRECONDITION_FAILED;
+            return reply;
+        }
+    };
+    // A range is defined for GET alone (RFC 9110 section 14.2).
+    let asked = ask.headers.get(header::RANGE).filter(|_| ranges && ask.method == Method::GET);
+    let selection = asked.map_or(Selection::Whole, |value| range::select(value.as_bytes(), open.bytes));
+    let (start, bytes) = match selection {
+        Selection::Whole => (0, open.bytes),
+        Selection::Part { start, bytes } => {
+            *reply.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let text = format!("bytes {start}-{}/{}", start + bytes - 1, open.bytes);
+            put(reply.headers_mut(), header::CONTENT_RANGE, &text);
+            (start, bytes)
+        }
+        Selection::Unsatisfiable => {
+            *reply.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            put(reply.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{}", open.bytes));
+            return reply;
+        }
+    };
+    put(reply.headers_mut(), header::CONTENT_TYPE, &presentation.content_type);
+    *reply.body_mut() = Body::file(open.file, start, bytes);
+    reply
+}
+
+fn conditions(headers: &HeaderMap) -> Conditions<'_> {
+    let get = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    Conditions {
+        if_match: get(header::IF_MATCH),
+        if_none_match: get(header::IF_NONE_MATCH),
+        if_modified_since: get(header::IF_MODIFIED_SINCE),
+        if_unmodified_since: get(header::IF_UNMODIFIED_SINCE),
+        if_range: get(header::IF_RANGE),
+    }
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    headers.insert(name, HeaderValue::from_str(value).expect("digits, types and dates are visible ASCII"));
+}

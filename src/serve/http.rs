@@ -1,0 +1,223 @@
+//! HTTP/1 on a bound listener: connections, their limits and their end. What is asked for is another room's matter.
+//!
+//! Every request gets an answer: a malformed one an HTTP error, one too many a 503, and a connection is closed so that
+//! its last answer arrives.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::log::{Log, Throttle};
+use super::reply::{self, Reply};
+use super::socket::{self, Keeper, REQUEST_LINE_BYTES_MAX};
+
+/// The most headers of a request; more are answered 431.
+pub const HEADERS_MAX: usize = 128;
+/// The most bytes of a request's head that are buffered; more are answered 431.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// The most connections that are turned away with a 503 at one time; further ones wait to be accepted.
+pub const TURNED_AWAY_MAX: usize = 256;
+/// The longest that answers in progress may take after the end was asked for.
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
+/// The longest pause after a failed accept, as long as they fail.
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The most connections at one time.
+    pub connections_max: usize,
+    /// The longest that a request's head may take, and that a connection may wait for its next request.
+    pub head_timeout: Duration,
+}
+
+impl Default for Options {
+    /// 1,000 connections, which together with the peers' stay below the usual limits of a process, and 15 seconds.
+    fn default() -> Self {
+        Self { connections_max: 1000, head_timeout: Duration::from_secs(15) }
+    }
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    /// The client, or the proxy before it.
+    pub peer: SocketAddr,
+    /// The local address at which it arrived.
+    pub local: SocketAddr,
+}
+
+/// What the server counts.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Connections accepted.
+    pub connections: AtomicU64,
+    /// Requests that were understood.
+    pub requests: AtomicU64,
+    /// Connections turned away because there were too many.
+    pub turned_away: AtomicU64,
+    /// Bytes sent.
+    pub sent: Arc<AtomicU64>,
+}
+
+/// Answers requests on `listener` with `handle` until `until`, and ends within [`SHUTDOWN_MAX`] then.
+pub async fn serve<H, F>(
+    listener: TcpListener,
+    options: Options,
+    counters: Arc<Counters>,
+    log: Log,
+    handle: H,
+    until: impl Future<Output = ()>,
+) where
+    H: Fn(Ends, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    static ACCEPT_FAILED: Throttle = Throttle::new(60);
+    static TOO_MANY: Throttle = Throttle::new(60);
+    let (end, ending) = watch::channel(());
+    let mut tasks = JoinSet::new();
+    let mut pause = Duration::ZERO;
+    tokio::pin!(until);
+    loop {
+        let accept = async {
+            tokio::time::sleep(pause).await;
+            listener.accept().await
+        };
+        let accepted = tokio::select! {
+            () = &mut until => break,
+            Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
+            accepted = accept, if tasks.len() < options.connections_max + TURNED_AWAY_MAX => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                // Out of file descriptors, most likely: those in use come back.
+                pause = (pause * 2).clamp(Duration::from_millis(10), ACCEPT_PAUSE_MAX);
+                ACCEPT_FAILED.line(&log, || format!("http: a connection can't be accepted: {error}"));
+                continue;
+            }
+        };
+        pause = Duration::ZERO;
+        counters.connections.fetch_add(1, Ordering::Relaxed);
+        let (socket, keeper) = match stream.set_nodelay(true).and_then(|()| stream.local_addr()) {
+            Ok(local) => {
+                let ends = Ends { peer, local };
+                if tasks.len() < options.connections_max {
+                    tasks.spawn(converse(
+                        stream,
+                        ends,
+                        options.clone(),
+                        Arc::clone(&counters),
+                        handle.clone(),
+                        ending.clone(),
+                    ));
+                    continue;
+                }
+                socket::share(stream, Arc::clone(&counters.sent))
+            }
+            // The client has gone already.
+            Err(_) => continue,
+        };
+        drop(socket);
+        counters.turned_away.fetch_add(1, Ordering::Relaxed);
+        TOO_MANY.line(&log, || format!("http: more than {} connections; others get a 503", options.connections_max));
+        tasks.spawn(turn_away(keeper));
+    }
+    drop(listener);
+    drop(end);
+    let finish = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(SHUTDOWN_MAX, finish).await;
+    tasks.shutdown().await;
+}
+
+/// All requests of one connection, in their order.
+async fn converse<H, F>(
+    stream: TcpStream,
+    ends: Ends,
+    options: Options,
+    counters: Arc<Counters>,
+    handle: H,
+    mut ending: watch::Receiver<()>,
+) where
+    H: Fn(Ends, Request<Incoming>) -> F,
+    F: Future<Output = Reply>,
+{
+    let (socket, keeper) = socket::share(stream, Arc::clone(&counters.sent));
+    let service = service_fn(|request: Request<Incoming>| {
+        counters.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = (!is_line_too_long(&request)).then(|| handle(ends, request));
+        async move {
+            let mut reply = match answer {
+                Some(answer) => answer.await,
+                None => reply::text(StatusCode::URI_TOO_LONG, "the request line is longer than 8 KiB"),
+            };
+            reply::finish(&mut reply);
+            Ok::<_, std::convert::Infallible>(reply)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.head_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .half_close(true)
+        .serve_connection(TokioIo::new(socket), service);
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        // The sender never sends: that it is gone is the message.
+        _ = ending.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        answer_for_hyper(&error, &keeper).await;
+    }
+    keeper.close().await;
+}
+
+/// Where hyper ends a connection without a word, the client still hears why.
+async fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
+    let status = if keeper.is_line_too_long() {
+        StatusCode::URI_TOO_LONG
+    } else if !keeper.is_unanswered() {
+        return;
+    } else if error.is_timeout() {
+        StatusCode::REQUEST_TIMEOUT
+    } else if error.is_parse() || error.is_incomplete_message() {
+        StatusCode::BAD_REQUEST
+    } else {
+        // An answer in progress broke off: whatever followed would be taken for its rest.
+        return;
+    };
+    keeper.answer(status).await;
+}
+
+async fn turn_away(keeper: Keeper) {
+    keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await;
+    keeper.close().await;
+}
+
+fn is_line_too_long<B>(request: &Request<B>) -> bool {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    request.method().as_str().len() + target + " HTTP/1.1 ".len() > REQUEST_LINE_BYTES_MAX
+}
+
+/// Errors of the connection that was about to be accepted, not of the listener (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,180 @@
+//! `/metrics`: what was counted, in the text format of Prometheus.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::announce;
+use super::http;
+use super::reply::{self, Reply};
+use super::status::Snapshot;
+
+/// The content type of the format.
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What [`render`] reads.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// Torrents and the seed.
+    pub snapshot: &'a Snapshot,
+    /// Peers in memory.
+    pub peers: usize,
+    /// The tracker's counts.
+    pub tracker: &'a announce::Counters,
+    /// The web server's counts.
+    pub http: &'a http::Counters,
+    /// When the server started, in seconds since 1970.
+    pub started_secs: u64,
+}
+
+/// The answer to `/metrics`.
+pub fn render(sources: &Sources<'_>) -> Reply {
+    reply::with_type(CONTENT_TYPE, text(sources))
+}
+
+fn text(sources: &Sources<'_>) -> String {
+    let Sources { snapshot, tracker, http, .. } = sources;
+    let (everseed, rows) = (&snapshot.everseed, &snapshot.torrents);
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let sum = |of: fn(&super::status::Row) -> u64| rows.iter().map(of).sum::<u64>();
+    let mut out = Text::default();
+    out.gauge("everseed_start_time_seconds", "When the server started.", sources.started_secs);
+    out.family("everseed_announces_total", "counter", "Announces, the refused ones among them.");
+    out.value("{wire=\"http\"}", read(&tracker.http_announces));
+    out.value("{wire=\"udp\"}", read(&tracker.udp_announces));
+    out.counter("everseed_scrapes_total", "Scrapes.", read(&tracker.scrapes));
+    out.family("everseed_refusals_total", "counter", "Announces and scrapes that were refused.");
+    for (label, count) in tracker.refusals() {
+        out.value(&format!("{{reason=\"{label}\"}}"), count);
+    }
+    out.gauge("everseed_swarms", "Torrents that are tracked.", rows.len() as u64);
+    out.gauge("everseed_peers", "Peers known to the tracker, the everseed not among them.", sources.peers as u64);
+    out.gauge("everseed_swarm_seeds", "Peers that have everything, the everseed among them.", sum(|row| row.seeds));
+    out.gauge("everseed_swarm_leechers", "Peers that lack something.", sum(|row| row.leechers));
+    out.counter("everseed_completed_total", "Downloads completed in the torrents' lifetime.", sum(|row| row.completed));
+    out.counter(
+        "everseed_seed_sent_bytes_total",
+        "Bytes sent to peers in the torrents' lifetime.",
+        everseed.sent_bytes,
+    );
+    out.gauge("everseed_seed_connections", "Peers connected to the everseed.", everseed.connections);
+    out.family("everseed_seed_torrents", "gauge", "Torrents by what is known of their files.");
+    for health in ["verified", "verifying", "degraded", "missing"] {
+        let count = rows.iter().filter(|row| row.health == health).count();
+        out.value(&format!("{{health=\"{health}\"}}"), count as u64);
+    }
+    out.gauge("everseed_faults", "Things that are wrong; /healthz names them.", everseed.faults.len() as u64);
+    out.counter("everseed_http_requests_total", "HTTP requests.", read(&http.requests));
+    out.counter("everseed_http_connections_total", "HTTP connections.", read(&http.connections));
+    out.counter("everseed_http_turned_away_total", "HTTP connections answered with a 503.", read(&http.turned_away));
+    out.counter("everseed_http_sent_bytes_total", "Bytes sent over HTTP, heads included.", read(&http.sent));
+    out.text
+}
+
+#[derive(Default)]
+struct Text {
+    text: String,
+    family: &'static str,
+}
+
+impl Text {
+    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
+        self.family = name;
+        self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+    }
+
+    fn value(&mut self, labels: &str, value: u64) {
+        let family = self.family;
+        self.write(format_args!("{family}{labels} {value}\n"));
+    }
+
+    fn counter(&mut self, name: &'static str, help: &str, value: u64) {
+        self.family(name, "counter", help);
+        self.value("", value);
+    }
+
+    fn gauge(&mut self, name: &'static str, help: &str, value: u64) {
+        self.family(name, "gauge", help);
+        self.value("", value);
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+        self.text.write_fmt(text).expect("a String takes all that is written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::status::{Everseed, Row};
+    use expect_test::expect;
+
+    #[test]
+    fn every_metric_has_its_help_and_type() {
+        let row = |health| Row { seeds: 2, leechers: 3, completed: 4, health, ..Row::default() };
+        let snapshot = Snapshot {
+            torrents: vec![row("verified"), row("missing")],
+            everseed: Everseed { connections: 5, sent_bytes: 6, faults: vec!["a".into()], ..Everseed::default() },
+            ..Snapshot::default()
+        };
+        let (tracker, http) = (announce::Counters::default(), http::Counters::default());
+        tracker.udp_announces.store(7, Ordering::Relaxed);
+        let sources = Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, started_secs: 10 };
+        expect![[r##"
+            # HELP everseed_start_time_seconds When the server started.
+            # TYPE everseed_start_time_seconds gauge
+            everseed_start_time_seconds 10
+            # HELP everseed_announces_total Announces, the refused ones among them.
+            # TYPE everseed_announces_total counter
+            everseed_announces_total{wire="http"} 0
+            everseed_announces_total{wire="udp"} 7
+            # HELP everseed_scrapes_total Scrapes.
+            # TYPE everseed_scrapes_total counter
+            everseed_scrapes_total 0
+            # HELP everseed_refusals_total Announces and scrapes that were refused.
+            # TYPE everseed_refusals_total counter
+            # HELP everseed_swarms Torrents that are tracked.
+            # TYPE everseed_swarms gauge
+            everseed_swarms 2
+            # HELP everseed_peers Peers known to the tracker, the everseed not among them.
+            # TYPE everseed_peers gauge
+            everseed_peers 9
+            # HELP everseed_swarm_seeds Peers that have everything, the everseed among them.
+            # TYPE everseed_swarm_seeds gauge
+            everseed_swarm_seeds 4
+            # HELP everseed_swarm_leechers Peers that lack something.
+            # TYPE everseed_swarm_leechers gauge
+            everseed_swarm_leechers 6
+            # HELP everseed_completed_total Downloads completed in the torrents' lifetime.
+            # TYPE everseed_completed_total counter
+            everseed_completed_total 8
+            # HELP everseed_seed_sent_bytes_total Bytes sent to peers in the torrents' lifetime.
+            # TYPE everseed_seed_sent_bytes_total counter
+            everseed_seed_sent_bytes_total 6
+            # HELP everseed_seed_connections Peers connected to the everseed.
+            # TYPE everseed_seed_connections gauge
+            everseed_seed_connections 5
+            # HELP everseed_seed_torrents Torrents by what is known of their files.
+            # TYPE everseed_seed_torrents gauge
+            everseed_seed_torrents{health="verified"} 1
+            everseed_seed_torrents{health="verifying"} 0
+            everseed_seed_torrents{health="degraded"} 0
+            everseed_seed_torrents{health="missing"} 1
+            # HELP everseed_faults Things that are wrong; /healthz names them.
+            # TYPE everseed_faults gauge
+            everseed_faults 1
+            # HELP everseed_http_requests_total HTTP requests.
+            # TYPE everseed_http_requests_total counter
+            everseed_http_requests_total 0
+            # HELP everseed_http_connections_total HTTP connections.
+            # TYPE everseed_http_connections_total counter
+            everseed_http_connections_total 0
+            # HELP everseed_http_turned_away_total HTTP connections answered with a 503.
+            # TYPE everseed_http_turned_away_total counter
+            everseed_http_turned_away_total 0
+            # HELP everseed_http_sent_bytes_total Bytes sent over HTTP, heads included.
+            # TYPE everseed_http_sent_bytes_total counter
+            everseed_http_sent_bytes_total 0
+        "##]]
+        .assert_eq(&text(&sources));
+    }
+}

@@ -1,0 +1,93 @@
+//! A site that is published again is served as it is then, without a restart: its manifest is looked at every second.
+
+use std::sync::Arc;
+
+use super::log::Log;
+use super::site::{self, Site, Stamp};
+use super::state::State;
+use crate::manifest;
+use crate::problem::Problem;
+
+/// Looks after which a site that could not be read is tried again: its files may still be on their way.
+const RETRY_AFTER_LOOKS: u32 = 5;
+/// Looks for which a manifest may be gone before that is a fault: a folder is being put in the place of another.
+const GONE_LOOKS: u32 = 3;
+
+/// Looks at the manifest.
+#[derive(Debug)]
+pub struct Watch {
+    /// The manifest that was last read, well or not.
+    seen: Option<Stamp>,
+    /// Looks since it could not be read.
+    failed: Option<u32>,
+    /// Looks in a row for which it is gone.
+    gone: u32,
+}
+
+impl Watch {
+    /// A watch over a site that was read when its manifest had this stamp.
+    pub fn new(seen: Option<Stamp>) -> Self {
+        Self { seen, failed: None, gone: 0 }
+    }
+
+    /// Looks once, and reads the site again where its manifest changed, or where `asked` for.
+    pub async fn look(&mut self, state: &Arc<State>, asked: bool) {
+        let root = state.root.clone();
+        let Ok(stamp) = tokio::task::spawn_blocking(move || site::stamp(&root)).await else { return };
+        self.gone = if stamp.is_none() && state.site().has_manifest { self.gone.saturating_add(1) } else { 0 };
+        if self.gone > 0 && self.gone < GONE_LOOKS && !asked {
+            return;
+        }
+        let retry = self.failed.as_mut().is_some_and(|looks| {
+            *looks += 1;
+            looks.is_multiple_of(RETRY_AFTER_LOOKS)
+        });
+        if stamp != self.seen || retry || asked {
+            self.seen = stamp;
+            self.read(state).await;
+        }
+    }
+
+    async fn read(&mut self, state: &Arc<State>) {
+        let (root, own) = (state.root.clone(), state.own.clone());
+        let Ok(loaded) = tokio::task::spawn_blocking(move || site::load(&root, &own)).await else { return };
+        let loaded = match loaded {
+            Ok(site) if !site.has_manifest && state.site().has_manifest => Err(vec![
+                Problem::at(state.root.join(manifest::FILE_NAME), "is gone").help("build or copy the site again"),
+            ]),
+            loaded => loaded,
+        };
+        match loaded {
+            Ok(site) => {
+                self.failed = None;
+                put_in_force(state, site).await;
+            }
+            Err(problems) => {
+                self.failed = Some(0);
+                let first = problems.first().map(|problem| problem.message().to_owned()).unwrap_or_default();
+                let fault = format!("the site was published again and can't be read: {first}");
+                if state.set_site_fault(Some(fault)) {
+                    state
+                        .log
+                        .line("WARNING: the site has changed and can't be read; what was there before is served on");
+                    tell(&state.log, &problems);
+                }
+            }
+        }
+    }
+}
+
+/// Writes each problem to `log`.
+pub fn tell(log: &Log, problems: &[Problem]) {
+    problems.iter().for_each(|problem| log.line(problem.to_string()));
+}
+
+async fn put_in_force(state: &Arc<State>, site: Site) {
+    let torrents = site.torrents.len();
+    let reloaded = state.enforce(site);
+    state.look_for_media().await;
+    state.log.line(format!(
+        "the site was read again: {torrents} torrents, {} new, {} withdrawn",
+        reloaded.added, reloaded.removed
+    ));
+}

@@ -1,0 +1,388 @@
+//! Start, run and end of a server.
+
+use std::collections::HashSet;
+use std::fs::{self, File, TryLockError};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::announce::Tracker;
+use super::bound::Bound;
+use super::clock;
+use super::http::{self, Counters};
+use super::log::Log;
+use super::reload::{self, Watch};
+use super::route;
+use super::site::{self, OwnTrackers};
+use super::state::{Inner, State};
+use super::udp::Wire;
+use crate::id::{InfoHash, PeerId};
+use crate::problem::Problem;
+use crate::seed::{self, Seed};
+use crate::store::{Store, Trouble, Writer, WriterOptions};
+use crate::tracker::address::Networks;
+use crate::tracker::{self, Seconds, Swarms, Tally};
+
+/// The longest that the end takes.
+pub const END_MAX: Duration = Duration::from_secs(2);
+/// How much of it the seed has to say goodbye to other trackers and the web server to finish its answers.
+const GOODBYE_MAX: Duration = Duration::from_millis(1200);
+/// How much of it the database has.
+const LAST_WRITE_MAX: Duration = Duration::from_millis(700);
+/// How often the manifest is looked at and peers expire.
+const TICK: Duration = Duration::from_secs(1);
+/// The shortest time between two looks at the torrents' health.
+const HEALTH_PAUSE: Duration = Duration::from_millis(200);
+/// Ticks between two looks at what the seed has sent.
+const SENT_EVERY_TICKS: u64 = 5;
+/// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
+const SAMPLE_EVERY_TICKS: u64 = 60;
+/// The database in the data folder.
+const DATABASE: &str = "everseed.sqlite3";
+/// The file in the data folder that is locked by the server that uses it.
+const LOCK: &str = "lock";
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder of the built site.
+    pub site: PathBuf,
+    /// The folder of the database; it is created.
+    pub data: PathBuf,
+    /// The path below which the site is published, as `/show/`; unset, it is that of the manifest's `base_url`.
+    pub base_path: Option<String>,
+    /// Addresses at which strangers reach the permanent seed; none: the one at which an announce arrived.
+    pub public_addresses: Vec<IpAddr>,
+    /// The port at which they do; unset, it is the one that was bound.
+    pub public_peer_port: Option<u16>,
+    /// Proxies whose word about a client's address is taken.
+    pub trusted_proxies: Networks,
+    /// Announce URLs that lead here, beside `announce` below the site's `base_url`.
+    pub own_trackers: Vec<String>,
+    /// The tracker's limits and intervals. What is said of the seed in it is set from the fields above.
+    pub tracker: tracker::Options,
+    /// The web server's limits.
+    pub http: http::Options,
+    /// Connections of the permanent seed at most.
+    pub peer_connections_max: usize,
+}
+
+impl Options {
+    /// Everything by default but the two folders.
+    pub fn new(site: impl Into<PathBuf>, data: impl Into<PathBuf>) -> Self {
+        Self {
+            site: site.into(),
+            data: data.into(),
+            base_path: None,
+            public_addresses: Vec::new(),
+            public_peer_port: None,
+            trusted_proxies: Networks::default(),
+            own_trackers: Vec::new(),
+            tracker: tracker::Options::default(),
+            http: http::Options::default(),
+            peer_connections_max: seed::CONNECTIONS_MAX,
+        }
+    }
+}
+
+/// What a server that has started can say of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Whether the site has a manifest; without one nothing is tracked or seeded.
+    pub has_manifest: bool,
+    /// The torrents of the site.
+    pub torrents: u64,
+    /// Those of them that are seeded.
+    pub seeded: u64,
+    /// Peers that are known from a former run.
+    pub peers_restored: usize,
+    /// What is wrong, a line each.
+    pub faults: Vec<String>,
+}
+
+/// A server that has started and not run yet.
+#[derive(Debug)]
+pub struct Server {
+    state: Arc<State>,
+    watch: Watch,
+    http: TcpListener,
+    udp: Option<(Wire, [u8; 16])>,
+    peer: TcpListener,
+    http_options: http::Options,
+    peers_restored: usize,
+    /// How often it looks at what changes; a test can't wait a second.
+    pub(super) tick: Duration,
+    // Held as long as the server lives.
+    _lock: File,
+}
+
+impl Server {
+    /// Opens the database, restores counts and peers, reads the site, and looks for its media. It holds its thread
+    /// while it does.
+    pub async fn start(bound: Bound, options: Options, log: Log) -> Result<Self, Problem> {
+        let lock = lock(&options.data)?;
+        let root = std::path::absolute(&options.site)
+            .map_err(|error| Problem::at(&options.site, format!("is no path: {error}")))?;
+        let own = OwnTrackers {
+            urls: options.own_trackers,
+            udp_ports: bound.udp_addr().map(|addr| addr.port()).into_iter().collect(),
+        };
+        // Before the site is read, so that what changes meanwhile is seen.
+        let watch = Watch::new(site::stamp(&root));
+        let site = site::load(&root, &own).map_err(|problems| first_of(problems, &log))?;
+        if !site.has_manifest {
+            log.line(format!(
+                "WARNING: {} has no everseed.json: its files are served, and nothing is tracked or seeded",
+                root.display()
+            ));
+        }
+
+        let opened = Store::open(&options.data.join(DATABASE))?;
+        if let Some(notice) = opened.notice {
+            log.line(format!("WARNING: {notice}"));
+        }
+        let mut store = opened.store;
+        let now = Seconds(clock::now_secs());
+        let loaded = store.load(now)?;
+        let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
+        store.retain_verdicts(|path| files.contains(path))?;
+        let verdicts = verdicts(&store)?;
+        let trouble_log = log.clone();
+        let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+            Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
+            Trouble::Ended => trouble_log.line("the database is written again"),
+        })?;
+        let writer = Arc::new(writer);
+
+        let peer_port = bound.peer_addr().port();
+        let seed_id = peer_id()?;
+        let mut seed_options = seed::Options::new(seed_id, peer_port);
+        seed_options.connections_max = options.peer_connections_max;
+        let seed = Seed::new(&seed_options);
+        seed.remember(&verdicts);
+
+        let mut swarms = Swarms::new(
+            tracker::Options {
+                seed_addresses: options.public_addresses,
+                seed_port: options.public_peer_port.unwrap_or(peer_port),
+                seed_id,
+                ..options.tracker
+            },
+            random()?,
+        );
+        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hash));
+        for (info_hash, lifetime) in &loaded.lifetimes {
+            let (completed, uploaded, downloaded) = (lifetime.completed, lifetime.uploaded, lifetime.downloaded);
+            swarms.restore_tally(*info_hash, Tally { completed, uploaded, downloaded });
+        }
+        let peers_restored = swarms.restore(loaded.peers, now);
+        let sink = Arc::clone(&writer);
+        let tracker =
+            Tracker::new(swarms, options.trusted_proxies, Box::new(move |changes| sink.push(changes)), log.clone());
+
+        let state = Arc::new(State {
+            base: options.base_path.as_deref().map(site::path_names),
+            root,
+            own,
+            tracker,
+            seed,
+            peer_port,
+            writer,
+            http: Arc::new(Counters::default()),
+            started_secs: now.0,
+            log,
+            inner: Inner::default(),
+        });
+        state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));
+        state.enforce(site);
+        state.look_for_media().await;
+        let udp = bound.udp.map(Wire::new).transpose();
+        let udp = udp.map_err(|error| Problem::new(format!("UDP can't be served: {error}")))?;
+        let listen = |listener, what| {
+            TcpListener::from_std(listener).map_err(|error| Problem::new(format!("{what} can't be served: {error}")))
+        };
+        Ok(Self {
+            http: listen(bound.http, "HTTP")?,
+            udp: udp.map(|wire| Ok((wire, secret()?))).transpose()?,
+            peer: listen(bound.peer, "the peers' port")?,
+            state,
+            watch,
+            http_options: options.http,
+            peers_restored,
+            tick: TICK,
+            _lock: lock,
+        })
+    }
+
+    /// How it stands.
+    pub fn summary(&self) -> Summary {
+        let snapshot = self.state.snapshot();
+        Summary {
+            has_manifest: self.state.site().has_manifest,
+            torrents: snapshot.everseed.torrents,
+            seeded: snapshot.everseed.seeded,
+            peers_restored: self.peers_restored,
+            faults: snapshot.everseed.faults.clone(),
+        }
+    }
+
+    /// Serves until `until`, and then ends within [`END_MAX`]: connections are closed, other trackers are told
+    /// `stopped`, and the database is written.
+    pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
+        let Self { state, watch, http, udp, peer, http_options, tick, .. } = self;
+        let (end, ending) = watch::channel(());
+        let ended = || {
+            let mut ending = ending.clone();
+            async move {
+                // The sender never sends: that it is gone is the message.
+                let _ = ending.changed().await;
+            }
+        };
+        let mut rooms = JoinSet::new();
+        let routed = Arc::clone(&state);
+        rooms.spawn(http::serve(
+            http,
+            http_options,
+            Arc::clone(&state.http),
+            state.log.clone(),
+            move |ends, request| route::answer(Arc::clone(&routed), ends, request),
+            ended(),
+        ));
+        rooms.spawn(Arc::clone(&state.seed).serve(vec![peer], ended()));
+        let mut chores = JoinSet::new();
+        if let Some((wire, key)) = udp {
+            chores.spawn(wire.serve(Arc::clone(&state), key));
+        }
+        chores.spawn(every_tick(Arc::clone(&state), watch, tick));
+        chores.spawn(follow_health(Arc::clone(&state)));
+        until.await;
+
+        drop(end);
+        let goodbye = async { while rooms.join_next().await.is_some() {} };
+        if timeout(GOODBYE_MAX, goodbye).await.is_err() {
+            rooms.shutdown().await;
+        }
+        chores.shutdown().await;
+        state.pass_on_sent();
+        state.pass_on_samples();
+        state.pass_on_verdicts();
+        let writer = Arc::clone(&state.writer);
+        drop(state);
+        let last = tokio::task::spawn_blocking(move || match Arc::try_unwrap(writer) {
+            Ok(writer) => writer.close(LAST_WRITE_MAX),
+            // A file that is still being looked for holds on to it.
+            Err(writer) => writer.flush(LAST_WRITE_MAX),
+        });
+        let last = last.await;
+        last.unwrap_or_else(|error| Err(Problem::new(format!("the database was not written at the end: {error}"))))
+    }
+}
+
+/// What is done again and again: silent peers expire, the manifest is looked at, counts go to the store.
+async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration) {
+    let mut ticks = interval(tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut hangups = signal(SignalKind::hangup()).ok();
+    let mut count: u64 = 0;
+    loop {
+        let asked = tokio::select! {
+            _ = ticks.tick() => false,
+            Some(()) = async { hangups.as_mut()?.recv().await } => true,
+        };
+        watch.look(&state, asked).await;
+        if asked {
+            continue;
+        }
+        count += 1;
+        state.tracker.expire();
+        if count.is_multiple_of(SENT_EVERY_TICKS) {
+            state.pass_on_sent();
+        }
+        if count.is_multiple_of(SAMPLE_EVERY_TICKS) {
+            state.pass_on_samples();
+            state.pass_on_verdicts();
+        }
+    }
+}
+
+/// The tracker offers the seed where its files are whole, as soon as that changes.
+async fn follow_health(state: Arc<State>) {
+    let mut changes = state.seed.changes();
+    while changes.changed().await.is_ok() {
+        state.look_at_health();
+        // While thousands of torrents are verified, one look stands for many changes.
+        tokio::time::sleep(HEALTH_PAUSE).await;
+    }
+}
+
+/// The data folder, for this server alone.
+fn lock(data: &Path) -> Result<File, Problem> {
+    let help = "name a folder that can be written with `--data DIR`";
+    fs::create_dir_all(data)
+        .map_err(|error| Problem::at(data, format!("the data folder can't be made: {error}")).help(help))?;
+    let path = data.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file =
+        file.map_err(|error| Problem::at(data, format!("the data folder can't be written: {error}")).help(help))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Problem::at(data, "another everseed uses this data folder")
+            .help("stop it, or give this one a folder of its own with `--data DIR`")),
+        Err(TryLockError::Error(error)) => {
+            Err(Problem::at(data, format!("the data folder can't be locked: {error}")).help(help))
+        }
+    }
+}
+
+/// What the seed is told of files it has read in a former run.
+fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
+    let known = |verdict: crate::store::Verdict| {
+        Some(seed::Verdict {
+            info_hash: InfoHash(verdict.verdict.try_into().ok()?),
+            path: verdict.path,
+            size: verdict.size,
+            mtime_ns: verdict.mtime_ns,
+            inode: verdict.inode,
+            ctime_ns: verdict.ctime_ns,
+        })
+    };
+    Ok(store.verdicts()?.into_iter().filter_map(known).collect())
+}
+
+/// The first problem for the caller to report; the others are told here.
+fn first_of(mut problems: Vec<Problem>, log: &Log) -> Problem {
+    if problems.is_empty() {
+        return Problem::new("the site can't be read");
+    }
+    let first = problems.remove(0);
+    reload::tell(log, &problems);
+    first
+}
+
+/// The name of the seed among peers (BEP 20).
+fn peer_id() -> Result<PeerId, Problem> {
+    let mut id = *b"-ES0100-############";
+    getrandom::fill(&mut id[8..]).map_err(|error| no_randomness(error))?;
+    Ok(PeerId(id))
+}
+
+fn secret() -> Result<[u8; 16], Problem> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key).map_err(|error| no_randomness(error))?;
+    Ok(key)
+}
+
+fn random() -> Result<u64, Problem> {
+    getrandom::u64().map_err(|error| no_randomness(error))
+}
+
+fn no_randomness(error: getrandom::Error) -> Problem {
+    Problem::new(format!("the system gives no random numbers: {error}"))
+}

@@ -1,0 +1,228 @@
+//! A built site as the tracker and the seed need it: its manifest and its torrents, read once and checked against
+//! each other. Pages, feeds and media are only paths here.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use url::{Host, Url};
+
+use super::files::path;
+use crate::id::InfoHash;
+use crate::manifest::{self, Entry, Manifest};
+use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::problem::Problem;
+use crate::sitepath::SitePath;
+
+/// A site that is served.
+#[derive(Debug, Default)]
+pub struct Site {
+    /// Its title.
+    pub title: String,
+    /// Where its root is published, with a `/` at its end; empty where nothing says so.
+    pub base_url: String,
+    /// The names of the path of `base_url`.
+    pub base: Vec<String>,
+    /// Its torrents, in the manifest's order, each info-hash once.
+    pub torrents: Vec<Published>,
+    /// Whether it has a manifest; without one nothing is tracked or seeded.
+    pub has_manifest: bool,
+}
+
+/// A torrent of a site.
+#[derive(Debug)]
+pub struct Published {
+    /// What the manifest says of it.
+    pub entry: Entry,
+    /// The torrent.
+    pub torrent: Torrent,
+    /// Its files on this machine, in the torrent's order. They need not exist.
+    pub files: Vec<PathBuf>,
+    /// Announce URLs that do not lead to this server, in the tiers of the torrent (BEP 12).
+    pub other_trackers: Vec<Vec<String>>,
+}
+
+/// What announce URLs lead to this server.
+#[derive(Debug, Clone, Default)]
+pub struct OwnTrackers {
+    /// URLs that the operator named, beside `announce` below the site's root.
+    pub urls: Vec<String>,
+    /// The ports at which announces over UDP arrive here.
+    pub udp_ports: Vec<u16>,
+}
+
+/// What changes when a file is replaced or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    mtime_ns: i128,
+    size: u64,
+    inode: u64,
+}
+
+/// The stamp of the manifest below `root`; `None` where there is none.
+pub fn stamp(root: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(root.join(manifest::FILE_NAME)).ok()?;
+    let mtime_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    Some(Stamp { mtime_ns, size: metadata.size(), inode: metadata.ino() })
+}
+
+/// Reads the site below `root`. It blocks.
+///
+/// Every fault of the manifest's torrents is found; there is at least one in an error.
+pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
+    let real = root.canonicalize().map_err(|error| {
+        vec![Problem::at(root, format!("can't be opened: {error}")).help("name the folder of a built site")]
+    })?;
+    if !real.is_dir() {
+        return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
+    }
+    let at = root.join(manifest::FILE_NAME);
+    let json = match read(&at, manifest::BYTES_MAX) {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
+        Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
+    };
+    let manifest = Manifest::parse(&json).map_err(|error| {
+        let problem = Problem::at(&at, error.to_string()).help(error.help());
+        vec![error.line().filter(|&line| line > 0).map_or(problem.clone(), |line| problem.line(line))]
+    })?;
+    let base_url = Url::parse(&manifest.base_url).ok().filter(|url| url.has_host() && url.path().ends_with('/'));
+    let Some(base_url) = base_url else {
+        let message = format!("`base_url` is not an absolute URL with a `/` at its end: {:?}", manifest.base_url);
+        return Err(vec![Problem::at(&at, message).help("build the site again")]);
+    };
+
+    let reader = Reader { root, real: &real, manifest: &at, base_url: &base_url, own };
+    let (mut torrents, mut problems, mut seen) = (Vec::new(), Vec::new(), HashSet::<InfoHash>::new());
+    for entry in manifest.torrents {
+        if !seen.insert(entry.info_hash) {
+            continue;
+        }
+        match reader.published(entry) {
+            Ok(published) => torrents.push(published),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Site {
+        title: manifest.title,
+        base: base_names(&base_url),
+        base_url: manifest.base_url,
+        torrents,
+        has_manifest: true,
+    })
+}
+
+impl Site {
+    /// The page of a torrent below the site's root, or the whole URL where it lies elsewhere.
+    pub fn page<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
+        let page = entry.page.as_deref()?;
+        Some(page.strip_prefix(&self.base_url).unwrap_or(page))
+    }
+}
+
+/// The names of a path such as `/show/`; none where a name in it could not be asked for.
+pub fn path_names(path: &str) -> Vec<String> {
+    path::parse(path).map(|path| path.names).unwrap_or_default()
+}
+
+fn base_names(base_url: &Url) -> Vec<String> {
+    path_names(base_url.path())
+}
+
+struct Reader<'a> {
+    root: &'a Path,
+    real: &'a Path,
+    manifest: &'a Path,
+    base_url: &'a Url,
+    own: &'a OwnTrackers,
+}
+
+impl Reader<'_> {
+    fn published(&self, entry: Entry) -> Result<Published, Problem> {
+        let at = self.below(&entry.torrent)?;
+        let bytes = read(&at, TORRENT_BYTES_MAX as u64).map_err(|error| {
+            Problem::at(&at, format!("can't be read: {error}"))
+                .help("the manifest names it; build or copy the site again")
+        })?;
+        let torrent = metainfo::parse(bytes).map_err(|error| Problem::at(&at, error.to_string()).help(AGAIN))?;
+        if torrent.info_hash != entry.info_hash {
+            let message = format!("its info-hash is {}, the manifest says {}", torrent.info_hash, entry.info_hash);
+            return Err(Problem::at(&at, message).help(AGAIN));
+        }
+        let sizes = torrent.metainfo.info.files();
+        let same = sizes.len() == entry.files.len()
+            && sizes.iter().zip(&entry.files).all(|((_, bytes), file)| *bytes == file.bytes);
+        if !same {
+            let message = format!("the files of {} are not those of {}", entry.torrent, entry.name);
+            return Err(Problem::at(self.manifest, message).help(AGAIN));
+        }
+        let files = entry.files.iter().map(|file| self.below(&file.path)).collect::<Result<_, _>>()?;
+        let others = |tier: &Vec<String>| -> Vec<String> {
+            tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
+        };
+        let other_trackers = torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
+        Ok(Published { entry, torrent, files, other_trackers })
+    }
+
+    /// The path on this machine, which symbolic links do not lead out of the site.
+    fn below(&self, path: &SitePath) -> Result<PathBuf, Problem> {
+        let at = path.below(self.root);
+        match at.canonicalize() {
+            Ok(real) if !real.starts_with(self.real) => {
+                Err(Problem::at(&at, "a symbolic link that leads out of the site")
+                    .help("put the file itself there; a hard link will do"))
+            }
+            // What is missing is the seed's to tell: it watches for it to come back.
+            _ => Ok(at),
+        }
+    }
+}
+
+impl OwnTrackers {
+    fn lead_here(&self, url: &str, base_url: &Url) -> bool {
+        if self.urls.iter().any(|own| own == url) {
+            return true;
+        }
+        let Ok(parsed) = Url::parse(url) else { return false };
+        if parsed.scheme() == "udp" {
+            // The `url` crate knows the host of such a URL only as text.
+            let same_host = parsed.host_str().map(plain_host) == base_url.host().map(|host| text_host(&host));
+            return same_host && parsed.port().is_some_and(|port| self.udp_ports.contains(&port));
+        }
+        base_url.join("announce").is_ok_and(|own| {
+            (own.host(), own.port_or_known_default(), own.path())
+                == (parsed.host(), parsed.port_or_known_default(), parsed.path())
+        })
+    }
+}
+
+fn text_host(host: &Host<&str>) -> String {
+    match host {
+        Host::Domain(name) => plain_host(name),
+        Host::Ipv4(ip) => IpAddr::V4(*ip).to_string(),
+        Host::Ipv6(ip) => IpAddr::V6(*ip).to_string(),
+    }
+}
+
+fn plain_host(host: &str) -> String {
+    host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase()
+}
+
+/// What to do where a site does not agree with itself.
+const AGAIN: &str = "build the site again, or copy all of it";
+
+fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,189 @@
+//! A TCP connection as hyper reads and writes it, that stays in our hands: what hyper would end in silence gets an
+//! answer, and no answer is lost to a reset.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+/// The most bytes of a request line (method, target, version); a longer one is answered 414.
+pub const REQUEST_LINE_BYTES_MAX: usize = 8192;
+/// The longest a client may leave what was sent to it unread, before its connection is given up.
+pub const STALL_MAX: Duration = Duration::from_secs(60);
+/// The longest that is waited for a client to close, after the last answer.
+const LINGER_MAX: Duration = Duration::from_secs(2);
+/// The most bytes of a client that are thrown away meanwhile.
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// What hyper gets.
+#[derive(Debug)]
+pub struct Socket {
+    shared: Arc<Shared>,
+    line: Option<usize>,
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+/// What stays with us.
+#[derive(Debug, Clone)]
+pub struct Keeper(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    stream: TcpStream,
+    sent: Arc<AtomicU64>,
+    /// Bytes came in since the last that went out.
+    unanswered: AtomicBool,
+    line_too_long: AtomicBool,
+}
+
+/// Shares `stream` between hyper and its keeper; bytes written are added to `sent`.
+pub fn share(stream: TcpStream, sent: Arc<AtomicU64>) -> (Socket, Keeper) {
+    let unanswered = AtomicBool::new(false);
+    let shared = Arc::new(Shared { stream, sent, unanswered, line_too_long: AtomicBool::new(false) });
+    (Socket { shared: Arc::clone(&shared), line: Some(0), stall: None }, Keeper(shared))
+}
+
+impl Keeper {
+    /// Whether the client has sent something since it was last answered.
+    pub fn is_unanswered(&self) -> bool {
+        self.0.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Whether the first request line was too long.
+    pub fn is_line_too_long(&self) -> bool {
+        self.0.line_too_long.load(Ordering::Relaxed)
+    }
+
+    /// Answers with nothing but a status, between two answers of hyper or instead of one.
+    pub async fn answer(&self, status: StatusCode) {
+        let reason = status.canonical_reason().unwrap_or("Error");
+        let reply = format!(
+            "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
+             retry-after: 5\r\ncontent-length: {}\r\n\r\n{reason}\n",
+            status.as_u16(),
+            reason.len() + 1,
+        );
+        // One attempt: a client that leaves no room for these few bytes does not read.
+        if self.0.stream.writable().await.is_ok() && self.0.stream.try_write(reply.as_bytes()).is_ok() {
+            self.0.sent.fetch_add(reply.len() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes, and reads on until the client has closed too. To close with unread bytes is to send a reset, which may
+    /// overtake the answer (RFC 9112 section 9.6).
+    pub async fn close(self) {
+        if SockRef::from(&self.0.stream).shutdown(std::net::Shutdown::Write).is_err() {
+            return;
+        }
+        let drain = async {
+            let (mut scrap, mut left) = ([0; 4096], LINGER_BYTES_MAX);
+            while left > 0 && self.0.stream.readable().await.is_ok() {
+                match self.0.stream.try_read(&mut scrap) {
+                    Ok(0) => break,
+                    Ok(bytes) => left = left.saturating_sub(bytes),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => break,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LINGER_MAX, drain).await;
+    }
+}
+
+impl Socket {
+    /// Counts the first request line, which hyper would buffer to the end before it refuses it.
+    fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(before) = self.line else { return Ok(()) };
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let length = before + end.unwrap_or(bytes.len());
+        self.line = end.is_none().then_some(length);
+        // One more for the carriage return.
+        if length > REQUEST_LINE_BYTES_MAX + 1 {
+            self.shared.line_too_long.store(true, Ordering::Relaxed);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request line is too long"));
+        }
+        Ok(())
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            match shared.stream.poll_write_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => {
+                    let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL_MAX)));
+                    ready!(stall.as_mut().poll(cx));
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+            match write(&shared.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => {
+                    self.stall = None;
+                    shared.unanswered.store(false, Ordering::Relaxed);
+                    shared.sent.fetch_add(*sent.as_ref().unwrap_or(&0) as u64, Ordering::Relaxed);
+                    return Poll::Ready(sent);
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            ready!(this.shared.stream.poll_read_ready(cx))?;
+            match this.shared.stream.try_read(buf.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(bytes) => {
+                    this.shared.unanswered.store(true, Ordering::Relaxed);
+                    this.look(&buf.initialize_unfilled()[..bytes])?;
+                    buf.advance(bytes);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(cx, |stream| stream.try_write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(cx, |stream| stream.try_write_vectored(bytes))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Left to [`Keeper::close`], which may have something to say before.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

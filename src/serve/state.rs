@@ -1,0 +1,333 @@
+//! What the rooms of a running server share: the site in force, the tracker, the seed and the way to the disk, and
+//! how they are kept in step.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::announce::Tracker;
+use super::clock;
+use super::http;
+use super::log::Log;
+use super::site::{OwnTrackers, Published, Site};
+use super::status::{Everseed, FAULTS_MAX, Row, Snapshot};
+use crate::id::InfoHash;
+use crate::seed::{self, Health, Seed};
+use crate::store::{self, Lifetime, Sample, Writer};
+use crate::tracker::{self, Reloaded, Seconds, SeedState};
+
+/// Lines that one look at the torrents' health writes at most.
+const HEALTH_LINES_MAX: usize = 20;
+
+/// Torrents for which a snapshot is taken on every request; of more it is kept for a second.
+const SNAPSHOT_QUICK_MAX: usize = 1000;
+
+/// A running server.
+pub struct State {
+    /// The folder of the site.
+    pub root: PathBuf,
+    /// The names of the path below which the site is published, where the manifest is not to be asked.
+    pub base: Option<Vec<String>>,
+    /// Announce URLs that lead here.
+    pub own: OwnTrackers,
+    /// The tracker.
+    pub tracker: Tracker,
+    /// The permanent seed.
+    pub seed: Arc<Seed>,
+    /// Where it listens.
+    pub peer_port: u16,
+    /// The way to the disk.
+    pub writer: Arc<Writer>,
+    /// What the web server counts.
+    pub http: Arc<http::Counters>,
+    /// When the server started, in seconds since 1970.
+    pub started_secs: u64,
+    /// Where lines for the operator go.
+    pub log: Log,
+    /// What changes while it runs.
+    pub inner: Inner,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// What changes while a server runs. Each lock covers memory alone.
+#[derive(Debug, Default)]
+pub struct Inner {
+    site: RwLock<Arc<Site>>,
+    /// What is wrong with the files of the site, while a former state of it is in force.
+    site_fault: Mutex<Option<String>>,
+    snapshot: Mutex<Option<Arc<Snapshot>>>,
+    /// Bytes sent in the lifetime of each torrent, as the store knows them.
+    sent: Mutex<HashMap<InfoHash, u64>>,
+    /// Torrents that are not seeded, and what the operator was told of each.
+    told: Mutex<HashMap<InfoHash, Vec<String>>>,
+}
+
+impl State {
+    /// The site in force.
+    pub fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.inner.site.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes what the store knows that the seed has sent, once and before the first [`State::enforce`].
+    pub fn restore_sent(&self, sent: impl IntoIterator<Item = (InfoHash, u64)>) {
+        lock(&self.inner.sent).extend(sent);
+    }
+
+    /// Puts a site in force, in the tracker, in the seed and on the pages.
+    pub fn enforce(&self, site: Site) -> Reloaded {
+        self.pass_on_sent();
+        let reloaded = self.tracker.swarms().set_torrents(site.torrents.iter().map(|one| one.torrent.info_hash));
+        self.seed.set_torrents(site.torrents.iter().map(to_seed).collect());
+        // A torrent that is new to the seed goes on where it stopped.
+        for (info_hash, known) in lock(&self.inner.sent).iter() {
+            if let Some(status) = self.seed.status(info_hash) {
+                self.seed.add_sent(info_hash, known.saturating_sub(status.sent_bytes));
+            }
+        }
+        *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
+        *lock(&self.inner.site_fault) = None;
+        *lock(&self.inner.snapshot) = None;
+        reloaded
+    }
+
+    /// Looks which media are there, without reading them: before it, every torrent counts as seeded.
+    pub async fn look_for_media(&self) {
+        self.seed.look().await;
+        self.look_at_health();
+    }
+
+    /// Says what is wrong with the files of the site; returns whether that is news.
+    pub fn set_site_fault(&self, fault: Option<String>) -> bool {
+        let mut known = lock(&self.inner.site_fault);
+        let news = *known != fault;
+        *known = fault;
+        drop(known);
+        *lock(&self.inner.snapshot) = None;
+        news
+    }
+
+    /// Offers the everseed in the swarms of which it has the bytes, withdraws it from the others, and tells the
+    /// operator what changed.
+    pub fn look_at_health(&self) {
+        let site = self.site();
+        let found: Vec<(&Published, Option<seed::Status>)> =
+            site.torrents.iter().map(|one| (one, self.seed.status(&one.torrent.info_hash))).collect();
+        let mut swarms = self.tracker.swarms();
+        for (one, status) in &found {
+            let state = if is_seeded(status.as_ref()) { SeedState::Offered } else { SeedState::Withdrawn };
+            swarms.set_seed(&one.torrent.info_hash, state);
+        }
+        drop(swarms);
+        *lock(&self.inner.snapshot) = None;
+        self.tell(&found);
+    }
+
+    /// Gives the store what the seed has sent since the last time.
+    pub fn pass_on_sent(&self) {
+        let statuses = self.seed.statuses();
+        let mut sent = lock(&self.inner.sent);
+        for (info_hash, status) in statuses {
+            let known = sent.entry(info_hash).or_default();
+            if status.sent_bytes > *known {
+                *known = status.sent_bytes;
+                self.writer.sent(info_hash, status.sent_bytes);
+            }
+        }
+    }
+
+    /// Gives the store a point of the time series for each torrent.
+    pub fn pass_on_samples(&self) {
+        let at = Seconds(clock::now_secs());
+        let tracked: Vec<tracker::Status> = self.tracker.swarms().statuses().collect();
+        let sent = lock(&self.inner.sent);
+        let samples: Vec<Sample> = tracked
+            .into_iter()
+            .map(|status| Sample {
+                info_hash: status.info_hash,
+                at,
+                seeds: status.counts.complete,
+                leechers: status.counts.incomplete,
+                lifetime: Lifetime {
+                    completed: status.lifetime.completed,
+                    uploaded: status.lifetime.uploaded,
+                    downloaded: status.lifetime.downloaded,
+                    sent: sent.get(&status.info_hash).copied().unwrap_or(0),
+                },
+            })
+            .collect();
+        drop(sent);
+        self.writer.sample(samples);
+    }
+
+    /// Gives the store what the seed found out about the files, so that a restart need not read them all.
+    pub fn pass_on_verdicts(&self) {
+        self.writer.put_verdicts(self.seed.verdicts().into_iter().map(|verdict| store::Verdict {
+            path: verdict.path,
+            size: verdict.size,
+            mtime_ns: verdict.mtime_ns,
+            inode: verdict.inode,
+            ctime_ns: verdict.ctime_ns,
+            verdict: verdict.info_hash.0.to_vec(),
+        }));
+    }
+
+    /// The state of everything, at most a second old where it takes some work to tell.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let now = clock::now_secs();
+        let mut kept = lock(&self.inner.snapshot);
+        let fresh =
+            |snapshot: &&Arc<Snapshot>| snapshot.generated == now && snapshot.torrents.len() > SNAPSHOT_QUICK_MAX;
+        if let Some(snapshot) = kept.as_ref().filter(fresh) {
+            return Arc::clone(snapshot);
+        }
+        let snapshot = Arc::new(self.look(now));
+        *kept = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+
+    fn look(&self, now: u64) -> Snapshot {
+        let site = self.site();
+        let swarms = self.tracker.swarms();
+        let tracked: HashMap<InfoHash, tracker::Status> =
+            swarms.statuses().map(|status| (status.info_hash, status)).collect();
+        drop(swarms);
+        let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
+        let mut faults = Faults::default();
+        if let Some(fault) = lock(&self.inner.site_fault).clone() {
+            faults.add(fault);
+        }
+        if let Some(problem) = self.writer.health().trouble {
+            faults.add(problem.message().to_owned());
+        }
+        let mut everseed = Everseed {
+            peer_port: self.peer_port,
+            connections: self.seed.connections() as u64,
+            torrents: site.torrents.len() as u64,
+            ..Everseed::default()
+        };
+        let mut torrents = Vec::with_capacity(site.torrents.len());
+        for one in &site.torrents {
+            let hash = one.torrent.info_hash;
+            let (seed, tracker) = (by_hash.remove(&hash), tracked.get(&hash));
+            everseed.seeded += u64::from(is_seeded(seed.as_ref()));
+            everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
+            for fault in seed.iter().flat_map(|seed| &seed.faults) {
+                faults.add(format!("{}: {fault}", title(one)));
+            }
+            torrents.push(row(&site, one, seed.as_ref(), tracker));
+        }
+        everseed.faults = faults.list();
+        Snapshot { title: site.title.clone(), torrents, everseed, generated: now }
+    }
+
+    /// A line for each torrent that is not seeded any more, or is again.
+    fn tell(&self, found: &[(&Published, Option<seed::Status>)]) {
+        let mut told = lock(&self.inner.told);
+        let mut lines = Vec::new();
+        for (one, status) in found {
+            let hash = one.torrent.info_hash;
+            let faults = status.as_ref().map(|status| status.faults.clone()).unwrap_or_default();
+            if is_seeded(status.as_ref()) {
+                if told.remove(&hash).is_some() {
+                    lines.push(format!("seed: {} is seeded again", title(one)));
+                }
+            } else if told.get(&hash) != Some(&faults) {
+                let health = status.as_ref().map_or(Health::Missing, |status| status.health);
+                let mut line = format!("WARNING: seed: {} is not seeded, it is {health}", title(one));
+                for fault in &faults {
+                    write!(line, "\n  {fault}").expect("a String takes all that is written");
+                }
+                lines.push(line);
+                told.insert(hash, faults);
+            }
+        }
+        let served: std::collections::HashSet<InfoHash> = found.iter().map(|(one, _)| one.torrent.info_hash).collect();
+        told.retain(|hash, _| served.contains(hash));
+        drop(told);
+        for line in lines.iter().take(HEALTH_LINES_MAX) {
+            self.log.line(line);
+        }
+        if lines.len() > HEALTH_LINES_MAX {
+            let more = lines.len() - HEALTH_LINES_MAX;
+            self.log.line(format!("seed: {more} more torrents have changed; the status page names them"));
+        }
+    }
+}
+
+/// Whether the everseed has, as far as is known, all bytes of a torrent: then the tracker hands it out.
+fn is_seeded(status: Option<&seed::Status>) -> bool {
+    status.is_some_and(|status| matches!(status.health, Health::Verified | Health::Verifying))
+}
+
+fn title(one: &Published) -> &str {
+    if one.entry.title.is_empty() { &one.entry.name } else { &one.entry.title }
+}
+
+fn to_seed(one: &Published) -> seed::Torrent {
+    seed::Torrent {
+        info_hash: one.torrent.info_hash,
+        info: one.torrent.metainfo.info.clone(),
+        info_bytes: one.torrent.info_bytes().into(),
+        files: one
+            .files
+            .iter()
+            .zip(&one.entry.files)
+            .map(|(path, file)| (path.clone(), file.path.as_str().to_owned()))
+            .collect(),
+        trackers: one.other_trackers.clone(),
+    }
+}
+
+fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Option<&tracker::Status>) -> Row {
+    let counts = tracker.map(|status| status.counts).unwrap_or_default();
+    Row {
+        info_hash: one.torrent.info_hash.to_string(),
+        title: title(one).to_owned(),
+        page: site.page(&one.entry).map(str::to_owned),
+        torrent: one.entry.torrent.url(),
+        bytes: one.entry.bytes,
+        seeds: counts.complete,
+        leechers: counts.incomplete,
+        completed: counts.downloaded,
+        sent_bytes: seed.map_or(0, |seed| seed.sent_bytes),
+        health: match seed.map_or(Health::Missing, |seed| seed.health) {
+            Health::Verified => "verified",
+            Health::Verifying => "verifying",
+            Health::Degraded => "degraded",
+            Health::Missing => "missing",
+        },
+        bad_pieces: seed.map_or(0, |seed| seed.pieces_bad.into()),
+        pieces: one.torrent.metainfo.info.pieces.len() as u64,
+    }
+}
+
+/// Faults, up to [`FAULTS_MAX`] by name.
+#[derive(Default)]
+struct Faults {
+    named: Vec<String>,
+    more: usize,
+}
+
+impl Faults {
+    fn add(&mut self, fault: String) {
+        if self.named.len() < FAULTS_MAX { self.named.push(fault) } else { self.more += 1 }
+    }
+
+    fn list(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.named.push(format!("and {} more", self.more));
+        }
+        self.named
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // None of these is left half changed by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,154 @@
+//! Odd, broken and too many requests: each has an answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::{ask, first, raw};
+use crate::serve::http::{Counters, Options, serve};
+use crate::serve::log::Log;
+use crate::serve::reply;
+
+struct House {
+    at: SocketAddr,
+    counters: Arc<Counters>,
+    end: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+/// A server that answers with the target it was asked for.
+async fn house(options: Options) -> House {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = listener.local_addr().expect("bound");
+    let (end, ended) = oneshot::channel::<()>();
+    let counters = Arc::new(Counters::default());
+    let until = async {
+        let _ = ended.await;
+    };
+    let (log, _) = Log::memory();
+    let echo = |_, request: hyper::Request<hyper::body::Incoming>| async move {
+        reply::text(StatusCode::OK, &request.uri().to_string())
+    };
+    let server = tokio::spawn(serve(listener, options, Arc::clone(&counters), log, echo, until));
+    House { at, counters, end, server }
+}
+
+#[tokio::test]
+async fn rule_1_every_request_gets_an_answer() {
+    let house = house(Options::default()).await;
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n", "x".repeat(100_000));
+    let headers = |count: usize| "X: y\r\n".repeat(count);
+    let cases: &[(&str, String, u16)] = &[
+        ("plain", "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".into(), 200),
+        ("no host", "GET /a HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 200),
+        ("line feeds alone", "GET /a HTTP/1.1\nHost: a\nConnection: close\n\n".into(), 200),
+        ("absolute form", "GET http://other.example.org/a HTTP/1.0\r\n\r\n".into(), 200),
+        ("a hundred headers", format!("GET /a HTTP/1.0\r\n{}\r\n", headers(100)), 200),
+        ("too many headers", format!("GET /a HTTP/1.0\r\n{}\r\n", headers(2000)), 431),
+        ("a large header", format!("GET /a HTTP/1.0\r\nX: {}\r\n\r\n", "y".repeat(200_000)), 431),
+        ("nonsense", "nonsense\r\n\r\n".into(), 400),
+        ("no version", "GET /a\r\n\r\n".into(), 400),
+        ("a version that is none", "GET /a HTTP/9.9\r\n\r\n".into(), 400),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 400),
+        ("a TLS hello", "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}".into(), 400),
+        ("a header without a name", "GET /a HTTP/1.1\r\n: b\r\n\r\n".into(), 400),
+        ("two lengths", "POST /a HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n".into(), 400),
+        ("a space in the target", "GET /a b HTTP/1.1\r\n\r\n".into(), 400),
+        ("8 KiB of request line", format!("GET /{} HTTP/1.0\r\n\r\n", "x".repeat(8192 - 14)), 200),
+        ("one byte more", format!("GET /{} HTTP/1.0\r\n\r\n", "x".repeat(8192 - 13)), 414),
+        ("far more", long, 414),
+        ("a body that never comes", "POST /a HTTP/1.1\r\nConnection: close\r\nContent-Length: 9\r\n\r\n".into(), 200),
+    ];
+    for (name, request, status) in cases {
+        let bytes = raw(house.at, request).await;
+        assert_eq!(first(&bytes).0.status, *status, "{name}: {}", bytes.escape_ascii());
+    }
+}
+
+#[tokio::test]
+async fn half_a_request_and_then_nothing_is_told_so() {
+    let house = house(Options { head_timeout: Duration::from_millis(50), ..Options::default() }).await;
+    let bytes = raw(house.at, "GET /a HTTP/1.1\r\nHos").await;
+    assert_eq!(first(&bytes).0.status, 408);
+    assert_eq!(raw(house.at, "").await, b"", "who asked nothing is told nothing");
+}
+
+#[tokio::test]
+async fn a_long_line_behind_another_request_is_refused_too() {
+    let house = house(Options::default()).await;
+    let bytes = raw(house.at, format!("GET /a HTTP/1.1\r\n\r\nGET /{} HTTP/1.0\r\n\r\n", "x".repeat(9000))).await;
+    let (one, rest) = first(&bytes);
+    assert_eq!((one.status, first(rest).0.status), (200, 414));
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_half_early_is_answered() {
+    let house = house(Options::default()).await;
+    for (request, status) in [("GET /a HTTP/1.1\r\n\r\n", 200), ("GET /a HT", 400)] {
+        let mut stream = TcpStream::connect(house.at).await.expect("connected");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        stream.shutdown().await.expect("half closed");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.expect("no reset");
+        assert_eq!(first(&bytes).0.status, status, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn rule_2_pipelined_requests_are_answered_in_order_and_close_is_honoured() {
+    let house = house(Options::default()).await;
+    let requests = "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n\
+                    GET /4 HTTP/1.1\r\n\r\n";
+    let bytes = raw(house.at, requests).await;
+    let (mut rest, mut bodies) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let (answer, after) = first(rest);
+        bodies.push(answer.text());
+        rest = after;
+    }
+    assert_eq!(bodies, ["/1\\n", "/2\\n", "/3\\n"]);
+    let old = raw(house.at, "GET /old HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with(b"HTTP/1.0 200"), "{}", old.escape_ascii());
+}
+
+#[tokio::test]
+async fn head_has_the_length_and_no_body() {
+    let house = house(Options::default()).await;
+    let answer = ask(house.at, "HEAD", "/four", &[]).await;
+    assert_eq!((answer.header("content-length"), &answer.body[..]), (Some("6"), &b""[..]));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+}
+
+#[tokio::test]
+async fn one_connection_too_many_gets_a_503() {
+    let house = house(Options { connections_max: 1, ..Options::default() }).await;
+    let mut held = TcpStream::connect(house.at).await.expect("connected");
+    held.write_all(b"GET /held HTTP/1.1\r\n\r\n").await.expect("sent");
+    let mut byte = [0];
+    held.read_exact(&mut byte).await.expect("answered and kept open");
+    let bytes = raw(house.at, "GET /a HTTP/1.1\r\n\r\n").await;
+    let (answer, _) = first(&bytes);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
+    assert_eq!(house.counters.turned_away.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn the_end_closes_idle_connections() {
+    let house = house(Options::default()).await;
+    let mut idle = TcpStream::connect(house.at).await.expect("connected");
+    idle.write_all(b"GET /a HTTP/1.1\r\n\r\n").await.expect("sent");
+    let mut byte = [0];
+    idle.read_exact(&mut byte).await.expect("answered");
+    house.end.send(()).expect("running");
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.expect("closed in order");
+    drop(idle);
+    house.server.await.expect("no panic");
+    assert!(TcpStream::connect(house.at).await.is_err());
+}

@@ -1,0 +1,9 @@
+//! The server from outside: bytes written to its sockets, bytes that come back.
+
+mod client;
+mod files;
+mod http;
+mod server;
+mod show;
+mod site;
+mod udp;

@@ -1,0 +1,365 @@
+//! A whole server: site, tracker, seed and database.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use expect_test::expect;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::{Answer, ask, get};
+use super::show::{Show, noise};
+use crate::bencode;
+use crate::id::InfoHash;
+use crate::problem::Problem;
+use crate::serve::{Addresses, Bound, END_MAX, Log, Options, Server, Summary, Udp};
+
+/// Longer than anything takes, so that what never comes fails the test instead of holding it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct House {
+    pub at: SocketAddr,
+    pub peer_port: u16,
+    pub summary: Summary,
+    lines: Arc<Mutex<Vec<String>>>,
+    end: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), Problem>>,
+}
+
+/// Takes sockets on a loopback address.
+pub fn bound() -> Bound {
+    bound_at("127.0.0.1:0")
+}
+
+/// Takes sockets at `address`, the peers' on a loopback address.
+pub fn bound_at(address: &str) -> Bound {
+    let http = address.parse().expect("an address");
+    let peer = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+    Bound::bind(&Addresses { http, udp: Udp::WithHttp, peer }).expect("free ports")
+}
+
+impl House {
+    pub async fn open(show: &Show) -> Self {
+        Self::with(Options::new(show.root(), show.data()), bound()).await
+    }
+
+    pub async fn with(options: Options, bound: Bound) -> Self {
+        let (log, lines) = Log::memory();
+        let (at, peer_port) = (bound.http_addr(), bound.peer_addr().port());
+        let mut server = Server::start(bound, options, log).await.expect("it starts");
+        server.tick = Duration::from_millis(20);
+        let summary = server.summary();
+        let (end, ended) = oneshot::channel::<()>();
+        let running = tokio::spawn(server.run(async {
+            let _ = ended.await;
+        }));
+        Self { at, peer_port, summary, lines, end, running }
+    }
+
+    pub async fn close(self) {
+        self.end.send(()).expect("it runs");
+        let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("an end");
+        ended.expect("no panic").expect("all is written");
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        get(self.at, target).await
+    }
+
+    /// An announce of a peer that names itself with this byte.
+    pub async fn announce(&self, hash: InfoHash, peer: u8, query: &str) -> Answer {
+        let id = char::from(peer).to_string().repeat(20);
+        self.get(&format!("/announce?info_hash={}&peer_id={id}&port={}{query}", escaped(hash), 7000 + u16::from(peer)))
+            .await
+    }
+
+    pub fn lines(&self) -> String {
+        self.lines.lock().expect("no panic").join("\n")
+    }
+
+    /// Asks until the answer is as wanted.
+    pub async fn until(&self, target: &str, fits: impl Fn(&Answer) -> bool) -> Answer {
+        let wait = async {
+            loop {
+                let answer = self.get(target).await;
+                if fits(&answer) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{target} never was as wanted"))
+    }
+}
+
+pub fn escaped(hash: InfoHash) -> String {
+    use std::fmt::Write;
+    hash.0.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02x}").expect("a String takes all that is written");
+        text
+    })
+}
+
+/// A number of a bencoded answer.
+pub fn int(answer: &Answer, key: &str) -> Option<i64> {
+    bencode::decode(&answer.body).ok()?.get(key)?.as_int()
+}
+
+/// The compact peers of an announce.
+pub fn peers(answer: &Answer) -> Vec<SocketAddr> {
+    let value = bencode::decode(&answer.body).expect("bencode");
+    let bytes = value.get("peers").and_then(bencode::Value::as_bytes).expect("peers");
+    let peer = |peer: &[u8; 6]| {
+        let [a, b, c, d, high, low] = *peer;
+        SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low]))
+    };
+    bytes.as_chunks().0.iter().map(peer).collect()
+}
+
+pub fn one_release() -> (Show, InfoHash) {
+    let mut show = Show::at("https://show.example.org/show/");
+    let hash = show.release("ep1.mp3", &noise(40_000));
+    show.publish();
+    (show, hash)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_served_tracked_and_seeded() {
+    let (show, hash) = one_release();
+    let house = House::open(&show).await;
+    assert_eq!((house.summary.seeded, house.summary.torrents), (1, 1));
+    assert_eq!(house.get("/").await.text(), "<p>home");
+    assert_eq!(house.get("/healthz").await.status, 200);
+    let answer = house.announce(hash, b'a', "&left=1").await;
+    let everseed = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), house.peer_port);
+    assert_eq!(peers(&answer), [everseed], "{}", answer.text());
+    assert_eq!((int(&answer, "complete"), int(&answer, "incomplete")), (Some(1), Some(1)));
+    assert_eq!(answer.header("content-type"), Some("text/plain"));
+    let scrape = house.get(&format!("/scrape?info_hash={}", escaped(hash))).await;
+    assert!(scrape.text().contains("8:completei1e10:downloadedi0e"), "{}", scrape.text());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_found_at_the_root_and_below_the_sites_path() {
+    let (show, hash) = one_release();
+    let house = House::open(&show).await;
+    let announce = format!("announce?info_hash={}&peer_id=aaaaaaaaaaaaaaaaaaaa&port=1&left=0", escaped(hash));
+    for path in [&announce, "scrape", "swarms", "swarms.css", "swarms.js", "api/swarms.json", "healthz", "metrics", ""]
+    {
+        for base in ["/", "/show/", "/%73how/"] {
+            let answer = house.get(&format!("{base}{path}")).await;
+            assert_eq!(answer.status, 200, "{base}{path}: {}", answer.text());
+        }
+    }
+    assert_eq!(house.get("/show/media/ep1.mp3").await.body.len(), 40_000);
+    let redirect = house.get("/show").await;
+    assert_eq!((redirect.status, redirect.header("location")), (301, Some("/show/")));
+    assert_eq!(house.get("/shows/").await.status, 404);
+    for path in ["/announce", "/scrape", "/swarms", "/api/swarms.json", "/healthz", "/metrics"] {
+        let answer = ask(house.at, "POST", path, &["Content-Length: 3", "\r\nabc"]).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, OPTIONS")), "POST {path}");
+        assert_eq!(ask(house.at, "HEAD", path, &[]).await.body, b"", "HEAD {path}");
+        assert_eq!(ask(house.at, "OPTIONS", path, &[]).await.status, 204, "OPTIONS {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_2_a_failure_is_a_200_with_a_reason_and_a_time() {
+    let (show, hash) = one_release();
+    let house = House::open(&show).await;
+    let unknown = escaped(InfoHash([7; 20]));
+    for target in [
+        "/announce".to_owned(),
+        "/announce?".to_owned(),
+        format!("/announce?info_hash={unknown}&peer_id=aaaaaaaaaaaaaaaaaaaa&port=1"),
+        format!("/announce?info_hash={}&peer_id=short&port=1", escaped(hash)),
+        "/announce?info_hash=%zz&peer_id=aaaaaaaaaaaaaaaaaaaa".to_owned(),
+        "/scrape".to_owned(),
+    ] {
+        let answer = house.get(&target).await;
+        let text = answer.text();
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain")), "{target}");
+        assert!(text.starts_with("d14:failure reason") && text.contains("8:intervali") && text.contains("8:retry in"));
+        assert!(!text.contains('/') && !text.contains("show"), "{text}");
+    }
+    let metrics = house.get("/metrics").await.text();
+    assert!(metrics.contains("everseed_refusals_total{reason=\\\"not_served\\\"} 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_13_a_proxys_client_counts_only_where_the_proxy_is_trusted() {
+    let (show, hash) = one_release();
+    let target = |peer: char| {
+        let id = peer.to_string().repeat(20);
+        format!("/announce?info_hash={}&peer_id={id}&port=6881&left=9", escaped(hash))
+    };
+    let forwarded = ["x-forwarded-FOR: 6.6.6.6, 192.0.2.7"];
+
+    let house = House::open(&show).await;
+    let answer = ask(house.at, "GET", &target('a'), &forwarded).await;
+    assert!(answer.text().contains("warning message"), "{}", answer.text());
+    assert_eq!(int(&answer, "incomplete"), Some(0), "a proxy's address is not handed to strangers");
+    assert!(house.lines().contains("WARNING: tracker: a proxy that is not trusted"), "{}", house.lines());
+    house.close().await;
+
+    let mut options = Options::new(show.root(), show.data());
+    options.trusted_proxies = crate::tracker::address::Networks::parse(["127.0.0.0/8"]).expect("a network");
+    let house = House::with(options, bound()).await;
+    let answer = ask(house.at, "GET", &target('a'), &forwarded).await;
+    assert_eq!(int(&answer, "incomplete"), Some(1));
+    let other = ask(house.at, "GET", &target('b'), &["Forwarded: for=\"198.51.100.9:1\""]).await;
+    assert!(peers(&other).contains(&"192.0.2.7:6881".parse().expect("an address")), "{}", other.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_15_74_hashes_in_one_scrape_and_8_kib_of_line() {
+    let mut show = Show::at("https://show.example.org/");
+    let hashes: Vec<InfoHash> = (0..74).map(|n: u8| show.release(&format!("f{n}"), &[n])).collect();
+    show.publish();
+    let house = House::open(&show).await;
+    let query: Vec<String> = hashes.iter().map(|hash| format!("info_hash={}", escaped(*hash))).collect();
+    let answer = house.get(&format!("/scrape?{}", query.join("&"))).await;
+    let files = bencode::decode(&answer.body).expect("bencode");
+    assert_eq!(files.get("files").and_then(bencode::Value::as_dict).map(<[_]>::len), Some(74));
+    let long = house.get(&format!("/scrape?{}&{}", query.join("&"), "x".repeat(4000))).await;
+    assert_eq!(long.status, 414);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_finds_the_counts_and_the_peers() {
+    let (show, hash) = one_release();
+    let house = House::open(&show).await;
+    house.announce(hash, b'a', "&left=5").await;
+    house.announce(hash, b'a', "&left=0&event=completed&downloaded=40000").await;
+    house.announce(hash, b'b', "&left=5").await;
+    house.close().await;
+
+    let house = House::open(&show).await;
+    assert_eq!(house.summary.peers_restored, 2);
+    let answer = house.get("/api/swarms.json").await.text();
+    for part in ["\\\"completed\\\":1", "\\\"seeds\\\":2", "\\\"leechers\\\":1"] {
+        assert!(answer.contains(part), "{part} in {answer}");
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_is_published_again_is_in_force_without_a_restart() {
+    let (mut show, first) = one_release();
+    let house = House::open(&show).await;
+    house.announce(first, b'a', "&left=5").await;
+    let second = show.release("ep2.mp3", &noise(20_000));
+    show.publish();
+    house.until("/api/swarms.json", |answer| answer.text().contains(&second.to_string())).await;
+    let answer = house.announce(second, b'a', "&left=5").await;
+    assert_eq!(peers(&answer).len(), 1, "the new one is seeded: {}", answer.text());
+    let kept = house.announce(first, b'b', "&left=5").await;
+    assert_eq!(int(&kept, "incomplete"), Some(2), "the others keep their peers");
+
+    show.manifest.torrents.remove(0);
+    show.publish();
+    house.until("/api/swarms.json", |answer| !answer.text().contains(&first.to_string())).await;
+    let gone = house.announce(first, b'a', "&left=5").await;
+    assert!(gone.text().contains("withdrawn by its publisher"), "{}", gone.text());
+    assert!(house.lines().contains("the site was read again: 1 torrents, 0 new, 1 withdrawn"), "{}", house.lines());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_manifest_is_told_once_and_the_former_stays_in_force() {
+    let (show, hash) = one_release();
+    let house = House::open(&show).await;
+    show.write("everseed.json", b"{ half");
+    let health = house.until("/healthz", |answer| answer.text().contains("can\\'t be read")).await;
+    assert!(health.status == 200 && health.text().contains("degraded"), "{}", health.text());
+    assert_eq!(int(&house.announce(hash, b'a', "&left=5").await, "complete"), Some(1));
+    let told = house.lines().matches("what was there before is served on").count();
+    assert_eq!(told, 1, "{}", house.lines());
+    show.publish();
+    house.until("/healthz", |answer| answer.text().contains("\\\"ok\\\"")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_medium_is_named_and_the_others_are_seeded() {
+    let (mut show, first) = one_release();
+    let second = show.release("ep2.mp3", &noise(20_000));
+    show.publish();
+    std::fs::remove_file(show.path("media/ep2.mp3")).expect("removed");
+    let house = House::open(&show).await;
+    assert_eq!((house.summary.seeded, house.summary.torrents), (1, 2));
+    expect!["Title of ep2.mp3: media/ep2.mp3 is missing"].assert_eq(&house.summary.faults.join("\n"));
+    let health = house.get("/healthz").await;
+    assert!(health.status == 200 && health.text().contains("media/ep2.mp3"), "{}", health.text());
+    assert!(house.get("/api/swarms.json").await.text().contains("missing"));
+    assert_eq!(int(&house.announce(second, b'a', "&left=5").await, "complete"), Some(0));
+    assert_eq!(int(&house.announce(first, b'a', "&left=5").await, "complete"), Some(1));
+    assert!(house.lines().contains("Title of ep2.mp3 is not seeded, it is missing"), "{}", house.lines());
+}
+
+#[tokio::test]
+async fn what_keeps_a_server_from_starting_is_said() {
+    let (show, _) = one_release();
+    let start = async |site: &Path, data: &Path| {
+        let (log, _) = Log::memory();
+        let problem = Server::start(bound(), Options::new(site, data), log).await.map(|_| ()).expect_err("a fault");
+        show.anonymous(&problem.to_string())
+    };
+    let blocked = start(&show.root(), &show.path("index.html")).await;
+    assert!(blocked.contains("SITE/index.html: the data folder can't be made"), "{blocked}");
+    assert!(blocked.contains("`--data DIR`"), "{blocked}");
+    let (log, _) = Log::memory();
+    let first = Server::start(bound(), Options::new(show.root(), show.data()), log).await.expect("it starts");
+    let second = start(&show.root(), &show.data()).await;
+    assert!(second.starts_with("DIR/data: another everseed uses this data folder"), "{second}");
+    drop(first);
+    show.write("everseed.json", b"{");
+    let broken = start(&show.root(), &show.data()).await;
+    assert!(broken.starts_with("SITE/everseed.json:1: not a manifest"), "{broken}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_a_manifest_is_served_with_a_warning() {
+    let show = Show::at("https://show.example.org/");
+    std::fs::remove_file(show.path("everseed.json")).expect("removed");
+    let house = House::open(&show).await;
+    assert!(!house.summary.has_manifest);
+    assert!(house.lines().contains("nothing is tracked or seeded"), "{}", house.lines());
+    assert_eq!(house.get("/").await.status, 200);
+    assert!(house.get("/swarms").await.text().contains("Nothing is tracked or seeded"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_numbers_of_one_torrent_can_be_asked_for() {
+    let (mut show, first) = one_release();
+    let second = show.release("ep2.mp3", b"sound");
+    show.publish();
+    let house = House::open(&show).await;
+    let answer = house.get(&format!("/api/swarms.json?info_hash={second}")).await;
+    let text = answer.text();
+    assert!(text.contains(&second.to_string()) && !text.contains(&first.to_string()), "{text}");
+    assert!(text.contains("\\\"page\\\":\\\"episodes/ep2.mp3/\\\""), "{text}");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(house.get("/api/swarms.json?info_hash=nonsense").await.status, 400);
+    let none = house.get(&format!("/api/swarms.json?info_hash={}", InfoHash([7; 20]))).await;
+    assert!(none.text().starts_with("{\\\"torrents\\\":[],"), "{}", none.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_comes_within_two_seconds_also_for_a_client_that_does_not_read() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (show, hash) = one_release();
+    let large = std::fs::File::create(show.path("media/large.bin")).expect("created");
+    large.set_len(64 << 20).expect("a sparse file");
+    let house = House::open(&show).await;
+    let mut stalled = tokio::net::TcpStream::connect(house.at).await.expect("connected");
+    stalled.write_all(b"GET /media/large.bin HTTP/1.1\r\n\r\n").await.expect("sent");
+    stalled.read_exact(&mut [0; 16]).await.expect("it begins");
+    house.announce(hash, b'a', "&left=5").await;
+    let (at, lines) = (house.at, Arc::clone(&house.lines));
+    tokio::time::timeout(END_MAX, house.close()).await.expect("an end in time");
+    assert!(tokio::net::TcpStream::connect(at).await.is_err());
+    assert_eq!(*lines.lock().expect("no panic"), Vec::<String>::new());
+    assert_eq!(House::open(&show).await.summary.peers_restored, 1);
+}

@@ -1,0 +1,135 @@
+//! A built site is read and checked.
+
+use std::fs;
+
+use expect_test::expect;
+
+use super::show::{Show, link};
+use crate::serve::site::{OwnTrackers, load};
+
+fn problems(show: &Show) -> String {
+    let problems = load(&show.root(), &OwnTrackers::default()).expect_err("a fault");
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    show.anonymous(&(lines.join("\n") + "\n"))
+}
+
+#[test]
+fn a_site_without_a_manifest_is_served_as_it_is() {
+    let show = Show::at("https://show.example.org/");
+    fs::remove_file(show.path("everseed.json")).expect("removed");
+    let site = load(&show.root(), &OwnTrackers::default()).expect("a site");
+    assert!(!site.has_manifest && site.torrents.is_empty());
+}
+
+#[test]
+fn torrents_come_with_their_files_and_pages() {
+    let mut show = Show::at("https://show.example.org/a/b%20c/");
+    let hash = show.release("ep1.mp3", b"some sound");
+    show.release("ep2.mp3", b"some other sound");
+    show.manifest.torrents.push(show.manifest.torrents[0].clone());
+    show.publish();
+    let site = load(&show.root(), &OwnTrackers::default()).expect("a site");
+    assert_eq!(site.base, ["a", "b c"]);
+    assert_eq!(site.torrents.len(), 2, "a torrent that stands twice counts once");
+    assert_eq!(site.torrents[0].torrent.info_hash, hash);
+    assert_eq!(site.torrents[0].files, [show.path("media/ep1.mp3")]);
+    assert_eq!(site.page(&site.torrents[0].entry), Some("episodes/ep1.mp3/"));
+}
+
+#[test]
+fn only_other_trackers_are_announced_to() {
+    let mut show = Show::at("https://show.example.org/");
+    let urls = [
+        "https://show.example.org/announce",
+        "https://show.example.org:443/announce",
+        "https://SHOW.example.org/announce",
+        "udp://show.example.org:6969/announce",
+        "udp://tracker.example.org:6969",
+        "http://own.example.org/announce",
+        "https://show.example.org:8443/announce",
+        "udp://show.example.org:7070/announce",
+        "nonsense",
+    ];
+    show.release_with("ep1.mp3", b"sound", urls.iter().map(|&url| vec![url.to_owned()]).collect());
+    show.publish();
+    let own = OwnTrackers { urls: vec!["http://own.example.org/announce".into()], udp_ports: vec![6969] };
+    let site = load(&show.root(), &own).expect("a site");
+    let expected = [
+        "udp://tracker.example.org:6969",
+        "https://show.example.org:8443/announce",
+        "udp://show.example.org:7070/announce",
+        "nonsense",
+    ];
+    assert_eq!(site.torrents[0].other_trackers.concat(), expected);
+    assert_eq!(site.torrents[0].other_trackers.len(), 4, "tiers that are left empty are gone");
+}
+
+#[test]
+fn what_is_wrong_with_a_site_names_the_file_and_the_remedy() {
+    let mut text = String::new();
+    let mut show = Show::at("https://show.example.org/");
+    for json in ["", "{", "[]", "{\"version\": 9}", "{\"version\": 1, \"base_url\": \"show\", \"torrents\": []}"] {
+        show.write("everseed.json", json.as_bytes());
+        text += &problems(&show);
+    }
+    show.release("ep1.mp3", b"sound");
+    let json = show.manifest.to_json();
+    for (from, to) in [("media/ep1.mp3", "../secret"), ("torrents/ep1.mp3.torrent", "/etc/passwd")] {
+        show.write("everseed.json", json.replace(from, to).as_bytes());
+        text += &problems(&show);
+    }
+    expect![[r#"
+        SITE/everseed.json:1: not a manifest: EOF while parsing a value at line 1 column 0
+          help: build the site again; the format is described in the README
+        SITE/everseed.json:1: not a manifest: EOF while parsing an object at line 1 column 1
+          help: build the site again; the format is described in the README
+        SITE/everseed.json:1: not a manifest: invalid length 0, expected struct Version with 1 element at line 1 column 2
+          help: build the site again; the format is described in the README
+        SITE/everseed.json: a manifest of version 9; this everseed reads version 1
+          help: use the version of everseed that built this site, or build it again with this one
+        SITE/everseed.json: `base_url` is not an absolute URL with a `/` at its end: "show"
+          help: build the site again
+        SITE/everseed.json: torrents[0]: "../secret" is not a path below the site's root (no `..`, no leading `/`, no `\`)
+          help: build the site again; the format is described in the README
+        SITE/everseed.json: torrents[0]: "/etc/passwd" is not a path below the site's root (no `..`, no leading `/`, no `\`)
+          help: build the site again; the format is described in the README
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn a_torrent_that_is_not_what_the_manifest_says_is_a_fault_and_all_are_told() {
+    let mut show = Show::at("https://show.example.org/");
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        show.release(name, name.as_bytes());
+    }
+    fs::remove_file(show.path("torrents/a.torrent")).expect("removed");
+    show.write("torrents/b.torrent", b"nonsense");
+    fs::copy(show.path("torrents/d.torrent"), show.path("torrents/c.torrent")).expect("copied");
+    show.manifest.torrents[3].files[0].bytes = 7;
+    fs::remove_file(show.path("media/e")).expect("removed");
+    fs::write(show.root().with_file_name("secret"), "secret").expect("written");
+    link("../../secret", show.path("media/e"));
+    fs::remove_file(show.path("media/f")).expect("a missing medium is the seed's to tell");
+    show.publish();
+    expect![[r#"
+        SITE/torrents/a.torrent: can't be read: No such file or directory (os error 2)
+          help: the manifest names it; build or copy the site again
+        SITE/torrents/b.torrent: not a torrent: byte 0: no value begins with this byte
+          help: build the site again, or copy all of it
+        SITE/torrents/c.torrent: its info-hash is 65eb17c58ee38aa6d65035bda22ed4c5e03d66af, the manifest says 45a45dc36e06a8d2cfa30199759a5b250ff17a90
+          help: build the site again, or copy all of it
+        SITE/everseed.json: the files of torrents/d.torrent are not those of d
+          help: build the site again, or copy all of it
+        SITE/media/e: a symbolic link that leads out of the site
+          help: put the file itself there; a hard link will do
+    "#]].assert_eq(&problems(&show));
+}
+
+#[test]
+fn a_folder_that_is_none_is_a_fault() {
+    let show = Show::at("https://show.example.org/");
+    for path in ["nowhere", "index.html"] {
+        let problems = load(&show.path(path), &OwnTrackers::default()).expect_err("no folder");
+        assert!(problems[0].to_string().contains("help: name the folder of a built site"), "{:?}", problems[0]);
+    }
+}
