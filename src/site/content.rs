@@ -149,7 +149,9 @@ impl Reader<'_> {
             let path = entry.path();
             let is_page = path.extension().is_some_and(|extension| extension == "md");
             let shown = self.root.shown(path).to_owned();
-            if entry.file_type().is_symlink() && (is_page || path.is_dir()) {
+            if files::is_too_deep(&entry) {
+                self.problems.push(files::too_deep(&shown));
+            } else if entry.file_type().is_symlink() && (is_page || path.is_dir()) {
                 let warning = Problem::at(shown, "is a symbolic link, and no page is read from it");
                 self.warnings.push(warning.help("put the page itself there"));
             } else if entry.file_type().is_file() && is_page {

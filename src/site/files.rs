@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::root::{Root, is_dot_file};
 use crate::problem::Problem;
@@ -46,12 +46,25 @@ pub fn files_below(
                 None => problems.push(Problem::at(shown, "has a name that no URL can hold").help("rename the file")),
             }
         }
+        if is_too_deep(&entry) {
+            problems.push(too_deep(shown));
+        }
         if files.len() > FILES_MAX {
             problems.push(Problem::at(root.shown(folder), format!("holds more than {FILES_MAX} files")));
             break;
         }
     }
     files
+}
+
+/// Whether `entry` is a folder that is not looked into.
+pub fn is_too_deep(entry: &DirEntry) -> bool {
+    entry.depth() == DEPTH_MAX && entry.file_type().is_dir()
+}
+
+/// Says so.
+pub fn too_deep(shown: &Path) -> Problem {
+    Problem::at(shown, format!("stands in folders beyond {DEPTH_MAX}, and is not read")).help("move it nearer")
 }
 
 /// The text of the file `path`, which people see as `shown`, of at most `bytes_max` bytes.
