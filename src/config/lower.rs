@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::{Config, FILE_NAME, ShowKind};
 use crate::problem::Problem;
+use crate::serve;
 use crate::site::{self, BaseUrl};
+use crate::tracker::address::Networks;
 use crate::units::PieceLength;
 
 /// For which address a site is built.
@@ -27,6 +29,22 @@ pub enum Target {
     },
 }
 
+/// The least seconds between a peer's announces that an operator may ask for.
+pub const INTERVAL_SECS_MIN: u32 = 60;
+/// The most seconds between a peer's announces that an operator may ask for: a day.
+pub const INTERVAL_SECS_MAX: u32 = 86_400;
+
+/// What was said on the command line or in the environment, which comes before the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The addresses at which peers are told the everseed is.
+    pub public_addresses: Vec<IpAddr>,
+    /// Networks of proxies whose headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Seconds between the announces of a peer.
+    pub interval_secs: Option<u32>,
+}
+
 impl Config {
     /// The options of the site in the folder `root`, built for `target`.
     pub fn site_options(&self, root: &Path, target: &Target, drafts: bool) -> Result<site::Options, Problem> {
@@ -42,8 +60,9 @@ impl Config {
             .map_err(|error| wrong(format!("`base_url`: {error}")).help(BaseUrl::HELP))?;
         let base_url = match target {
             Target::Configured => identity_url.clone(),
-            Target::At(url) => BaseUrl::parse(url)
-                .map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))?,
+            Target::At(url) => {
+                BaseUrl::parse(url).map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))?
+            }
             Target::Here { http, .. } => {
                 BaseUrl::parse(&format!("http://{http}/")).map_err(|error| Problem::new(error.to_string()))?
             }
@@ -101,6 +120,26 @@ impl Config {
         })
     }
 
+    /// The options of a server of the built site in `site`, with its database in `data`.
+    pub fn serve_options(&self, site: PathBuf, data: PathBuf, typed: &Typed) -> Result<serve::Options, Problem> {
+        let mut options = serve::Options::new(site, data);
+        options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
+        let proxies = or_configured(&typed.trusted_proxies, &self.tracker.trusted_proxies);
+        options.trusted_proxies = Networks::parse(proxies.iter().map(String::as_str)).map_err(|error| {
+            Problem::new(format!("trusted_proxies: {error}")).help("write it as 127.0.0.1/32 or 2001:db8::/32")
+        })?;
+        options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
+        if let Some(secs) = typed.interval_secs.or(self.tracker.interval_secs) {
+            if !(INTERVAL_SECS_MIN..=INTERVAL_SECS_MAX).contains(&secs) {
+                return Err(Problem::new(format!("an interval of {secs} seconds is out of range"))
+                    .help(format!("name {INTERVAL_SECS_MIN} to {INTERVAL_SECS_MAX} seconds")));
+            }
+            options.tracker.interval_secs = secs;
+            options.tracker.interval_min_secs = secs / 2;
+        }
+        Ok(options)
+    }
+
     /// Where the configuration lets the site of `root` be written.
     pub fn output(&self, root: &Path) -> Option<PathBuf> {
         Some(root.join(self.site.as_ref()?.output.as_ref()?))
@@ -122,13 +161,15 @@ fn announce_url(
     let Some(text) = text else { return Ok(None) };
     match url::Url::parse(text) {
         Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(Some(text.clone())),
-        _ => Err(wrong(format!("`{key}`: {text:?} is not an announce URL"))
-            .help(format!("write it with its scheme, {}, as {}://tracker.example.org/announce", schemes.join(" or "), schemes[0]))),
+        _ => Err(wrong(format!("`{key}`: {text:?} is not an announce URL")).help(format!(
+            "write it with its scheme, {}, as {}://tracker.example.org/announce",
+            schemes.join(" or "),
+            schemes[0]
+        ))),
     }
 }
 
-/// The addresses given on the command line, else the configured ones.
-pub(super) fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
     if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 
@@ -153,10 +194,7 @@ mod tests {
         let options = config.site_options(Path::new("show"), &here, false).expect("right");
         assert_eq!(options.base_url.as_str(), "http://127.0.0.1:8080/");
         assert_eq!(options.identity_url.as_str(), "https://a.example.org/show/");
-        assert_eq!(
-            options.announce_tiers(),
-            [["http://127.0.0.1:8080/announce"], ["udp://127.0.0.1:8080/announce"]]
-        );
+        assert_eq!(options.announce_tiers(), [["http://127.0.0.1:8080/announce"], ["udp://127.0.0.1:8080/announce"]]);
         let options = config.site_options(Path::new("show"), &Target::Configured, false).expect("right");
         assert_eq!(
             options.announce_tiers(),
