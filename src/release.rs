@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::hash::{Cache, Progress, Source};
 use crate::media::{self, Facts};
-use crate::metainfo::{self, Draft, Info, Layout, Torrent};
+use crate::metainfo::{self, Draft, Info, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -77,6 +77,7 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
     let sources = order.files.iter().map(|file| Source::open(&file.source)).collect::<Result<Vec<_>, _>>()?;
     let total = sources.iter().map(Source::bytes).sum();
     let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
+    fits(order, piece_length.count(total))?;
     let digests = cache.digests(&sources, piece_length, progress)?;
     let files: Vec<_> = order
         .files
@@ -107,6 +108,21 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
     });
     let magnet = metainfo::magnet(&torrent);
     Ok(Release { torrent, magnet, files })
+}
+
+/// Refuses, before anything is hashed, what would make a `.torrent` that nobody reads.
+fn fits(order: &Order, pieces: u64) -> Result<(), Problem> {
+    /// What a file adds to its path: keys, lengths and the ends of its dictionary and lists.
+    const FILE_BYTES: usize = 64;
+    let name = |name: &String| name.len() + 8;
+    let files: usize = order.files.iter().map(|file| FILE_BYTES + file.path.iter().map(name).sum::<usize>()).sum();
+    let bytes = (files as u64).saturating_add(pieces.saturating_mul(20));
+    if bytes <= TORRENT_BYTES_MAX as u64 / 2 {
+        return Ok(());
+    }
+    let message =
+        format!("{:?} would have {pieces} pieces and {} files, too many for a torrent", order.name, order.files.len());
+    Err(Problem::new(message).help("choose a larger piece length, or pack the files into an archive"))
 }
 
 #[cfg(test)]
@@ -143,6 +159,18 @@ mod tests {
         assert_eq!(info.files()[2], ("ep1.mp3/in/c".to_owned(), 3));
         assert!(release.magnet.contains(&release.torrent.info_hash.to_string()));
         assert_eq!(release.files[0].facts.kind, media::Kind::Other);
+    }
+
+    #[test]
+    fn what_makes_no_torrent_is_refused_before_it_is_hashed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("large");
+        // A hole: nothing is stored, and nothing is read.
+        std::fs::File::create(&path).and_then(|file| file.set_len(100 << 30)).expect("made");
+        let mut order = order(vec![FileOrder { source: path, path: vec![] }], true);
+        order.piece_length = PieceLength::new(16384).ok();
+        let problem = make(&order, &mut Cache::none(), &()).expect_err("too many pieces");
+        assert!(problem.to_string().contains("6553600 pieces"), "{problem}");
     }
 
     #[test]
