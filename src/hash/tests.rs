@@ -175,3 +175,26 @@ fn progress_adds_up_to_the_bytes_read() {
     Cache::none().digests(&sources, piece_length, &count).expect("hashed");
     assert_eq!((count.0.into_inner(), count.1.into_inner()), (3_000_017, 3_000_017));
 }
+
+#[test]
+fn a_hard_link_that_was_made_to_a_file_is_no_change_of_it() {
+    let folder = Folder::new();
+    let piece_length = PieceLength::new(16384).expect("a power of two");
+    let of = |path: &std::path::Path| Fingerprint::of(&std::fs::metadata(path).expect("the file"));
+    let path = folder.path("a");
+    let mut cache = Cache::load(folder.path("cache"));
+    cache.digests(&[folder.file("a", b"medium")], piece_length, &()).expect("hashed");
+    let before = of(&path);
+    std::fs::hard_link(&path, folder.path("b")).expect("linked");
+    cache.relinked(&[(path.clone(), [before, of(&path)])].into());
+    cache.save().expect("saved");
+
+    let mut cache = Cache::load(folder.path("cache"));
+    cache.digests(&[Source::open(&path).expect("opened")], piece_length, &()).expect("known");
+    assert_eq!(cache.files_hashed(), 0);
+    // Another file's fingerprint changes nothing.
+    let other = Fingerprint { bytes: 1, ..before };
+    cache.relinked(&[(path.clone(), [other, before])].into());
+    cache.digests(&[Source::open(&path).expect("opened")], piece_length, &()).expect("known");
+    assert_eq!(cache.files_hashed(), 0);
+}

@@ -149,14 +149,16 @@ impl Reader<'_> {
             let path = entry.path();
             let is_page = path.extension().is_some_and(|extension| extension == "md");
             let shown = self.root.shown(path).to_owned();
-            if entry.file_type().is_symlink() && (is_page || path.is_dir()) {
+            if files::is_too_deep(&entry) {
+                self.problems.push(files::too_deep(&shown));
+            } else if entry.file_type().is_symlink() && (is_page || path.is_dir()) {
                 let warning = Problem::at(shown, "is a symbolic link, and no page is read from it");
                 self.warnings.push(warning.help("put the page itself there"));
             } else if entry.file_type().is_file() && is_page {
                 let is_home = path == folder.join("index.md");
-                match files::read_text(path, PAGE_BYTES_MAX) {
+                match files::read_text(path, &shown, PAGE_BYTES_MAX) {
                     Ok(text) => sources.push(Source { path: path.to_owned(), shown, is_home, text }),
-                    Err(why) => self.problems.push(Problem::at(shown, why)),
+                    Err(problem) => self.problems.push(problem),
                 }
             }
             if sources.len() > PAGES_MAX {

@@ -1,4 +1,4 @@
-//! What templates find: the data of a page, as the README describes it to authors of themes.
+//! What templates find: the data of a page, which the authors of themes rely on.
 //!
 //! Every `url` is a percent-encoded path below the site's root, to be written behind `root`, the way from the page to there.
 

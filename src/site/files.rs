@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::root::{Root, is_dot_file};
 use crate::problem::Problem;
@@ -46,6 +46,9 @@ pub fn files_below(
                 None => problems.push(Problem::at(shown, "has a name that no URL can hold").help("rename the file")),
             }
         }
+        if is_too_deep(&entry) {
+            problems.push(too_deep(shown));
+        }
         if files.len() > FILES_MAX {
             problems.push(Problem::at(root.shown(folder), format!("holds more than {FILES_MAX} files")));
             break;
@@ -54,15 +57,29 @@ pub fn files_below(
     files
 }
 
-/// The text of a file of at most `bytes_max` bytes, or why there is none.
-pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("can't be read: {error}");
+/// Whether `entry` is a folder that is not looked into.
+pub fn is_too_deep(entry: &DirEntry) -> bool {
+    entry.depth() == DEPTH_MAX && entry.file_type().is_dir()
+}
+
+/// Says so.
+pub fn too_deep(shown: &Path) -> Problem {
+    Problem::at(shown, format!("stands in folders beyond {DEPTH_MAX}, and is not read")).help("move it nearer")
+}
+
+/// The text of the file `path`, which people see as `shown`, of at most `bytes_max` bytes.
+pub fn read_text(path: &Path, shown: &Path, bytes_max: u64) -> Result<String, Problem> {
+    let unreadable = |error: std::io::Error| {
+        Problem::at(shown, format!("can't be read: {error}")).help("make it readable for the user who builds")
+    };
     let bytes = fs::metadata(path).map_err(unreadable)?.len();
     if bytes > bytes_max {
-        return Err(format!("has {bytes} bytes; at most {bytes_max} are read"));
+        let problem = Problem::at(shown, format!("has {bytes} bytes; at most {bytes_max} are read"));
+        return Err(problem.help("divide it, or publish it as a file of a release"));
     }
     String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        format!("is not UTF-8 in line {}", 1 + String::from_utf8_lossy(before).matches('\n').count())
+        let line = 1 + String::from_utf8_lossy(before).matches('\n').count();
+        Problem::at(shown, "is not UTF-8").line(line).help("save it as UTF-8")
     })
 }

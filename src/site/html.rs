@@ -82,11 +82,11 @@ impl Theme {
         }
         for (name, source) in files_below(root, folder, problems, &mut Vec::new()) {
             let shown = root.shown(&source).to_owned();
-            match read_text(&source, TEMPLATE_BYTES_MAX) {
+            match read_text(&source, &shown, TEMPLATE_BYTES_MAX) {
                 Ok(text) => {
                     self.templates.insert(name.to_string(), (shown, text));
                 }
-                Err(why) => problems.push(Problem::at(shown, why)),
+                Err(problem) => problems.push(problem),
             }
         }
     }
@@ -129,7 +129,7 @@ impl Theme {
         };
         let help = match innermost.kind() {
             ErrorKind::UndefinedError => {
-                "the names that a template finds are listed in the README; ask `is defined` for one of your own"
+                "the templates of themes/default show the names there are; ask `is defined` for one of your own"
             }
             ErrorKind::TemplateNotFound => "a template stands in templates/ of the site or of its theme",
             _ => "the template language is that of Jinja2",

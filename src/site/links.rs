@@ -143,7 +143,10 @@ fn destination(site: &Site, page: &Page, path: &str, assets: &mut Assets) -> Res
         Ok(Found::Folder(folder)) => {
             let index = folder.join("index.md");
             if !site.pages.contains_key(&index) && !site.drafts.contains(&index) {
-                return Err(Nowhere::Because("leads to a folder", "name a file in it"));
+                return Err(match path.strip_prefix('/') {
+                    Some(rest) => Nowhere::Unproven(rest.to_owned()),
+                    None => Nowhere::Because("leads to a folder", "name a file in it"),
+                });
             }
             index
         }

@@ -273,6 +273,7 @@ impl Reduced {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -337,6 +338,28 @@ mod tests {
         let found = references("a [b](c.md)\n\n![d](e.png)\n<ff:g>\n");
         let found: Vec<_> = found.iter().map(|found| (found.target.as_str(), found.line, found.is_image)).collect();
         assert_eq!(found, [("c.md", 0, false), ("e.png", 2, true), ("ff:g", 3, false)]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_what_is_made_of_it(text in "([-#>|`*_~\\[\\]()<&a\u{e9}1. \n]|\n\n|- |1\\. |[|]-[|]|\\[\\^a\\]:?){0,80}") {
+            references(&text);
+            page(&text, &str::to_owned);
+            let description = description(&text, &str::to_owned);
+            prop_assert!(description.len() <= DESCRIPTION_BYTES_MAX);
+            // Every element that is opened is closed, inside the one around it, and is one of the few.
+            let mut open = Vec::new();
+            for tag in description.split('<').skip(1) {
+                let name = tag.split(['>', ' ']).next().unwrap_or_default();
+                if let Some(name) = name.strip_prefix('/') {
+                    prop_assert_eq!(open.pop(), Some(name));
+                } else {
+                    prop_assert!(["p", "ol", "ul", "li", "a", "b", "i", "strong", "em"].contains(&name), "{}", name);
+                    open.push(name);
+                }
+            }
+            prop_assert!(open.is_empty());
+        }
     }
 
     #[test]

@@ -13,10 +13,14 @@ use crate::sitepath::SitePath;
 
 /// The most files of one release.
 pub const FILES_MAX: usize = 100_000;
-/// The deepest folder below one that a release names.
-const DEPTH_MAX: usize = 48;
 /// The most bytes of a file's name: what file systems take.
 const NAME_BYTES_MAX: usize = 255;
+/// The most names of a path in a torrent; readers of torrents have such a limit also.
+const PATH_NAMES_MAX: usize = 48;
+/// The most bytes of a path in a torrent: with `media/` and the slug it stays a path below the site's root.
+const PATH_BYTES_MAX: usize = 2000;
+/// The most bytes of all paths of a release: its `.torrent` stays small enough for those who read it.
+const PATHS_BYTES_MAX: usize = 16 << 20;
 
 /// The content of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +89,15 @@ impl Place<'_> {
         }
         if found.len() > FILES_MAX {
             return Err(vec![
-                Problem::at(self.page, format!("`files` are {}; at most {FILES_MAX} make a release", found.len()))
-                    .help("pack them into an archive"),
+                Problem::at(self.page, format!("`files` are more than {FILES_MAX}")).help("pack them into an archive"),
             ]);
         }
         let files = self.named(found, warnings, &mut problems);
+        if files.iter().flat_map(|file| &file.path).map(String::len).sum::<usize>() > PATHS_BYTES_MAX {
+            let problem =
+                Problem::at(self.page, format!("the paths of `files` have more than {PATHS_BYTES_MAX} bytes"));
+            problems.push(problem.help("pack them into an archive"));
+        }
         if files.is_empty() && problems.is_empty() {
             problems.push(Problem::at(self.page, "`files` holds no file").help("name the files of the release"));
         }
@@ -123,7 +131,7 @@ impl Place<'_> {
             Found::Folder(folder) => {
                 let base = folder.parent().filter(|_| !folder.starts_with(self.folder)).unwrap_or(self.folder);
                 let before = found.len();
-                let walk = WalkDir::new(&folder).sort_by_file_name().max_depth(DEPTH_MAX);
+                let walk = WalkDir::new(&folder).sort_by_file_name().max_depth(PATH_NAMES_MAX);
                 for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_dot_file(entry.path())) {
                     let entry = entry.map_err(|error| {
                         Problem::at(self.page, format!("{what} can't be read: {error}"))
@@ -137,6 +145,10 @@ impl Place<'_> {
                         .help("put the file itself, or a hard link to it, in its place"));
                     }
                     let path = entry.path();
+                    if entry.file_type().is_dir() && entry.depth() == PATH_NAMES_MAX {
+                        let message = format!("{what} holds folders in folders beyond {PATH_NAMES_MAX}");
+                        return Err(Problem::at(self.page, message).help("pack them into an archive"));
+                    }
                     if entry.file_type().is_file() && path != self.page_path && found.len() <= FILES_MAX {
                         let inner = path.strip_prefix(base).unwrap_or(path).to_owned();
                         found.push(Candidate { source: path.to_owned(), inner, line });
@@ -167,6 +179,21 @@ impl Place<'_> {
                 );
                 continue;
             };
+            let bytes = names.iter().map(|name| name.len() + 1).sum::<usize>();
+            if names.len() > PATH_NAMES_MAX || bytes > PATH_BYTES_MAX {
+                problems.push(
+                    Problem::at(
+                        self.page,
+                        format!(
+                            "{} has a path of more than {PATH_NAMES_MAX} names or {PATH_BYTES_MAX} bytes",
+                            shown.display()
+                        ),
+                    )
+                    .line(line)
+                    .help("move the file nearer to the page"),
+                );
+                continue;
+            }
             if names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
                 problems.push(
                     Problem::at(

@@ -27,6 +27,7 @@ mod testing;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::problem::Problem;
 use crate::release;
+use crate::units::size_text;
 use content::{Content, Release};
 use html::Theme;
 use root::Root;
@@ -79,6 +81,25 @@ pub struct Summary {
     pub output: PathBuf,
 }
 
+impl fmt::Display for Summary {
+    /// One line: `public: 4 releases, 1 page; 8 files hashed (2.5 MB); 32 files written, 0 unchanged, 0 removed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        write!(
+            f,
+            "{}: {}, {}; {} hashed ({}); {} written, {} unchanged, {} removed",
+            self.output.display(),
+            count(self.releases, "release"),
+            count(self.pages, "page"),
+            count(self.files_hashed, "file"),
+            size_text(self.bytes_hashed),
+            count(self.files_written, "file"),
+            self.files_unchanged,
+            self.files_removed,
+        )
+    }
+}
+
 /// Builds the site into the folder `out`; what builds remember is kept below the folder `state`, outside of the output.
 ///
 /// The first build of a site reads each medium once; the next ones read those that changed. A torrent's creation date is its
@@ -102,14 +123,13 @@ pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::P
     let built = (|| {
         let releases = make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?;
         let plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
-        let path = output.path().to_owned();
         let written = output.write(&plan, || media.unchanged()).map_err(Error::Trouble)?;
-        Ok((plan, written, path))
+        Ok((plan, written))
     })();
     // Placing media as hard links changes their ctime, and with it what the cache knows them by.
     cache.relinked(&media.relinked());
     let saved = cache.save();
-    let (plan, written, output) = built?;
+    let (plan, written) = built?;
     saved.map_err(Error::Trouble)?;
 
     let mut warnings = plan.warnings;
@@ -124,7 +144,7 @@ pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::P
         files_unchanged: written.unchanged,
         files_removed: written.removed,
         warnings,
-        output,
+        output: out.to_owned(),
     })
 }
 

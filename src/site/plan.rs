@@ -206,7 +206,7 @@ impl Planner<'_> {
     fn site(&self) -> context::Site {
         let options = self.options;
         // A tracker elsewhere need not be an everseed.
-        let served = options.tracker_url.is_none();
+        let served = options.tracker_url.as_ref().is_none_or(|url| url.starts_with(options.base_url.as_str()));
         context::Site {
             title: options.title.clone(),
             description: options.description.clone(),

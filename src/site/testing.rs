@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::{BaseUrl, Error, Options, Summary, build};
 
-/// A front matter and text of an episode.
+/// Front matter and text of an episode.
 pub const EP1: &str = "+++\ntitle = \"One\"\ndate = 2026-05-01\nmedia = \"ep1.mp3\"\n+++\nThe *first*.\n";
+
+/// Those of another, which is newer.
+pub const EP2: &str = "+++\ntitle = \"Two\"\ndate = 2026-05-08T06:00:00Z\nmedia = \"ep2.mp3\"\n+++\n";
 
 /// A site's folder, its options, and the output beside it.
 pub struct House {

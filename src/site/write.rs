@@ -39,8 +39,9 @@ pub struct Output {
     state: PathBuf,
     /// What the former build wrote; `None`: nobody knows.
     former: Option<Record>,
-    /// Released when it is dropped.
-    _lock: File,
+    /// Held while this build runs: of what builds remember, and of the folder where it is there.
+    _memory: File,
+    folder: Option<File>,
 }
 
 impl Output {
@@ -57,26 +58,18 @@ impl Output {
         fs::create_dir_all(state).map_err(unwritable(state))?;
         let state = state.canonicalize().map_err(unwritable(state))?;
         let lock_path = state.join("build.lock");
-        let lock = File::create(&lock_path).map_err(unwritable(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let problem = Problem::at(&lock_path, "another build of this site is running");
-                return Err(Error::Trouble(problem.help("wait until it is done")));
-            }
-            Err(TryLockError::Error(error)) => return Err(unwritable(&lock_path)(error)),
-        }
+        let memory = File::create(&lock_path).map_err(unwritable(&lock_path))?;
+        lock(&memory, &lock_path).map_err(Error::Trouble)?;
         let path = real(out).map_err(unwritable(out))?;
         let refused = |problem| Error::Content(vec![problem]);
         place_fits(&path, &state, root)
             .map_err(|why| refused(Problem::at(out, why).help("name a folder that holds nothing else: public")))?;
         let former = Record::load(&state, &path);
-        let output = Self { path, state, former, _lock: lock };
-        output.is_ours(out).map_err(refused)?;
-        // What a killed build left.
-        for staging in [output.staging_beside(), output.path.join(INNER_STAGING)] {
-            remove_folder(&staging).map_err(unwritable(&staging))?;
+        let mut output = Self { path, state, former, _memory: memory, folder: None };
+        if output.path.is_dir() {
+            output.hold().map_err(Error::Trouble)?;
         }
+        output.is_ours(out).map_err(refused)?;
         Ok(output)
     }
 
@@ -85,20 +78,34 @@ impl Output {
         &self.path
     }
 
-    /// Makes the folder what `plan` says. `guard` is asked when everything is staged and nothing is in place yet; its error ends the
-    /// build and leaves the former site.
-    pub fn write(self, plan: &Plan, guard: impl FnOnce() -> Result<(), Problem>) -> Result<Written, Problem> {
+    /// Makes the folder what `plan` says. `guard` is asked when everything is staged and nothing is in place yet; its error
+    /// ends the build and leaves the former site.
+    pub fn write(mut self, plan: &Plan, guard: impl FnOnce() -> Result<(), Problem>) -> Result<Written, Problem> {
         let changed = self.changed(plan)?;
         let mut written = Written { changed: changed.len(), unchanged: plan.files.len() - changed.len(), removed: 0 };
+        fs::create_dir_all(&self.path).map_err(|error| problem(&self.path, &error))?;
+        self.hold()?;
         let staging = self.staging()?;
         let done = self.stage(&changed, &staging).and_then(|()| guard()).and_then(|()| {
-            self.record_all(plan)?;
-            self.rename(&changed, &staging)?;
+            if !changed.is_empty() {
+                self.record_all(plan)?;
+                self.rename(&changed, &staging)?;
+            }
             written.removed = self.remove_former(plan)?;
             self.record(plan)
         });
         let cleaned = remove_folder(&staging).map_err(|error| problem(&staging, &error));
         done.and(cleaned).map(|()| written)
+    }
+
+    /// Takes the folder for this build alone: another one may know it from elsewhere.
+    fn hold(&mut self) -> Result<(), Problem> {
+        if self.folder.is_none() {
+            let folder = File::open(&self.path).map_err(|error| problem(&self.path, &error))?;
+            lock(&folder, &self.path)?;
+            self.folder = Some(folder);
+        }
+        Ok(())
     }
 
     fn is_ours(&self, out: &Path) -> Result<(), Problem> {
@@ -202,8 +209,12 @@ impl Output {
 
     /// A folder for files on their way, on the file system of the output.
     fn staging(&self) -> Result<PathBuf, Problem> {
-        fs::create_dir_all(&self.path).map_err(|error| problem(&self.path, &error))?;
         let beside = self.staging_beside();
+        let inner = self.path.join(INNER_STAGING);
+        // What a killed build left.
+        for staging in [&beside, &inner] {
+            remove_folder(staging).map_err(|error| problem(staging, &error))?;
+        }
         if fs::create_dir(&beside).is_ok() {
             let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
             if device(&beside) == device(&self.path) {
@@ -211,7 +222,6 @@ impl Output {
             }
             remove_folder(&beside).map_err(|error| problem(&beside, &error))?;
         }
-        let inner = self.path.join(INNER_STAGING);
         fs::create_dir(&inner).map_err(|error| problem(&inner, &error))?;
         Ok(inner)
     }
@@ -295,12 +305,22 @@ impl Output {
             };
             record.files.insert(place.to_string(), known);
         }
-        record.save(&self.state)
+        if self.former.as_ref() == Some(&record) { Ok(()) } else { record.save(&self.state) }
     }
 }
 
 fn problem(path: &Path, error: &io::Error) -> Problem {
     Problem::at(path, format!("can't be written: {error}"))
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), Problem> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(Problem::at(path, "another build of this site is running").help("wait until it is done"))
+        }
+        Err(TryLockError::Error(error)) => Err(problem(path, &error)),
+    }
 }
 
 /// A file that is to be written.
@@ -456,6 +476,12 @@ mod tests {
             trouble: [folder]/state/build.lock: another build of this site is running
               help: wait until it is done"#]]
         .assert_eq(&house.faults());
+        drop(first);
+        // One that remembers elsewhere.
+        house.build();
+        let first = Output::open(&house.out(), &state, house.root()).expect("free");
+        let other = Output::open(&house.out(), &house.root().join(".everseed"), house.root());
+        assert!(matches!(other, Err(Error::Trouble(_))), "{other:?}");
         drop(first);
         house.build();
     }
