@@ -369,18 +369,18 @@ fn first_of(mut problems: Vec<Problem>, log: &Log) -> Problem {
 /// The name of the seed among peers (BEP 20).
 fn peer_id() -> Result<PeerId, Problem> {
     let mut id = *b"-ES0100-############";
-    getrandom::fill(&mut id[8..]).map_err(|error| no_randomness(error))?;
+    getrandom::fill(&mut id[8..]).map_err(no_randomness)?;
     Ok(PeerId(id))
 }
 
 fn secret() -> Result<[u8; 16], Problem> {
     let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|error| no_randomness(error))?;
+    getrandom::fill(&mut key).map_err(no_randomness)?;
     Ok(key)
 }
 
 fn random() -> Result<u64, Problem> {
-    getrandom::u64().map_err(|error| no_randomness(error))
+    getrandom::u64().map_err(no_randomness)
 }
 
 fn no_randomness(error: getrandom::Error) -> Problem {
