@@ -37,6 +37,8 @@ fn main() {
     let bytes: Vec<u8> =
         (0..BYTES as u64 / 8).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
     std::fs::write(&path, &bytes).expect("written");
+    // Else the disk is still being written to while the file is read.
+    std::fs::File::open(&path).and_then(|file| file.sync_all()).expect("on the disk");
     let source = [Source::open(&path).expect("a file")];
     let piece_length = PieceLength::new(PIECE).expect("a power of two");
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -49,7 +51,7 @@ fn main() {
     println!("512 MiB in pieces of {piece_length}, median of {RUNS} runs, {cores} cores");
     println!("{:<44} {:>9} {:>9}", "", "GB/s", "of limit");
     println!("{:<44} {limit:>9.2} {:>9.2}", "limit: SHA-1 of memory, one core", 1.0);
-    let mut row = |label: &str, wanted: Wanted, threads: usize| {
+    let row = |label: &str, wanted: Wanted, threads: usize| {
         let threads = NonZeroUsize::new(threads);
         let rate = gb_per_s(time(|| {
             black_box(hash(&source, piece_length, wanted, threads, &()).expect("hashed"));

@@ -12,7 +12,7 @@
 //! | 6 | `config` | |
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
-//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`, `cli`; lofty: `media` |
+//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
 //!

@@ -1,5 +1,9 @@
 //! `everseed.toml`, read strictly and lowered once into the options that each module owns.
 
+mod lower;
+
+pub use lower::Target;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 

@@ -87,7 +87,8 @@ pub(super) fn channel(xml: &mut Xml, channel: &Channel, newest: Option<OffsetDat
 
 /// The longest beginning of `text` that has at most `bytes_max` bytes and ends at a character's end.
 pub(super) fn limited(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
+    let end = (0..=bytes_max.min(text.len())).rev().find(|&at| text.is_char_boundary(at));
+    &text[..end.unwrap_or(0)]
 }
 
 /// A moment as RSS writes it: `Fri, 01 May 2026 06:00:00 +0000`.

@@ -1,5 +1,7 @@
 //! Files that are damaged in every way, and what is sent of them.
 
+#![expect(clippy::cast_possible_truncation, reason = "torrents of a few pieces")]
+
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;

@@ -5,9 +5,10 @@
 //!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
-//!                                                        verify (all files, in the background) -> torrents (the state)
+//!                                 verify (all files, in the background) -> torrents (the state) -> announce
 //! ```
 
+mod announce;
 mod disk;
 mod doors;
 mod peer;
@@ -17,6 +18,7 @@ mod test_house;
 mod torrents;
 mod verify;
 
+pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
 pub use server::bind;
 pub use torrents::{Health, Status, Verdict};
 
@@ -32,6 +34,7 @@ use tokio::time::Instant;
 use crate::id::{InfoHash, PeerId};
 use crate::metainfo::Info;
 use crate::wire::Local;
+use announce::Announcer;
 use disk::Fingerprint;
 use doors::Doors;
 use torrents::Entry;
@@ -48,7 +51,7 @@ pub const READS_MAX: usize = 32;
 /// The most of these for one torrent.
 pub const READS_OF_ONE_MAX: usize = 8;
 /// How long a peer may take nothing of what is sent to it.
-pub const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 /// How often all files are looked at for changes; a restored file is found so, and verified at once.
 pub const LOOK_EVERY: Duration = Duration::from_secs(8);
 /// At most how many bytes a second are read to verify files that nobody asked for yet.
@@ -105,6 +108,7 @@ pub struct Seed {
     remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
+    announcer: Mutex<Announcer>,
     changes: watch::Sender<u64>,
     verify_wanted: Notify,
     sent: AtomicU64,
@@ -125,6 +129,7 @@ impl Seed {
             remembered: Mutex::default(),
             doors: Arc::new(Doors::new(options.connections_max, options.connections_per_address_max)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            announcer: Mutex::default(),
             changes: watch::Sender::new(0),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
@@ -134,6 +139,8 @@ impl Seed {
     /// Replaces what is seeded, also while it runs. A torrent that is the same with the same files keeps its state;
     /// one that is no longer there lets its peers go.
     pub fn set_torrents(&self, torrents: Vec<Torrent>) {
+        let trackers = torrents.iter().map(|torrent| (torrent.info_hash, Announcer::trackers_of(&torrent.trackers)));
+        self.announcer().trackers = trackers.collect();
         let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let nothing = HashMap::new();
         let mut entries = self.torrents.write().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +154,7 @@ impl Seed {
             });
             entries.insert(info_hash, entry);
         }
-        drop(entries);
+        drop((entries, remembered));
         former.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
         self.verify_wanted.notify_one();

@@ -36,20 +36,22 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl Seed {
     /// Serves at `listeners`, verifies in the background and announces to other trackers, `until` that is over.
-    /// Connections are closed then.
+    /// Connections are closed then, and those
+    /// trackers are told, which takes [`super::STOP_WITHIN`] at most.
     pub async fn serve(self: Arc<Self>, listeners: Vec<TcpListener>, until: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(());
-        let mut doors = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for listener in listeners {
-            doors.spawn(accept(Arc::clone(&self), listener, stopped.clone()));
+            tasks.spawn(accept(Arc::clone(&self), listener, stopped.clone()));
         }
+        tasks.spawn(Arc::clone(&self).announce(stopped));
         let mut background = JoinSet::new();
         background.spawn(Arc::clone(&self).look_again_and_again());
         background.spawn(Arc::clone(&self).verify_what_is_unknown());
         until.await;
         drop(stop);
         background.shutdown().await;
-        doors.join_all().await;
+        tasks.join_all().await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! A seed at a real socket, and leechers made of a few bytes each.
 
+#![expect(clippy::cast_possible_truncation, reason = "torrents of a few pieces")]
+
 use std::fs;
 use std::time::Duration;
 

@@ -68,6 +68,7 @@ pub struct Link {
 
 /// The data of a release.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_field_names, reason = "templates and feeds call the number of an episode so")]
 pub struct Episode {
     /// Its title.
     pub title: String,

@@ -105,9 +105,10 @@ pub fn read<'a>(path: &Path, text: &'a str) -> Result<Document<'a>, Problem> {
     let lines = Lines { toml, first: 2 };
     let table = DeTable::parse(toml).map_err(|error| {
         let line = error.span().map_or(1, |span| lines.of(span.start));
-        let help = match error.message().contains("duplicate") {
-            true => "keep one of the two",
-            false => "write each value as `key = value`; text stands in quotation marks",
+        let help = if error.message().contains("duplicate") {
+            "keep one of the two"
+        } else {
+            "write each value as `key = value`; text stands in quotation marks"
         };
         Problem::at(path, format!("the front matter is not TOML: {}", error.message().trim())).line(line).help(help)
     })?;
@@ -158,7 +159,7 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn of(&self, byte: usize) -> usize {
-        self.first + self.toml.as_bytes()[..byte.min(self.toml.len())].iter().filter(|&&byte| byte == b'\n').count()
+        self.first + self.toml.get(..byte).unwrap_or(self.toml).matches('\n').count()
     }
 }
 
@@ -243,6 +244,11 @@ impl Reader<'_> {
         };
         let mut strings = Vec::new();
         for value in list {
+            if value.get_ref().as_str().is_none() {
+                let message = format!("`{key}` holds {}, not a text", kind(value.get_ref()));
+                self.problem(value.span().start, message, format!("write it as {key} = [\"...\", \"...\"]"));
+                return None;
+            }
             strings.push(self.string(key, value)?);
         }
         Some(strings)
@@ -291,14 +297,12 @@ impl Reader<'_> {
             self.wrong("extra", value, "a table", "{ ... }");
             return Map::new();
         }
-        match json(value.get_ref(), EXTRA_DEPTH_MAX) {
-            Some(Value::Object(map)) => map,
-            _ => {
-                let message = "`extra` holds a number that is none, or tables in tables beyond 16".to_owned();
-                self.problem(value.span().start, message, "write such values as text");
-                Map::new()
-            }
+        if let Some(Value::Object(map)) = json(value.get_ref(), EXTRA_DEPTH_MAX) {
+            return map;
         }
+        let message = "`extra` holds a number that is none, or tables in tables beyond 16".to_owned();
+        self.problem(value.span().start, message, "write such values as text");
+        Map::new()
     }
 }
 
@@ -415,7 +419,7 @@ mod tests {
               help: write each value as `key = value`; text stands in quotation marks
             --
             content/a.md:3: the front matter is not TOML: duplicate key
-              help: write each value as `key = value`; text stands in quotation marks
+              help: keep one of the two
             --
             content/a.md:3: unknown key `titel`
               help: did you mean `title`? Keys of your own stand in a table [extra]
@@ -443,8 +447,8 @@ mod tests {
               help: write it as extra = { ... }
             content/a.md:6: `season` is -1, not a whole number from 1
               help: write it as season = 1, or leave it out
-            content/a.md:4: `tags` is a number, not a text
-              help: write it as tags = "..."
+            content/a.md:4: `tags` holds a number, not a text
+              help: write it as tags = ["...", "..."]
             content/a.md:3: `title` is empty
               help: write it as title = "..."
             --

@@ -9,7 +9,7 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
 use serde::Serialize;
 
-use super::content::files_below;
+use super::files::{files_below, read_text};
 use super::markdown::escape;
 use super::root::Root;
 use crate::problem::Problem;
@@ -82,7 +82,7 @@ impl Theme {
         }
         for (name, source) in files_below(root, folder, problems, &mut Vec::new()) {
             let shown = root.shown(&source).to_owned();
-            match read_template(&source) {
+            match read_text(&source, TEMPLATE_BYTES_MAX) {
                 Ok(text) => {
                     self.templates.insert(name.to_string(), (shown, text));
                 }
@@ -169,14 +169,6 @@ fn unknown_theme(root: &Root, name: &str) -> Problem {
     known.dedup();
     Problem::at("everseed.toml", format!("there is no theme {name:?}"))
         .help(format!("the themes are {}; one of your own stands in themes/<name>/templates", known.join(", ")))
-}
-
-fn read_template(path: &Path) -> Result<String, String> {
-    let bytes = fs::metadata(path).map_err(|error| format!("can't be read: {error}"))?.len();
-    if bytes > TEMPLATE_BYTES_MAX {
-        return Err(format!("has {bytes} bytes; a template has at most {TEMPLATE_BYTES_MAX}"));
-    }
-    fs::read_to_string(path).map_err(|error| format!("can't be read: {error}"))
 }
 
 /// Escapes text for HTML. The engine's own way escapes `/` also, which makes URLs hard to read and saves nothing.

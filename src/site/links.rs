@@ -48,15 +48,16 @@ pub struct Resolved {
 }
 
 /// The files that are published with a page, in a folder of the output.
-pub struct Assets<'a> {
+pub struct Assets {
     url: String,
-    files: &'a mut BTreeMap<SitePath, PathBuf>,
+    /// The files by their places in the output.
+    pub files: BTreeMap<SitePath, PathBuf>,
 }
 
-impl<'a> Assets<'a> {
-    /// The files below `url`, which is empty or ends in `/`.
-    pub fn new(url: &str, files: &'a mut BTreeMap<SitePath, PathBuf>) -> Self {
-        Self { url: url.to_owned(), files }
+impl Assets {
+    /// The files below `url`, which ends in `/`; there are none yet.
+    pub fn new(url: String) -> Self {
+        Self { url, files: BTreeMap::new() }
     }
 
     /// Publishes the file `source` of a page in `folder`: under its path as seen from there, or its name alone, in ASCII; one that
@@ -68,7 +69,7 @@ impl<'a> Assets<'a> {
         let below = source.strip_prefix(folder).ok().or_else(|| source.file_name().map(Path::new)).unwrap_or(source);
         let folders: Vec<_> =
             below.parent().into_iter().flat_map(Path::iter).map(|name| ascii(Path::new(name))).collect();
-        let stem = ascii(below.file_stem().map(Path::new).unwrap_or(below));
+        let stem = ascii(below.file_stem().map_or(below, Path::new));
         let extension =
             below.extension().map(|extension| format!(".{}", ascii(Path::new(extension)))).unwrap_or_default();
         for attempt in 1.. {

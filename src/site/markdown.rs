@@ -22,7 +22,7 @@ pub struct Reference {
 
 /// The links and images of `text`, in order.
 pub fn references(text: &str) -> Vec<Reference> {
-    let line_of = |span: Range<usize>| text.as_bytes()[..span.start].iter().filter(|&&byte| byte == b'\n').count();
+    let line_of = |span: Range<usize>| text[..span.start].matches('\n').count();
     parser(text)
         .into_offset_iter()
         .filter_map(|(event, span)| match event {
@@ -210,7 +210,7 @@ impl Reduced {
             Tag::Strong => self.element("strong"),
             Tag::Link { link_type, dest_url, .. } => {
                 let scheme = if link_type == LinkType::Email { "mailto:" } else { "" };
-                self.out.push_str(&format!("<a href=\"{scheme}{}\">", escape(&dest_url)));
+                self.out.extend(["<a href=\"", scheme, &escape(&dest_url), "\">"]);
                 self.open.push("a");
             }
             _ => {}
@@ -223,7 +223,12 @@ impl Reduced {
                 self.close("strong");
                 self.close("p");
             }
-            TagEnd::Paragraph | TagEnd::CodeBlock | TagEnd::TableHead | TagEnd::TableRow => self.close("p"),
+            TagEnd::TableHead | TagEnd::TableRow => {
+                let cells = self.out.trim_end_matches(" | ").len();
+                self.out.truncate(cells);
+                self.close("p");
+            }
+            TagEnd::Paragraph | TagEnd::CodeBlock => self.close("p"),
             TagEnd::List(true) => self.close("ol"),
             TagEnd::List(false) => self.close("ul"),
             TagEnd::Item => self.close("li"),

@@ -5,8 +5,10 @@
 mod content;
 mod context;
 mod date;
+mod files;
 mod front;
 mod html;
+mod item;
 mod links;
 mod markdown;
 mod medium;
@@ -14,6 +16,7 @@ mod options;
 mod plan;
 mod record;
 mod root;
+mod sheet;
 mod write;
 
 pub use options::{BaseUrl, Kind, NotABaseUrl, Options, Show, categories};
@@ -117,7 +120,7 @@ pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::P
         torrents: content.releases.len(),
         files_hashed: cache.files_hashed(),
         bytes_hashed: cache.bytes_hashed(),
-        files_written: written.written,
+        files_written: written.changed,
         files_unchanged: written.unchanged,
         files_removed: written.removed,
         warnings,

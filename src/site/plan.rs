@@ -6,18 +6,18 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-use super::content::{Content, Release, Text};
+use super::content::{Content, Text};
 use super::context;
 use super::html::{Pages, Static, Theme};
+use super::item::Item;
 use super::markdown;
 use super::options::{Kind as Order, Options};
 use crate::feed;
 use crate::manifest::{self, Manifest};
-use crate::media::{self, Kind};
+use crate::media::Kind;
 use crate::problem::Problem;
 use crate::release;
 use crate::sitepath::SitePath;
-use crate::units::{duration_text, size_text};
 
 /// The program and its version, as pages, feeds and torrents name it.
 pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
@@ -52,8 +52,7 @@ pub fn plan(
     theme: &Theme,
 ) -> Result<Plan, Vec<Problem>> {
     let pages = theme.compile()?;
-    let items: Vec<_> =
-        content.releases.iter().zip(releases).map(|(source, made)| Item { source, made, options }).collect();
+    let items = Item::all(content, releases, options);
     let mut planner = Planner { options, content, items, plan: Plan::default(), problems: Vec::new() };
     planner.files(theme);
     planner.pages(&pages);
@@ -75,14 +74,6 @@ struct Planner<'a> {
     items: Vec<Item<'a>>,
     plan: Plan,
     problems: Vec<Problem>,
-}
-
-/// A release with its source.
-#[derive(Clone, Copy)]
-struct Item<'a> {
-    source: &'a Release,
-    made: &'a release::Release,
-    options: &'a Options,
 }
 
 fn texts(content: &Content) -> impl Iterator<Item = &Text> {
@@ -162,7 +153,7 @@ impl Planner<'_> {
         if page.description.is_empty() {
             page.description.clone_from(&self.options.description);
         }
-        let episodes: Vec<_> = self.items.iter().map(|item| item.context()).collect();
+        let episodes: Vec<_> = self.items.iter().map(Item::context).collect();
         let mut outputs = vec![("index.html", path("index.html"), page, "", Some(Pages::value(&episodes)), None)];
 
         let mut lost = self.page("404", &fallback, "404.html");
@@ -307,7 +298,7 @@ impl Planner<'_> {
         let mut add = |url: &str, date: Option<String>| {
             let date = date.map(|date| format!("<lastmod>{date}</lastmod>")).unwrap_or_default();
             let url = markdown::escape(&options.base_url.join(url));
-            sitemap.push_str(&format!("  <url><loc>{url}</loc>{date}</url>\n"));
+            sitemap.extend(["  <url><loc>", &url, "</loc>", &date, "</url>\n"]);
         };
         add("", newest);
         self.content.pages.iter().for_each(|page| add(&format!("{}/", page.slug), None));
@@ -349,182 +340,5 @@ impl Planner<'_> {
         warnings.sort();
         warnings.dedup();
         self.plan.warnings = warnings;
-    }
-}
-
-impl Item<'_> {
-    fn url(&self) -> String {
-        format!("episodes/{}/", self.source.slug)
-    }
-
-    fn torrent_path(&self) -> SitePath {
-        path(format!("torrents/{}.torrent", self.source.slug))
-    }
-
-    fn absolute(&self, place: &SitePath) -> String {
-        self.options.base_url.of(place)
-    }
-
-    /// What can be done with it: only one file alone is listened to or watched.
-    fn kind(&self) -> Kind {
-        match &self.made.files[..] {
-            [file] if self.source.medium.single => file.facts.kind,
-            _ => Kind::Other,
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        self.made.torrent.metainfo.info.total_bytes()
-    }
-
-    /// A link of its text, made absolute for feeds.
-    fn link(&self, target: &str) -> String {
-        match self.source.text.links.get(target) {
-            Some(link) => self.options.base_url.join(link),
-            None if target.starts_with(['#', '?']) => format!("{}{target}", self.options.base_url.join(&self.url())),
-            None => target.to_owned(),
-        }
-    }
-
-    fn context(&self) -> context::Episode {
-        let Self { source, made, options } = self;
-        let info = &made.torrent.metainfo.info;
-        let files: Vec<_> = made
-            .files
-            .iter()
-            .zip(&source.medium.files)
-            .map(|(file, order)| context::File {
-                name: if source.medium.single { source.medium.name.clone() } else { file.path.join("/") },
-                url: source.medium.path(order).url(),
-                bytes: file.bytes,
-                size_text: size_text(file.bytes),
-            })
-            .collect();
-        let first = &made.files[0];
-        let duration_secs = first.facts.duration_ms.filter(|_| source.medium.single).map(|ms| (ms + 500) / 1000);
-        context::Episode {
-            title: source.text.title.clone(),
-            description: source.text.description.clone().unwrap_or_default(),
-            date: source.date.day(),
-            date_text: source.date.text(),
-            url: self.url(),
-            season: source.season,
-            episode: source.episode,
-            tags: source.tags.clone(),
-            image: source.text.image.as_ref().map(SitePath::url),
-            kind: match self.kind() {
-                Kind::Audio => "audio",
-                Kind::Video => "video",
-                Kind::Other => "files",
-            },
-            content: String::new(),
-            media: source.medium.single.then(|| context::Media {
-                url: files[0].url.clone(),
-                name: source.medium.name.clone(),
-                mime: first.facts.mime.clone(),
-                bytes: first.bytes,
-                size_text: size_text(first.bytes),
-            }),
-            files,
-            multi: !source.medium.single,
-            duration_text: duration_secs.map(duration_text),
-            duration_secs,
-            bytes: self.bytes(),
-            size_text: size_text(self.bytes()),
-            transcript: source.transcript.as_ref().map(|place| context::Transcript {
-                url: place.url(),
-                mime: transcript_mime(place),
-                language: options.language.clone(),
-            }),
-            torrent: context::Torrent {
-                url: self.torrent_path().url(),
-                magnet: made.magnet.clone(),
-                info_hash: made.torrent.info_hash.to_string(),
-                name: info.name.clone(),
-                piece_length_text: info.piece_length.to_string(),
-                pieces: info.pieces.len(),
-                private: info.private,
-            },
-            newer: None,
-            older: None,
-            extra: source.text.extra.clone(),
-        }
-    }
-
-    fn episode(&self) -> feed::Episode {
-        let Self { source, made, options } = self;
-        let file = &made.files[0];
-        let link = |target: &str| self.link(target);
-        let notes = markdown::description(&source.text.body, &link);
-        let summary = source.text.description.as_deref().unwrap_or_default();
-        feed::Episode {
-            title: source.text.title.clone(),
-            link: options.base_url.join(&self.url()),
-            guid: source.guid.clone().unwrap_or_else(|| feed::episode_guid(&source.slug).to_string()),
-            date: source.date.at(),
-            description: match (notes.is_empty(), summary.is_empty()) {
-                (true, false) => format!("<p>{}</p>", markdown::escape(summary)),
-                _ => notes,
-            },
-            content: markdown::page(&source.text.body, &link),
-            medium: feed::Medium {
-                url: self.absolute(&source.medium.path(&source.medium.files[0])),
-                bytes: file.bytes,
-                mime: file.facts.mime.clone(),
-                bitrate_bps: file.facts.bitrate_bps,
-                duration_ms: file.facts.duration_ms,
-                sha384: file.sha384,
-                torrent_url: self.absolute(&self.torrent_path()),
-                magnet: made.magnet.clone(),
-            },
-            image: source.text.image.as_ref().map(|place| self.absolute(place)),
-            explicit: source.explicit,
-            season: source.season,
-            episode: source.episode,
-            transcript: source.transcript.as_ref().map(|place| feed::Transcript {
-                url: self.absolute(place),
-                mime: transcript_mime(place),
-                language: options.language.clone(),
-            }),
-        }
-    }
-
-    fn torrent(&self) -> feed::TorrentItem {
-        let text = &self.source.text;
-        feed::TorrentItem {
-            title: text.title.clone(),
-            link: self.options.base_url.join(&self.url()),
-            date: self.source.date.at(),
-            description: text.description.clone().unwrap_or_else(|| markdown::plain(&text.body)),
-            info_hash: self.made.torrent.info_hash,
-            torrent_url: self.absolute(&self.torrent_path()),
-            torrent_bytes: self.made.torrent.bytes().len() as u64,
-        }
-    }
-
-    fn manifest(&self) -> manifest::Entry {
-        let files = self.made.files.iter().zip(&self.source.medium.files);
-        manifest::Entry {
-            info_hash: self.made.torrent.info_hash,
-            name: self.source.medium.name.clone(),
-            title: self.source.text.title.clone(),
-            torrent: self.torrent_path(),
-            magnet: self.made.magnet.clone(),
-            bytes: self.bytes(),
-            files: files
-                .map(|(file, order)| manifest::File { path: self.source.medium.path(order), bytes: file.bytes })
-                .collect(),
-            page: Some(self.options.base_url.join(&self.url())),
-            published: Some(self.source.date.to_string()),
-        }
-    }
-}
-
-/// The type of a transcript as apps know it.
-fn transcript_mime(place: &SitePath) -> String {
-    match place.as_str().rsplit_once('.') {
-        Some((_, "vtt")) => "text/vtt".into(),
-        Some((_, "srt")) => "application/x-subrip".into(),
-        _ => media::mime(place.as_str()),
     }
 }

@@ -25,7 +25,7 @@ const INNER_STAGING: &str = ".everseed-staging";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
     /// Files that are new or differ.
-    pub written: usize,
+    pub changed: usize,
     /// Files that are as they were.
     pub unchanged: usize,
     /// Files of the former build that are no more.
@@ -89,15 +89,15 @@ impl Output {
     /// build and leaves the former site.
     pub fn write(self, plan: &Plan, guard: impl FnOnce() -> Result<(), Problem>) -> Result<Written, Problem> {
         let changed = self.changed(plan)?;
-        let mut written = Written { written: changed.len(), unchanged: plan.files.len() - changed.len(), removed: 0 };
+        let mut written = Written { changed: changed.len(), unchanged: plan.files.len() - changed.len(), removed: 0 };
         let staging = self.staging()?;
-        let done = self.stage(plan, &changed, &staging).and_then(|()| guard()).and_then(|()| {
+        let done = self.stage(&changed, &staging).and_then(|()| guard()).and_then(|()| {
             self.record_all(plan)?;
             self.rename(&changed, &staging)?;
             written.removed = self.remove_former(plan)?;
             self.record(plan)
         });
-        let cleaned = remove_folder(&staging).map_err(|error| self.problem(&staging, &error));
+        let cleaned = remove_folder(&staging).map_err(|error| problem(&staging, &error));
         done.and(cleaned).map(|()| written)
     }
 
@@ -128,7 +128,7 @@ impl Output {
             let path = place.below(&self.path);
             let existing = match fs::symlink_metadata(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => return Err(self.problem(&path, &error)),
+                Err(error) => return Err(problem(&path, &error)),
                 Ok(metadata) if metadata.is_dir() => {
                     return Err(
                         Problem::at(&path, "is a folder, and the site has a file of that name").help("remove it")
@@ -137,7 +137,7 @@ impl Output {
                 Ok(metadata) => Some(metadata),
             };
             if let Some(metadata) = &existing {
-                if self.is_same(place, entry, &path, metadata).map_err(|error| self.problem(&path, &error))? {
+                if self.is_same(place, entry, &path, metadata).map_err(|error| problem(&path, &error))? {
                     continue;
                 }
                 if self.former.as_ref().is_some_and(|former| !former.files.contains_key(place.as_str())) {
@@ -202,17 +202,17 @@ impl Output {
 
     /// A folder for files on their way, on the file system of the output.
     fn staging(&self) -> Result<PathBuf, Problem> {
-        fs::create_dir_all(&self.path).map_err(|error| self.problem(&self.path, &error))?;
+        fs::create_dir_all(&self.path).map_err(|error| problem(&self.path, &error))?;
         let beside = self.staging_beside();
         if fs::create_dir(&beside).is_ok() {
             let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
             if device(&beside) == device(&self.path) {
                 return Ok(beside);
             }
-            remove_folder(&beside).map_err(|error| self.problem(&beside, &error))?;
+            remove_folder(&beside).map_err(|error| problem(&beside, &error))?;
         }
         let inner = self.path.join(INNER_STAGING);
-        fs::create_dir(&inner).map_err(|error| self.problem(&inner, &error))?;
+        fs::create_dir(&inner).map_err(|error| problem(&inner, &error))?;
         Ok(inner)
     }
 
@@ -221,16 +221,20 @@ impl Output {
         self.path.with_file_name(format!(".{name}{INNER_STAGING}"))
     }
 
-    fn stage(&self, plan: &Plan, changed: &[Change], staging: &Path) -> Result<(), Problem> {
-        debug_assert!(changed.len() <= plan.files.len());
+    fn stage(&self, changed: &[Change], staging: &Path) -> Result<(), Problem> {
         for (at, change) in changed.iter().enumerate() {
             let to = staging.join(at.to_string());
-            let staged = match change.entry {
-                Entry::Bytes(bytes) => fs::write(&to, bytes),
-                Entry::Copy(source) => fsx::copy(source, &to),
-                Entry::Media(source) => fsx::place(source, &to).map(|_| ()),
+            let place = change.place.below(&self.path);
+            let from = |source: &Path| {
+                let message = format!("can't be put there from {}", source.display());
+                let place = place.clone();
+                move |error: io::Error| Problem::at(place, format!("{message}: {error}"))
             };
-            staged.map_err(|error| self.problem(&change.place.below(&self.path), &error))?;
+            match change.entry {
+                Entry::Bytes(bytes) => fs::write(&to, bytes).map_err(|error| problem(&place, &error))?,
+                Entry::Copy(source) => fsx::copy(source, &to).map_err(from(source))?,
+                Entry::Media(source) => fsx::place(source, &to).map(drop).map_err(from(source))?,
+            }
         }
         Ok(())
     }
@@ -241,7 +245,7 @@ impl Output {
             let folder = to.parent().expect("a file stands in a folder");
             fs::create_dir_all(folder)
                 .and_then(|()| fs::rename(staging.join(at.to_string()), &to))
-                .map_err(|error| self.problem(&to, &error))?;
+                .map_err(|error| problem(&to, &error))?;
         }
         Ok(())
     }
@@ -258,7 +262,7 @@ impl Output {
             }
             let path = place.below(&self.path);
             if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_dir()) {
-                fs::remove_file(&path).map_err(|error| self.problem(&path, &error))?;
+                fs::remove_file(&path).map_err(|error| problem(&path, &error))?;
                 removed += 1;
             }
             let above = path.ancestors().skip(1).take_while(|folder| *folder != self.path);
@@ -293,10 +297,10 @@ impl Output {
         }
         record.save(&self.state)
     }
+}
 
-    fn problem(&self, path: &Path, error: &io::Error) -> Problem {
-        Problem::at(path, format!("can't be written: {error}"))
-    }
+fn problem(path: &Path, error: &io::Error) -> Problem {
+    Problem::at(path, format!("can't be written: {error}"))
 }
 
 /// A file that is to be written.
@@ -310,6 +314,7 @@ struct Change<'p> {
 /// In which order files come into place: what is linked to before what links, and the manifest, which `serve` watches, last.
 fn rank(place: &SitePath) -> u8 {
     let text = place.as_str();
+    let is_page = text.rsplit_once('.').is_some_and(|(_, extension)| extension == "html");
     match text {
         manifest::FILE_NAME => 7,
         "sitemap.xml" | "robots.txt" => 6,
@@ -317,7 +322,7 @@ fn rank(place: &SitePath) -> u8 {
         "index.html" => 4,
         _ if text.starts_with("media/") => 0,
         _ if text.starts_with("torrents/") => 2,
-        _ if text.ends_with(".html") => 3,
+        _ if is_page => 3,
         _ => 1,
     }
 }
@@ -359,5 +364,159 @@ fn remove_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use expect_test::expect;
+
+    use super::super::testing::House;
+    use super::*;
+
+    #[test]
+    fn files_that_everseed_did_not_write_stay() {
+        let house = House::with_episode();
+        house.build();
+        fs::write(house.out().join("CNAME"), "show.example.org").expect("written");
+        fs::write(house.out().join("episodes/ep1/notes.txt"), "notes").expect("written");
+        fs::remove_file(house.root().join("content/ep1.md")).expect("removed");
+        house.build();
+        assert_eq!(house.output("CNAME"), "show.example.org");
+        assert_eq!(house.output("episodes/ep1/notes.txt"), "notes");
+        house.write("static/CNAME", "other.example.org");
+        expect![[r#"
+            trouble: [folder]/public/CNAME: was not written by everseed, and the site has a file of that name
+              help: move it to another place, or remove it"#]].assert_eq(&house.faults());
+        fs::write(house.out().join("CNAME"), "other.example.org").expect("written");
+        house.build();
+    }
+
+    #[test]
+    fn a_folder_of_somebody_elses_is_refused() {
+        let house = House::with_episode();
+        let build = |out: &Path| match super::super::build(&house.options, out, &house.root().join(".everseed"), &()) {
+            Ok(summary) => panic!("it is refused: {summary:?}"),
+            Err(Error::Content(problems)) => problems[0].to_string(),
+            Err(Error::Trouble(problem)) => format!("trouble: {problem}"),
+        };
+        let outer = house.out();
+        fs::create_dir_all(&outer).expect("made");
+        fs::write(outer.join("thesis.txt"), "years of work").expect("written");
+        let outs = [
+            outer.clone(),
+            outer.join("thesis.txt"),
+            house.root().to_owned(),
+            house.root().join(".."),
+            house.root().join("content/public"),
+        ];
+        let told: Vec<_> = outs.iter().map(|out| build(out)).collect();
+        let told = told.join("\n").replace(&outer.parent().expect("a folder").display().to_string(), "[folder]");
+        expect![[r#"
+            [folder]/public: is not empty, and was not built by everseed: it holds thesis.txt
+              help: name a folder that is empty or not there yet
+            [folder]/public/thesis.txt: is a file; the site is written into a folder
+              help: name a folder that holds nothing else: public
+            [folder]/site: is the site's own folder, or holds it; the output would stand among its sources
+              help: name a folder that holds nothing else: public
+            [folder]/site/..: is the site's own folder, or holds it; the output would stand among its sources
+              help: name a folder that holds nothing else: public
+            [folder]/site/content/public: is inside the site's folder content, which is read for the site
+              help: name a folder that holds nothing else: public"#]].assert_eq(&told);
+        assert_eq!(fs::read_dir(&outer).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_site_whose_record_is_lost_is_taken_over() {
+        let house = House::with_episode();
+        house.build();
+        fs::remove_dir_all(house.root().join("../state")).expect("removed");
+        let summary = house.build();
+        assert_eq!((summary.files_hashed, summary.files_written), (1, 0));
+    }
+
+    #[test]
+    fn a_git_folder_is_no_content_and_stays() {
+        let house = House::with_episode();
+        fs::create_dir_all(house.out().join(".git")).expect("made");
+        house.build();
+        assert!(house.out().join(".git").is_dir());
+    }
+
+    #[test]
+    fn two_builds_of_one_site_do_not_meet() {
+        let house = House::with_episode();
+        let state = house.root().join("../state");
+        let first = Output::open(&house.out(), &state, house.root()).expect("free");
+        expect![[r#"
+            trouble: [folder]/state/build.lock: another build of this site is running
+              help: wait until it is done"#]].assert_eq(&house.faults());
+        drop(first);
+        house.build();
+    }
+
+    #[test]
+    fn what_a_killed_build_left_is_cleaned() {
+        let house = House::with_episode();
+        for staging in ["../.public.everseed-staging", "../public/.everseed-staging"] {
+            house.write(&format!("{staging}/0"), "half a file");
+        }
+        house.build();
+        assert!(!house.root().join("../.public.everseed-staging").exists());
+        assert!(!house.out().join(".everseed-staging").exists());
+    }
+
+    #[test]
+    fn a_build_that_cannot_stage_leaves_nothing() {
+        let house = House::with_episode();
+        house.build();
+        let before = house.contents();
+        let state = house.root().join("../state");
+        let path = |text: &str| SitePath::new(text).expect("plain");
+        let mut plan = Plan::default();
+        plan.files.insert(path("index.html"), Entry::Bytes(b"new".to_vec()));
+        plan.files.insert(path("media/gone.mp3"), Entry::Media("/nowhere/gone.mp3".into()));
+        let output = Output::open(&house.out(), &state, house.root()).expect("free");
+        let problem = output.write(&plan, || Ok(())).expect_err("there is no such medium");
+        assert!(problem.to_string().contains("can't be put there from /nowhere/gone.mp3"), "{problem}");
+        assert_eq!(house.contents(), before);
+        assert!(!house.root().join("../.public.everseed-staging").exists());
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_symbolic_link() {
+        let house = House::with_episode();
+        house.build();
+        let elsewhere = house.root().join("../elsewhere");
+        fs::create_dir(&elsewhere).expect("made");
+        fs::remove_dir_all(house.out().join("torrents")).expect("removed");
+        symlink(&elsewhere, house.out().join("torrents")).expect("linked");
+        let problem = house.faults();
+        assert!(problem.contains("is a symbolic link, and the site has a folder of that name"), "{problem}");
+        fs::remove_file(house.out().join("torrents")).expect("removed");
+        // In the place of a file, a link is replaced.
+        fs::write(elsewhere.join("feed.xml"), "elsewhere").expect("written");
+        fs::remove_file(house.out().join("feed.xml")).expect("removed");
+        symlink(elsewhere.join("feed.xml"), house.out().join("feed.xml")).expect("linked");
+        house.build();
+        assert_eq!(fs::read_to_string(elsewhere.join("feed.xml")).expect("read"), "elsewhere");
+        assert!(house.output("feed.xml").starts_with("<?xml"));
+    }
+
+    #[test]
+    fn what_is_linked_to_comes_first_and_the_manifest_last() {
+        let paths = [
+            "everseed.json",
+            "feed.xml",
+            "index.html",
+            "about/index.html",
+            "torrents/a.torrent",
+            "style.css",
+            "media/a.html",
+        ];
+        let ranks = paths.map(|path| rank(&SitePath::new(path).expect("plain")));
+        assert!(ranks.is_sorted_by(|a, b| a > b), "{ranks:?}");
     }
 }

@@ -19,17 +19,24 @@ pub struct Network {
     v4: bool,
 }
 
-/// A text that is no network.
+/// Why a list of networks is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotANetwork(String);
+pub enum NotANetwork {
+    /// A text that is no network.
+    Malformed(String),
+    /// More than [`NETWORKS_MAX`] of them.
+    TooMany,
+}
 
 impl fmt::Display for NotANetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "not a network: {:?}; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8",
-            self.0
-        )
+        match self {
+            Self::Malformed(text) => write!(
+                f,
+                "not a network: {text:?}; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8"
+            ),
+            Self::TooMany => write!(f, "more than {NETWORKS_MAX} networks; join them to larger blocks"),
+        }
     }
 }
 
@@ -39,7 +46,7 @@ impl FromStr for Network {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let refuse = || NotANetwork(text.to_owned());
+        let refuse = || NotANetwork::Malformed(text.to_owned());
         let (ip, length) = text.split_once('/').map_or((text, None), |(ip, length)| (ip, Some(length)));
         let ip = ip.trim().parse::<IpAddr>().map_err(|_| refuse())?;
         let (bits, v4) = bits(ip);
@@ -80,9 +87,16 @@ impl Network {
 pub struct Networks(Vec<Network>);
 
 impl Networks {
-    /// The networks that `texts` name, up to [`NETWORKS_MAX`] of them.
+    /// The networks that `texts` name, [`NETWORKS_MAX`] at most.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, NotANetwork> {
-        texts.into_iter().take(NETWORKS_MAX).map(str::parse).collect::<Result<_, _>>().map(Self)
+        let mut networks = Vec::new();
+        for text in texts {
+            if networks.len() == NETWORKS_MAX {
+                return Err(NotANetwork::TooMany);
+            }
+            networks.push(text.parse()?);
+        }
+        Ok(Self(networks))
     }
 
     /// Whether one of them holds `ip`.
@@ -336,6 +350,8 @@ mod tests {
         {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
+        assert!(Networks::parse(vec!["::1"; NETWORKS_MAX]).is_ok());
+        assert_eq!(Networks::parse(vec!["::1"; NETWORKS_MAX + 1]), Err(NotANetwork::TooMany));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::id::{InfoHash, PeerId};
 
 /// One change of a swarm: who, where, what, when.
 ///
-/// Each is idempotent and may overtake another of its kind: counts travel as the total they have reached and never
-/// as a step, so that the largest one is the truth.
+/// Each is idempotent. Counts travel as the total they have reached and never as a step, so that the largest one is
+/// the truth in whatever order they come; of a peer's changes the last one is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A peer was heard.

@@ -53,11 +53,13 @@ pub struct Shuffle {
     round: u32,
     drawn: u32,
     total: u32,
+    /// The last draw.
+    batch: Vec<u32>,
 }
 
 impl Default for Shuffle {
     fn default() -> Self {
-        Self { slots: vec![(0, 0, 0); SLOTS], round: 0, drawn: 0, total: 0 }
+        Self { slots: vec![(0, 0, 0); SLOTS], round: 0, drawn: 0, total: 0, batch: Vec::new() }
     }
 }
 
@@ -73,18 +75,19 @@ impl Shuffle {
         }
     }
 
-    /// The next number, none of them twice; `None` after the last, or after [`DRAWS_MAX`].
-    pub fn draw(&mut self, random: &mut Random) -> Option<usize> {
-        if self.drawn >= self.total || self.drawn as usize >= DRAWS_MAX {
-            return None;
+    /// Up to `count` more numbers, none of them twice; none after the last, or after [`DRAWS_MAX`].
+    pub fn draw(&mut self, count: usize, random: &mut Random) -> &[u32] {
+        self.batch.clear();
+        while self.batch.len() < count && self.drawn < self.total && (self.drawn as usize) < DRAWS_MAX {
+            let here = self.drawn;
+            let there = here + random.below(self.total - here);
+            let moved = self.get(here);
+            let picked = self.get(there);
+            self.set(there, moved);
+            self.drawn += 1;
+            self.batch.push(picked);
         }
-        let here = self.drawn;
-        let there = here + random.below(self.total - here);
-        let moved = self.get(here);
-        let picked = self.get(there);
-        self.set(there, moved);
-        self.drawn += 1;
-        Some(picked as usize)
+        &self.batch
     }
 
     fn get(&self, place: u32) -> u32 {
@@ -175,10 +178,12 @@ mod tests {
         let (mut random, mut shuffle) = (Random::new(7), Shuffle::default());
         for total in [0, 1, 2, 10, DRAWS_MAX, DRAWS_MAX + 1, 1_000_000] {
             shuffle.begin(total);
-            let drawn: Vec<usize> = std::iter::from_fn(|| shuffle.draw(&mut random)).collect();
+            let mut drawn = shuffle.draw(7, &mut random).to_vec();
+            drawn.extend_from_slice(shuffle.draw(usize::MAX, &mut random));
+            assert!(shuffle.draw(1, &mut random).is_empty());
             assert_eq!(drawn.len(), total.min(DRAWS_MAX));
             assert_eq!(drawn.iter().collect::<HashSet<_>>().len(), drawn.len());
-            assert!(drawn.iter().all(|&number| number < total));
+            assert!(drawn.iter().all(|&number| (number as usize) < total));
         }
     }
 
@@ -186,10 +191,10 @@ mod tests {
     fn rounds_that_wrap_forget_the_former_ones() {
         let (mut random, mut shuffle) = (Random::new(7), Shuffle::default());
         shuffle.begin(5);
-        while shuffle.draw(&mut random).is_some() {}
+        shuffle.draw(5, &mut random);
         shuffle.round = u32::MAX;
         shuffle.begin(5);
-        let drawn: HashSet<usize> = std::iter::from_fn(|| shuffle.draw(&mut random)).collect();
+        let drawn: HashSet<u32> = shuffle.draw(9, &mut random).iter().copied().collect();
         assert_eq!(drawn.len(), 5);
     }
 

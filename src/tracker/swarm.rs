@@ -121,14 +121,20 @@ impl Swarm {
         let v6 = if families.v6() { &self.v6.peers()[from(self.v6.seeds())..] } else { &[] };
         shuffle.begin(v4.len() + v6.len());
         let mut open = want;
-        while open > 0
-            && let Some(drawn) = shuffle.draw(random)
-        {
-            let pushed = match drawn.checked_sub(v4.len()) {
-                None => suits(&v4[drawn], asker, seed_at).then(|| reply.v4.push(v4[drawn].addr, v4[drawn].id)),
-                Some(at) => suits(&v6[at], asker, seed_at).then(|| reply.v6.push(v6[at].addr, v6[at].id)),
-            };
-            open -= usize::from(pushed.is_some());
+        while open > 0 {
+            // First all places, then all peers: in a large swarm each is a wait for memory, and these waits overlap.
+            let drawn = shuffle.draw(open, random);
+            if drawn.is_empty() {
+                break;
+            }
+            for &place in drawn {
+                let place = place as usize;
+                let pushed = match place.checked_sub(v4.len()) {
+                    None => suits(&v4[place], asker, seed_at).then(|| reply.v4.push(v4[place].addr, v4[place].id)),
+                    Some(at) => suits(&v6[at], asker, seed_at).then(|| reply.v6.push(v6[at].addr, v6[at].id)),
+                };
+                open -= usize::from(pushed.is_some());
+            }
         }
     }
 

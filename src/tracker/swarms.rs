@@ -145,6 +145,11 @@ impl Swarms {
         &self.options
     }
 
+    /// Sets other options; what they limit holds for the announces to come, and no stored peer is dropped for them.
+    pub fn set_options(&mut self, options: Options) {
+        self.options = options;
+    }
+
     /// Serves exactly `torrents` from now on. A new one is accepted at once, one that is no longer named is refused
     /// as withdrawn, the others keep their peers.
     pub fn set_torrents(&mut self, torrents: impl IntoIterator<Item = InfoHash>) -> Reloaded {
@@ -229,7 +234,7 @@ impl Swarms {
                 Some("the tracker could not tell your address from its proxy's; other peers are not told of you");
         } else if announce.addr.port() == 0 {
             reply.warning = Some("you named no port; other peers are not told of you");
-        } else if announce.peer_id != self.options.seed_id {
+        } else if !self.options.is_everseed(announce.peer_id) {
             let room = announce.event != Event::Stopped
                 && self.peers < self.options.peers_max
                 && before < self.options.peers_per_torrent_max;
@@ -309,7 +314,7 @@ impl Swarms {
         }
         // Of several addresses of the everseed those that the wire cannot carry still are its own: no stranger's
         // announce takes their place. So they are left out only when it comes to giving.
-        let given = offered && kind != Kind::Seed && announce.peer_id != self.options.seed_id && want > 0;
+        let given = offered && kind != Kind::Seed && !self.options.is_everseed(announce.peer_id) && want > 0;
         let mut open = want;
         if given {
             reply.seed_unreachable = self.seed_at.is_empty();
@@ -357,6 +362,10 @@ impl Options {
     /// Seconds unheard after which a peer is gone: 1.5 intervals (rule 22).
     pub fn life_secs(&self) -> u64 {
         u64::from(self.interval_secs) * 3 / 2
+    }
+
+    fn is_everseed(&self, peer_id: PeerId) -> bool {
+        self.seed_port != 0 && peer_id == self.seed_id
     }
 }
 

@@ -27,12 +27,8 @@ pub struct Block {
 impl Block {
     /// Reads the body of a `request` or a `cancel`.
     pub(super) fn parse(body: [u8; 12]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = body;
-        Self {
-            piece: u32::from_be_bytes([a, b, c, d]),
-            begin: u32::from_be_bytes([e, f, g, h]),
-            bytes: u32::from_be_bytes([i, j, k, l]),
-        }
+        let [piece, begin, bytes] = [0, 4, 8].map(|at| [body[at], body[at + 1], body[at + 2], body[at + 3]]);
+        Self { piece: u32::from_be_bytes(piece), begin: u32::from_be_bytes(begin), bytes: u32::from_be_bytes(bytes) }
     }
 }
 

@@ -9,6 +9,7 @@ mod bitfield;
 mod connection;
 mod extended;
 mod handshake;
+pub mod loose;
 mod message;
 
 pub use bitfield::Bitfield;
@@ -34,9 +35,9 @@ pub const PARTIAL_BYTES_MAX: usize = 4 + 1 + EXTENDED_BYTES_MAX;
 /// How long a peer may take for its handshake.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(20);
 /// How long a peer may say nothing at all. BEP 3 has keep-alives every 2 minutes, and clients are late with them.
-pub const SILENCE_MAX: Duration = Duration::from_mins(4);
+pub const SILENCE_MAX: Duration = Duration::from_secs(4 * 60);
 /// How long a peer may go without asking for a block or for metadata.
-pub const IDLE_MAX: Duration = Duration::from_mins(15);
+pub const IDLE_MAX: Duration = Duration::from_secs(15 * 60);
 /// After how long without a message of ours a keep-alive is sent.
 pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(100);
 /// How long a peer that needs nothing from us, being a seed itself, is kept: what it still has to say arrives.

@@ -114,8 +114,7 @@ fn rule_26_seeds_and_the_everseed_itself_are_not_given_it() {
 #[test]
 fn rule_26_without_a_port_it_is_not_handed_out() {
     let mut house = house(&["203.0.113.1"]);
-    house.swarms = Swarms::new(Options { seed_port: 0, ..house.swarms.options().clone() }, 1);
-    house.swarms.set_torrents([TORRENT]);
-    house.swarms.set_seed(&TORRENT, SeedState::Offered);
+    house.swarms.set_options(Options { seed_port: 0, ..house.swarms.options().clone() });
     assert!(house.announce(&leecher("192.0.2.1:1")).is_empty());
+    assert!(!house.reply.seed_unreachable);
 }

@@ -1,0 +1,189 @@
+//! What can be typed. Each option says what happens, its default and its unit; flags come before environment
+//! variables, and those before `everseed.toml`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::units::PieceLength;
+
+/// Publish podcasts, video and large files over BitTorrent: site, feeds, torrents, tracker and permanent seed.
+#[derive(Debug, Parser)]
+#[command(name = "everseed", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 trouble while running, 2 findings, 3 configuration, content or usage \
+    that is wrong.\nEvery option is taken from the flag, else from the environment variable, else from everseed.toml.")]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(InitArgs),
+    Build(BuildArgs),
+    Serve(ServeArgs),
+    /// Create, show and verify .torrent files
+    Torrent {
+        #[command(subcommand)]
+        command: TorrentCommand,
+    },
+}
+
+/// Make a folder with a small show that builds at once
+///
+/// Writes everseed.toml, one episode with its audio, an about page and a cover into FOLDER, which must be new or empty.
+#[derive(Debug, clap::Args)]
+pub struct InitArgs {
+    /// The folder to make; its name becomes the show's title
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+}
+
+/// Build the site: pages, feeds, torrents and magnet links
+///
+/// Reads everseed.toml and content/ below ROOT, hashes media that changed since the last build, and writes the site.
+/// Unchanged files are not rewritten; a build that fails leaves the former site as it was.
+#[derive(Debug, clap::Args)]
+pub struct BuildArgs {
+    /// The folder that holds everseed.toml
+    #[arg(value_name = "ROOT", default_value = ".")]
+    pub root: PathBuf,
+    /// Write the site into DIR [default: ROOT/public]
+    #[arg(short, long, value_name = "DIR", env = "EVERSEED_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// Build for the address URL [default: `base_url` of everseed.toml]
+    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
+    pub base_url: Option<String>,
+    /// Build drafts as well [default: leave them out]
+    #[arg(long, env = "EVERSEED_DRAFTS")]
+    pub drafts: bool,
+    /// Print the summary as JSON [default: one line of text]
+    #[arg(long)]
+    pub json: bool,
+    /// Read the configuration from FILE [default: ROOT/everseed.toml]
+    #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Serve the site with its tracker and its permanent seed
+///
+/// With a ROOT that holds everseed.toml the site is first built for the address it is served at, into a folder below
+/// --data and never into ROOT/public. With --site the built site in DIR is served. Runs until Ctrl-C or SIGTERM;
+/// SIGHUP reads the site again.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// The folder that holds everseed.toml [default: the current folder, unless --site is given]
+    #[arg(value_name = "ROOT")]
+    pub root: Option<PathBuf>,
+    /// Serve the built site in DIR and build nothing
+    #[arg(long, value_name = "DIR", env = "EVERSEED_SITE", conflicts_with_all = ["root", "production", "drafts"])]
+    pub site: Option<PathBuf>,
+    /// Read the configuration from FILE [default: ROOT/everseed.toml]
+    #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Serve HTTP, site and tracker, at ADDR; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "EVERSEED_LISTEN")]
+    pub listen: Option<String>,
+    /// Serve the tracker over UDP at ADDR, or `off` [default: as --listen]
+    #[arg(long, value_name = "ADDR", env = "EVERSEED_UDP_LISTEN")]
+    pub udp_listen: Option<String>,
+    /// Let peers of the permanent seed connect at ADDR (TCP) [default: port 6881 of all addresses, or of 127.0.0.1
+    /// where the site is built for that address]
+    #[arg(long, value_name = "ADDR", env = "EVERSEED_PEER_LISTEN")]
+    pub peer_listen: Option<String>,
+    /// Keep the database, and the site built here, in DIR [default: .everseed beside everseed.toml, else in the
+    /// current folder]
+    #[arg(long, value_name = "DIR", env = "EVERSEED_DATA")]
+    pub data: Option<PathBuf>,
+    /// Tell peers that the permanent seed is at IP; may be given for IPv4 and IPv6 [default: the local address at which
+    /// a peer's announce arrived]
+    #[arg(long = "public-address", value_name = "IP", env = "EVERSEED_PUBLIC_ADDRESS", value_delimiter = ',')]
+    pub public_addresses: Vec<IpAddr>,
+    /// Believe the X-Forwarded-For and Forwarded headers of proxies in NETWORK, such as 127.0.0.1/32 [default: none]
+    #[arg(long = "trusted-proxy", value_name = "NETWORK", env = "EVERSEED_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxies: Vec<String>,
+    /// Ask peers to return every SECS seconds [default: 1800]
+    #[arg(long, value_name = "SECS", env = "EVERSEED_INTERVAL")]
+    pub interval: Option<u32>,
+    /// Build for the address URL [default: the address that is served]
+    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL", conflicts_with_all = ["site", "production"])]
+    pub base_url: Option<String>,
+    /// Build for `base_url` of everseed.toml [default: for the address that is served]
+    #[arg(long, env = "EVERSEED_PRODUCTION")]
+    pub production: bool,
+    /// Build drafts as well [default: leave them out]
+    #[arg(long, env = "EVERSEED_DRAFTS")]
+    pub drafts: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TorrentCommand {
+    Create(CreateArgs),
+    Show(ShowArgs),
+    Verify(VerifyArgs),
+    Magnet(MagnetArgs),
+}
+
+/// Make a .torrent of a file or folder
+///
+/// Files of a folder stand in the order of their paths; names that begin with a dot are left out. The same content
+/// gives the same bytes: `creation date` is written only where SOURCE_DATE_EPOCH is set.
+#[derive(Debug, clap::Args)]
+pub struct CreateArgs {
+    /// The file or folder to share
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Write the torrent to FILE
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Announce to the tracker URL; each further one stands in a tier of its own (BEP 12) [default: none]
+    #[arg(long, value_name = "URL")]
+    pub announce: Vec<String>,
+    /// Name URL as a web seed (BEP 19); for a folder it ends in `/` [default: none]
+    #[arg(long, value_name = "URL")]
+    pub web_seed: Vec<String>,
+    /// Cut the content into pieces of N bytes, a power of two from 16384 to 16777216; `256K` and `4M` are understood
+    /// [default: the least that makes at most 2,000 pieces]
+    #[arg(long, value_name = "N")]
+    pub piece_length: Option<PieceLength>,
+    /// Let peers come from the trackers alone (BEP 27) [default: also from the DHT and from peers]
+    #[arg(long)]
+    pub private: bool,
+    /// Write over FILE if it exists [default: refuse]
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Show what a .torrent says
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// The .torrent
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print JSON [default: text]
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub json: bool,
+}
+
+/// Check files against a .torrent
+///
+/// Hashes the content and names each file that is missing, has another size or holds bad pieces. Exit code 0 when all
+/// is as the torrent says, 2 when not.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The .torrent
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The file or folder that it describes, or the folder in which that stands
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+}
+
+/// Print the magnet link of a .torrent
+#[derive(Debug, clap::Args)]
+pub struct MagnetArgs {
+    /// The .torrent
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}

@@ -1,0 +1,61 @@
+//! `everseed build`: a folder of episodes becomes a site.
+
+use std::path::{Path, PathBuf};
+
+use super::args::BuildArgs;
+use super::report::{self, Bar, Failure};
+use crate::config::{self, Config, Target};
+use crate::problem::Problem;
+use crate::site;
+
+/// The folder beside `everseed.toml` that holds what a build remembers.
+pub const STATE_FOLDER: &str = ".everseed";
+
+/// Builds the site and says what was done.
+pub fn run(args: &BuildArgs) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), &args.root)?;
+    let target = match &args.base_url {
+        Some(url) => Target::At(url.clone()),
+        None => Target::Configured,
+    };
+    let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::usage)?;
+    let output = args.output.clone().or_else(|| config.output(&args.root)).unwrap_or_else(|| args.root.join("public"));
+    let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&summary).expect("strings and numbers are JSON"));
+    } else {
+        println!("{summary}");
+    }
+    Ok(())
+}
+
+/// Builds `options` into `output`, with a progress bar and the warnings on stderr.
+pub fn site(options: &site::Options, output: &Path, state: &Path) -> Result<site::Summary, Failure> {
+    let progress = Bar::new();
+    let built = site::build(options, output, state, &progress);
+    drop(progress);
+    let summary = built.map_err(|error| match error {
+        site::Error::Content(problems) => Failure::Usage(problems),
+        site::Error::Trouble(problem) => Failure::Trouble(problem),
+    })?;
+    summary.warnings.iter().for_each(report::warn);
+    Ok(summary)
+}
+
+/// The configuration at `path`, else the one in `root`.
+pub fn read_config(path: Option<&Path>, root: &Path) -> Result<Config, Failure> {
+    let path = path.map_or_else(|| root.join(config::FILE_NAME), PathBuf::from);
+    Config::read(&path).map_err(Failure::usage)
+}
+
+/// `SOURCE_DATE_EPOCH`, in seconds since 1970, where it is set (reproducible-builds.org).
+pub fn source_date_epoch() -> Result<Option<i64>, Failure> {
+    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    match value.to_str().map(str::parse) {
+        Some(Ok(secs)) => Ok(Some(secs)),
+        _ => Err(Failure::usage(
+            Problem::new(format!("SOURCE_DATE_EPOCH is not a number: {}", value.display()))
+                .help("set it to seconds since 1970, or unset it"),
+        )),
+    }
+}

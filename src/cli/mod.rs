@@ -1,0 +1,51 @@
+//! The command line: what was typed becomes the modules' options, and what they answer is printed, here and nowhere
+//! else.
+
+mod args;
+mod build;
+mod init;
+mod report;
+mod serve;
+mod torrent;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, TorrentCommand};
+use report::Failure;
+
+/// Runs the program with the arguments and the environment of the process.
+///
+/// Exit codes: 0 done, 1 trouble while running, 2 findings, 3 configuration, content or usage that is wrong.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(message) => {
+            // Help and version are answers and go to stdout; clap prints each where it belongs.
+            let code = if message.use_stderr() { report::USAGE } else { 0 };
+            return if message.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(report::TROUBLE) };
+        }
+    };
+    match run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            failure.code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(&args),
+        Command::Build(args) => build::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Torrent { command } => match command {
+            TorrentCommand::Create(args) => torrent::create(&args),
+            TorrentCommand::Show(args) => torrent::show(&args),
+            TorrentCommand::Verify(args) => torrent::verify(&args),
+            TorrentCommand::Magnet(args) => torrent::magnet(&args),
+        },
+    }
+}

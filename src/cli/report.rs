@@ -1,0 +1,101 @@
+//! How it ended, said to a person: errors on stderr, exit codes, and a progress bar on a terminal.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::hash::Progress;
+use crate::problem::Problem;
+
+/// The exit code for trouble while running.
+pub const TROUBLE: u8 = 1;
+/// The exit code for findings.
+pub const FINDINGS: u8 = 2;
+/// The exit code for configuration, content or usage that is wrong.
+pub const USAGE: u8 = 3;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub enum Failure {
+    /// Disk, network or another program stood in the way.
+    Trouble(Problem),
+    /// The command worked, and found something wrong; it has said what.
+    Findings,
+    /// What the user wrote or typed is wrong.
+    Usage(Vec<Problem>),
+}
+
+impl Failure {
+    /// Wrong usage with one problem.
+    pub fn usage(problem: Problem) -> Self {
+        Self::Usage(vec![problem])
+    }
+
+    /// Prints the errors on stderr.
+    pub fn print(&self) {
+        match self {
+            Self::Trouble(problem) => error(problem),
+            Self::Findings => {}
+            Self::Usage(problems) => {
+                problems.iter().for_each(error);
+                if problems.len() > 1 {
+                    eprintln!("{} errors; nothing was changed", problems.len());
+                }
+            }
+        }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Trouble(_) => TROUBLE,
+            Self::Findings => FINDINGS,
+            Self::Usage(_) => USAGE,
+        })
+    }
+}
+
+fn error(problem: &Problem) {
+    eprintln!("error: {problem}");
+}
+
+/// Says a warning on stderr.
+pub fn warn(problem: &Problem) {
+    eprintln!("warning: {problem}");
+}
+
+/// A progress bar on a terminal, nothing elsewhere; it goes when it is dropped.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar that shows itself when there is something to hash.
+    pub fn new() -> Self {
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let style = ProgressStyle::with_template("hashing {wide_bar} {bytes} of {total_bytes} {bytes_per_sec} {eta}")
+            .expect("the template is well-formed");
+        Self(ProgressBar::with_draw_target(Some(0), target).with_style(style))
+    }
+}
+
+impl Progress for Bar {
+    fn expect(&self, bytes: u64) {
+        self.0.inc_length(bytes);
+        self.0.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

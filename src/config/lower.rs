@@ -1,0 +1,186 @@
+//! From what stands in the file to what the modules take.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::{Config, FILE_NAME, ShowKind};
+use crate::problem::Problem;
+use crate::site::{self, BaseUrl};
+use crate::units::PieceLength;
+
+/// For which address a site is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// For `base_url` of the configuration.
+    Configured,
+    /// For another URL.
+    At(String),
+    /// For this machine, which serves it at these addresses. Nobody outside is told of it: the announce URLs of the
+    /// configuration are left out.
+    Here {
+        /// Where HTTP is served.
+        http: SocketAddr,
+        /// Where UDP announces are answered.
+        udp: Option<SocketAddr>,
+    },
+}
+
+impl Config {
+    /// The options of the site in the folder `root`, built for `target`.
+    pub fn site_options(&self, root: &Path, target: &Target, drafts: bool) -> Result<site::Options, Problem> {
+        let file = root.join(FILE_NAME);
+        let wrong = |message: String| Problem::at(&file, message);
+        let table = self.site.as_ref().ok_or_else(|| {
+            wrong("there is no table `[site]`".into()).help("add `[site]` with `title = ...` and `base_url = ...`")
+        })?;
+        if table.title.trim().is_empty() {
+            return Err(wrong("`title` is empty".into()).help("give the site a title"));
+        }
+        let identity_url = BaseUrl::parse(&table.base_url)
+            .map_err(|error| wrong(format!("`base_url`: {error}")).help(BaseUrl::HELP))?;
+        let base_url = match target {
+            Target::Configured => identity_url.clone(),
+            Target::At(url) => BaseUrl::parse(url)
+                .map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))?,
+            Target::Here { http, .. } => {
+                BaseUrl::parse(&format!("http://{http}/")).map_err(|error| Problem::new(error.to_string()))?
+            }
+        };
+        let mut options = site::Options::new(root, &table.title, base_url);
+        options.identity_url = identity_url;
+        options.description.clone_from(&table.description);
+        options.drafts = drafts;
+        options.private = self.torrent.private;
+        options.show = self.show_options(&wrong)?;
+        if let Some(language) = &table.language {
+            options.language.clone_from(language);
+        }
+        if let Some(theme) = &table.theme {
+            options.theme.clone_from(theme);
+        }
+        if let Some(bytes) = self.torrent.piece_length {
+            let length = PieceLength::new(bytes).map_err(|error| wrong(format!("`piece_length`: {error}")))?;
+            options.piece_length = Some(length);
+        }
+        if let Target::Here { udp, .. } = target {
+            options.udp_announce = udp.iter().map(|udp| format!("udp://{udp}/announce")).collect();
+        } else {
+            options.tracker_url = announce_url(self.tracker.url.as_ref(), "url", &["http", "https"], &wrong)?;
+            let udp = announce_url(self.tracker.udp_url.as_ref(), "udp_url", &["udp"], &wrong)?;
+            options.udp_announce = udp.into_iter().collect();
+            for url in &self.torrent.trackers {
+                let url = announce_url(Some(url), "trackers", &["http", "https", "udp"], &wrong)?;
+                options.trackers.extend(url);
+            }
+        }
+        Ok(options)
+    }
+
+    fn show_options(&self, wrong: &dyn Fn(String) -> Problem) -> Result<site::Show, Problem> {
+        let show = &self.show;
+        let guid = show.guid.as_deref().map(|text| {
+            Uuid::parse_str(text).map_err(|error| {
+                wrong(format!("`guid` is not a UUID: {error}"))
+                    .help("write the podcast:guid that the show's feed has, or leave it out")
+            })
+        });
+        Ok(site::Show {
+            author: show.author.clone(),
+            email: show.email.clone(),
+            image: show.image.clone(),
+            categories: site::categories(show.category.iter().map(String::as_str)),
+            explicit: show.explicit,
+            kind: match show.kind {
+                ShowKind::Episodic => site::Kind::Episodic,
+                ShowKind::Serial => site::Kind::Serial,
+            },
+            copyright: show.copyright.clone(),
+            guid: guid.transpose()?,
+        })
+    }
+
+    /// Where the configuration lets the site of `root` be written.
+    pub fn output(&self, root: &Path) -> Option<PathBuf> {
+        Some(root.join(self.site.as_ref()?.output.as_ref()?))
+    }
+
+    /// The built site that the configuration names.
+    pub fn served_site(&self, root: &Path) -> Option<PathBuf> {
+        Some(root.join(self.serve.site.as_ref()?))
+    }
+}
+
+/// An announce URL of one of `schemes`, with a host.
+fn announce_url(
+    text: Option<&String>,
+    key: &str,
+    schemes: &[&str],
+    wrong: &dyn Fn(String) -> Problem,
+) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    match url::Url::parse(text) {
+        Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(Some(text.clone())),
+        _ => Err(wrong(format!("`{key}`: {text:?} is not an announce URL"))
+            .help(format!("write it with its scheme, {}, as {}://tracker.example.org/announce", schemes.join(" or "), schemes[0]))),
+    }
+}
+
+/// The addresses given on the command line, else the configured ones.
+pub(super) fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tomlfile;
+
+    fn config(text: &str) -> Config {
+        tomlfile::read(text, Path::new(FILE_NAME), 1).expect("known keys")
+    }
+
+    const SITE: &str = "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/show\"\n";
+
+    #[test]
+    fn a_site_for_this_machine_keeps_its_identity_and_tells_nobody_outside() {
+        let config = config(&format!(
+            "{SITE}[torrent]\ntrackers = [\"udp://other.example.org:6969/announce\"]\n[tracker]\nurl = \"https://t.example.org/announce\"\n"
+        ));
+        let address: SocketAddr = "127.0.0.1:8080".parse().expect("an address");
+        let here = Target::Here { http: address, udp: Some(address) };
+        let options = config.site_options(Path::new("show"), &here, false).expect("right");
+        assert_eq!(options.base_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(options.identity_url.as_str(), "https://a.example.org/show/");
+        assert_eq!(
+            options.announce_tiers(),
+            [["http://127.0.0.1:8080/announce"], ["udp://127.0.0.1:8080/announce"]]
+        );
+        let options = config.site_options(Path::new("show"), &Target::Configured, false).expect("right");
+        assert_eq!(
+            options.announce_tiers(),
+            [["https://t.example.org/announce"], ["udp://other.example.org:6969/announce"]]
+        );
+    }
+
+    #[test]
+    fn each_wrong_value_is_told_with_its_key_and_a_remedy() {
+        let cases = [
+            String::new(),
+            SITE.replace("\"A\"", "\" \""),
+            SITE.replace("https://", ""),
+            format!("{SITE}[torrent]\npiece_length = 1000\n"),
+            format!("{SITE}[torrent]\ntrackers = [\"tracker.example.org\"]\n"),
+            format!("{SITE}[tracker]\nudp_url = \"https://a/\"\n"),
+            format!("{SITE}[show]\nguid = \"x\"\n"),
+        ];
+        let told = cases.map(|text| {
+            let options = config(&text).site_options(Path::new("show"), &Target::Configured, false);
+            options.expect_err("wrong").to_string()
+        });
+        expect_test::expect![[r#"
+        "#]]
+        .assert_eq(&told.join("\n"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Announces to trackers that a test plays, over UDP and HTTP.
+
+use std::fs;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+
+use super::super::test_house::{House, PIECE};
+use super::*;
+use crate::seed::Options;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A tracker over UDP that tells of each announce it gets by the number of its event.
+async fn udp_tracker() -> (String, mpsc::Receiver<(InfoHash, u8)>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("udp://{}/announce", socket.local_addr().expect("bound"));
+    let (tell, told) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let mut packet = [0; 200];
+        while let Ok((bytes, from)) = socket.recv_from(&mut packet).await {
+            let transaction = &packet[12..16];
+            let answer = if bytes == 16 {
+                [&[0; 4], transaction, &[5; 8]].concat()
+            } else {
+                assert_eq!((bytes, &packet[..8]), (98, &[5; 8][..]));
+                let hash = InfoHash(packet[16..36].try_into().expect("20 bytes"));
+                tell.send((hash, packet[83])).await.expect("a listener");
+                [&[0, 0, 0, 1], transaction, &[0, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1]].concat()
+            };
+            socket.send_to(&answer, from).await.expect("sent");
+        }
+    });
+    (url, told)
+}
+
+/// A tracker over HTTP that answers everything with `body` and tells of each request line.
+async fn http_tracker(body: &'static str) -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/announce", listener.local_addr().expect("bound"));
+    let (tell, told) = mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.expect("a request"));
+            }
+            let request = String::from_utf8(request).expect("ASCII");
+            tell.send(request.lines().next().unwrap_or_default().to_owned()).await.expect("a listener");
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).await.expect("sent");
+        }
+    });
+    (url, told)
+}
+
+/// A seed of one torrent, and what stops it.
+fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881));
+    let trackers = trackers.iter().map(|url| vec![(*url).to_owned()]).collect();
+    seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(Arc::clone(&seed).serve(Vec::new(), async move { _ = stopped.await }));
+    (seed, stop, task)
+}
+
+async fn next<T>(told: &mut mpsc::Receiver<T>) -> T {
+    timeout(PATIENCE, told.recv()).await.expect("in time").expect("a tracker")
+}
+
+#[tokio::test]
+async fn over_udp_and_http_a_torrent_is_started_and_at_the_end_stopped() {
+    let house = House::new(&[("a", PIECE)]);
+    let (udp, mut udp_told) = udp_tracker().await;
+    let (http, mut http_told) = http_tracker("d8:intervali1800e5:peers0:e").await;
+    let (seed, stop, task) = run(&house, &[&udp, &http, "wss://tracker.example.org"]);
+    let hash = house.torrent.info_hash;
+    assert_eq!(next(&mut udp_told).await, (hash, Event::Started as u8));
+    let line = next(&mut http_told).await;
+    assert!(line.starts_with("GET /announce?info_hash=") && line.contains("&event=started HTTP/1.1"), "{line}");
+    let taken = async {
+        while !seed.announces().iter().all(|announce| announce.said == Said::Taken) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, taken).await.expect("both have taken it");
+    assert_eq!(seed.announces().len(), 2, "what is not spoken here is not tried");
+    stop.send(()).expect("it runs");
+    timeout(PATIENCE, task).await.expect("in time").expect("no panic");
+    assert_eq!(next(&mut udp_told).await, (hash, Event::Stopped as u8));
+    assert!(next(&mut http_told).await.contains("&event=stopped"));
+}
+
+#[tokio::test]
+async fn a_damaged_torrent_is_taken_back_and_a_restored_one_announced_again() {
+    let house = House::new(&[("a", PIECE)]);
+    let (url, mut told) = udp_tracker().await;
+    let (seed, _stop, _task) = run(&house, &[&url]);
+    assert_eq!(next(&mut told).await.1, Event::Started as u8);
+    fs::remove_file(house.path("a")).expect("removed");
+    seed.look().await;
+    assert_eq!(next(&mut told).await.1, Event::Stopped as u8);
+    fs::write(house.path("a"), &house.content).expect("restored");
+    seed.look().await;
+    assert_eq!(next(&mut told).await.1, Event::Started as u8);
+}
+
+#[tokio::test]
+async fn a_refusal_stands_in_the_list() {
+    let house = House::new(&[("a", PIECE)]);
+    let (url, mut told) = http_tracker("d14:failure reason14:not registerede").await;
+    let (seed, _stop, _task) = run(&house, &[&url]);
+    next(&mut told).await;
+    let failed = async {
+        loop {
+            let announces = seed.announces();
+            if announces.first().is_some_and(|announce| announce.failures == 1) {
+                return announces;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let announces = timeout(PATIENCE, failed).await.expect("in time");
+    assert_eq!(announces[0].said, Said::Failed("not registered".into()));
+}
