@@ -129,7 +129,11 @@ fn the_identity_of_a_show_and_its_info_hashes_do_not_follow_the_address() {
         let rest = text.split(start).skip(1).map(|rest| rest.split('<').next().unwrap_or_default().to_owned());
         rest.collect::<Vec<_>>()
     };
-    for (name, start) in [("feed.xml", "<podcast:guid>"), ("feed.xml", "<guid isPermaLink=\"false\">"), ("torrents.xml", "<guid isPermaLink=\"false\">")] {
+    for (name, start) in [
+        ("feed.xml", "<podcast:guid>"),
+        ("feed.xml", "<guid isPermaLink=\"false\">"),
+        ("torrents.xml", "<guid isPermaLink=\"false\">"),
+    ] {
         let found = between(&before, name, start);
         assert!(!found.is_empty(), "{start} in {name}");
         assert_eq!(found, between(&after, name, start));

@@ -15,11 +15,20 @@ fn told(house: &House, args: &[&str], expected: Expect) {
 #[test]
 fn wrong_usage_ends_with_3_and_help_with_0() {
     let house = House::new();
-    for args in [&["--help"][..], &["build", "--help"], &["serve", "--help"], &["torrent", "create", "--help"], &["--version"]] {
+    for args in
+        [&["--help"][..], &["build", "--help"], &["serve", "--help"], &["torrent", "create", "--help"], &["--version"]]
+    {
         let run = house.run(args).ok();
         assert!(!run.stdout.is_empty() && run.stderr.is_empty(), "{args:?}");
     }
-    for args in [&[][..], &["biuld"], &["build", "--no-such-flag"], &["torrent", "create", "x"], &["torrent", "create", "x", "-o", "y", "--piece-length", "5"], &["serve", "x", "--site", "y"]] {
+    for args in [
+        &[][..],
+        &["biuld"],
+        &["build", "--no-such-flag"],
+        &["torrent", "create", "x"],
+        &["torrent", "create", "x", "-o", "y", "--piece-length", "5"],
+        &["serve", "x", "--site", "y"],
+    ] {
         let run = house.run(args);
         assert_eq!(run.code, Some(3), "{args:?}\n{}", run.stderr);
         assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{args:?}");
@@ -48,13 +57,25 @@ fn init_makes_a_folder_that_builds_and_refuses_one_that_is_not_empty() {
     let dir = house.beside("");
     let init = |name: &str| Run::of(everseed().args(["init", name]).current_dir(&dir), &dir);
     expect![[r#"
-    "#]].assert_eq(&init("my-show").whole());
+    "#]]
+    .assert_eq(&init("my-show").whole());
     expect![[r#"
-    "#]].assert_eq(&init("my-show").whole());
+    "#]]
+    .assert_eq(&init("my-show").whole());
     let built = Run::of(everseed().args(["build", "my-show"]).current_dir(&dir), &dir).ok();
     assert_eq!(built.stderr, "");
     let made = files(&dir.join("my-show/public"));
-    for name in ["index.html", "about/index.html", "episodes/first-episode/index.html", "feed.xml", "torrents.xml", "torrents/first-episode.torrent", "media/first-episode.mp3", "everseed.json", "404.html"] {
+    for name in [
+        "index.html",
+        "about/index.html",
+        "episodes/first-episode/index.html",
+        "feed.xml",
+        "torrents.xml",
+        "torrents/first-episode.torrent",
+        "media/first-episode.mp3",
+        "everseed.json",
+        "404.html",
+    ] {
         assert!(made.contains_key(name), "{name} is not in {:?}", made.keys());
     }
     assert!(String::from_utf8_lossy(&made["index.html"]).contains("My show"));
@@ -63,31 +84,83 @@ fn init_makes_a_folder_that_builds_and_refuses_one_that_is_not_empty() {
 
 #[test]
 fn a_torrent_is_made_shown_verified_and_linked() {
-    let house = House::new().media("a/1.bin", 100 * KIB).media("a/sub/2.bin", 30 * KIB).page("a/.hidden", "x").page("a/empty", "");
-    let create = ["torrent", "create", "content/a", "-o", "a.torrent", "--announce", "https://show.example.org/announce", "--web-seed", "https://show.example.org/media/", "--piece-length", "32K"];
-    told(&house, &create, expect![[r#"
-    "#]]);
-    told(&house, &create, expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "show", "a.torrent"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "show", "a.torrent", "--json"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "magnet", "a.torrent"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "verify", "a.torrent", "content/a"], expect![[r#"
-    "#]]);
+    let house = House::new()
+        .media("a/1.bin", 100 * KIB)
+        .media("a/sub/2.bin", 30 * KIB)
+        .page("a/.hidden", "x")
+        .page("a/empty", "");
+    let create = [
+        "torrent",
+        "create",
+        "content/a",
+        "-o",
+        "a.torrent",
+        "--announce",
+        "https://show.example.org/announce",
+        "--web-seed",
+        "https://show.example.org/media/",
+        "--piece-length",
+        "32K",
+    ];
+    told(
+        &house,
+        &create,
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &create,
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "show", "a.torrent"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "show", "a.torrent", "--json"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "magnet", "a.torrent"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "verify", "a.torrent", "content/a"],
+        expect![[r#"
+    "#]],
+    );
     let house = house.write("content/a/1.bin", &[7; 50 * KIB]).media("a/sub/2.bin", 30 * KIB);
     let mut second = fs::read(house.root().join("content/a/sub/2.bin")).expect("read");
     second[20 * KIB] ^= 1;
     let house = house.write("content/a/sub/2.bin", &second);
-    told(&house, &["torrent", "verify", "a.torrent", "content"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "verify", "a.torrent", "nowhere"], expect![[r#"
-    "#]]);
+    told(
+        &house,
+        &["torrent", "verify", "a.torrent", "content"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "verify", "a.torrent", "nowhere"],
+        expect![[r#"
+    "#]],
+    );
     let again = ["torrent", "create", "content/a/sub/2.bin", "-o", "a.torrent", "--force", "--private"];
-    told(&house, &again, expect![[r#"
-    "#]]);
+    told(
+        &house,
+        &again,
+        expect![[r#"
+    "#]],
+    );
 }
 
 #[test]
@@ -108,16 +181,36 @@ fn creation_date_is_source_date_epoch_or_absent() {
 #[test]
 fn what_is_no_torrent_is_told_with_its_byte() {
     let house = House::new().write("a.torrent", b"d4:infode").write("b.torrent", b"d4:infod4:name1:aee");
-    told(&house, &["torrent", "show", "a.torrent"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "magnet", "b.torrent"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "create", "nothing", "-o", "c.torrent"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "create", "a.torrent", "-o", "c.torrent", "--announce", "show.example.org"], expect![[r#"
-    "#]]);
-    told(&house, &["torrent", "create", "a.torrent", "-o", "no/folder/c.torrent"], expect![[r#"
-    "#]]);
+    told(
+        &house,
+        &["torrent", "show", "a.torrent"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "magnet", "b.torrent"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "create", "nothing", "-o", "c.torrent"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "create", "a.torrent", "-o", "c.torrent", "--announce", "show.example.org"],
+        expect![[r#"
+    "#]],
+    );
+    told(
+        &house,
+        &["torrent", "create", "a.torrent", "-o", "no/folder/c.torrent"],
+        expect![[r#"
+    "#]],
+    );
 }
 
 #[test]
@@ -143,8 +236,12 @@ fn all_faults_of_a_content_folder_are_told_in_one_run() {
         .media("ok.mp3", 1000);
     fs::write(house.beside("outside.mp3"), "outside").expect("written");
     std::os::unix::fs::symlink(house.beside("outside.mp3"), house.root().join("content/link.mp3")).expect("linked");
-    told(&house, &["build"], expect![[r#"
-    "#]]);
+    told(
+        &house,
+        &["build"],
+        expect![[r#"
+    "#]],
+    );
     assert!(!house.public().exists(), "nothing was written");
 }
 
@@ -166,7 +263,8 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
     told += &House::new().run(&["build", "nowhere"]).whole();
     told += &House::new().run(&["build", "--base-url", "x"]).whole();
     expect![[r#"
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]
@@ -175,7 +273,8 @@ fn serve_names_what_it_can_not_use() {
     house.build().ok();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").to_string();
-    let site = ["serve", "--site", "public", "--data", "data", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"];
+    let site =
+        ["serve", "--site", "public", "--data", "data", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"];
     let with = |more: &[&str]| {
         let args: Vec<_> = site.iter().copied().filter(|arg| !more.contains(arg)).collect();
         let args = if let Some(flag) = more.first().filter(|flag| args.contains(flag)) {
@@ -204,7 +303,8 @@ fn serve_names_what_it_can_not_use() {
         told += &with(&[]);
     }
     expect![[r#"
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]

@@ -42,8 +42,9 @@ impl Config {
             .map_err(|error| wrong(format!("`base_url`: {error}")).help(BaseUrl::HELP))?;
         let base_url = match target {
             Target::Configured => identity_url.clone(),
-            Target::At(url) => BaseUrl::parse(url)
-                .map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))?,
+            Target::At(url) => {
+                BaseUrl::parse(url).map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))?
+            }
             Target::Here { http, .. } => {
                 BaseUrl::parse(&format!("http://{http}/")).map_err(|error| Problem::new(error.to_string()))?
             }
@@ -122,8 +123,11 @@ fn announce_url(
     let Some(text) = text else { return Ok(None) };
     match url::Url::parse(text) {
         Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(Some(text.clone())),
-        _ => Err(wrong(format!("`{key}`: {text:?} is not an announce URL"))
-            .help(format!("write it with its scheme, {}, as {}://tracker.example.org/announce", schemes.join(" or "), schemes[0]))),
+        _ => Err(wrong(format!("`{key}`: {text:?} is not an announce URL")).help(format!(
+            "write it with its scheme, {}, as {}://tracker.example.org/announce",
+            schemes.join(" or "),
+            schemes[0]
+        ))),
     }
 }
 
@@ -153,10 +157,7 @@ mod tests {
         let options = config.site_options(Path::new("show"), &here, false).expect("right");
         assert_eq!(options.base_url.as_str(), "http://127.0.0.1:8080/");
         assert_eq!(options.identity_url.as_str(), "https://a.example.org/show/");
-        assert_eq!(
-            options.announce_tiers(),
-            [["http://127.0.0.1:8080/announce"], ["udp://127.0.0.1:8080/announce"]]
-        );
+        assert_eq!(options.announce_tiers(), [["http://127.0.0.1:8080/announce"], ["udp://127.0.0.1:8080/announce"]]);
         let options = config.site_options(Path::new("show"), &Target::Configured, false).expect("right");
         assert_eq!(
             options.announce_tiers(),

@@ -33,9 +33,9 @@ use crate::tracker::{self, Seconds, Swarms, Tally};
 /// The longest that the end takes.
 pub const END_MAX: Duration = Duration::from_secs(2);
 /// How much of it the seed has to say goodbye to other trackers and the web server to finish its answers.
-const GOODBYE_MAX: Duration = Duration::from_millis(1200);
-/// How much of it the database has.
-const LAST_WRITE_MAX: Duration = Duration::from_millis(700);
+const GOODBYE_MAX: Duration = Duration::from_millis(1600);
+/// How much of it is left for what these two still bring to the database.
+const LAST_WRITE_MAX: Duration = Duration::from_millis(350);
 /// How often the manifest is looked at and peers expire.
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
@@ -265,6 +265,9 @@ impl Server {
         until.await;
 
         drop(end);
+        // Most of what waits for the disk goes there meanwhile.
+        let writer = Arc::clone(&state.writer);
+        chores.spawn_blocking(move || drop(writer.flush(GOODBYE_MAX)));
         let goodbye = async { while rooms.join_next().await.is_some() {} };
         if timeout(GOODBYE_MAX, goodbye).await.is_err() {
             rooms.shutdown().await;
@@ -315,10 +318,13 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration) {
 /// The tracker offers the seed where its files are whole, as soon as that changes.
 async fn follow_health(state: Arc<State>) {
     let mut changes = state.seed.changes();
-    while changes.changed().await.is_ok() {
+    loop {
         state.look_at_health();
         // While thousands of torrents are verified, one look stands for many changes.
         tokio::time::sleep(HEALTH_PAUSE).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 

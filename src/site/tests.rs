@@ -139,7 +139,8 @@ fn drafts_are_built_when_they_are_asked_for() {
         content/bad.md:3: `season` is 0, not a whole number from 1
           help: write it as season = 1, or leave it out
         content/ep2.md:5: `media` "ep2.mp3" does not exist
-          help: did you mean `ep1.mp3`?"#]].assert_eq(&house.faults());
+          help: did you mean `ep1.mp3`?"#]]
+    .assert_eq(&house.faults());
     fs::remove_file(house.root().join("content/bad.md")).expect("removed");
     house.write("content/ep2.mp3", "medium 2");
     assert_eq!(house.build().releases, 2);
@@ -202,7 +203,8 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
         content/about/index.md:8: link "docs" leads to a folder
           help: name a file in it
         content/about/index.md:9: link ".dot" leads to a dot-file, which is not published
-          help: give the file a name without the dot"#]].assert_eq(&warnings.join("\n"));
+          help: give the file a name without the dot"#]]
+    .assert_eq(&warnings.join("\n"));
     assert_eq!(house.output("about/uber-uns.png"), "png");
     assert_eq!(house.output("about/docs/info.pdf"), "pdf");
     let page = house.output("about/index.html");
@@ -372,11 +374,13 @@ fn a_site_without_content_says_what_to_do() {
     fs::remove_dir(house.root().join("content")).expect("removed");
     expect![[r#"
         content: there is no such folder
-          help: make it, and write a page into it: content/ep1.md"#]].assert_eq(&house.faults());
+          help: make it, and write a page into it: content/ep1.md"#]]
+    .assert_eq(&house.faults());
     fs::remove_dir(house.root()).expect("removed");
     expect![[r#"
         [folder]/site: there is no such folder
-          help: name the folder that holds everseed.toml, or make one with `everseed init`"#]].assert_eq(&house.faults());
+          help: name the folder that holds everseed.toml, or make one with `everseed init`"#]]
+    .assert_eq(&house.faults());
 }
 
 #[test]
@@ -392,15 +396,18 @@ fn a_build_that_fails_leaves_the_former_site() {
     house.write("templates/index.html", "{{ nothing.here }}");
     expect![[r#"
         templates/index.html:1: undefined value: `nothing` is undefined
-          help: the names that a template finds are listed in the README; ask `is defined` for one of your own"#]].assert_eq(&house.faults());
+          help: the names that a template finds are listed in the README; ask `is defined` for one of your own"#]]
+    .assert_eq(&house.faults());
     house.write("templates/index.html", "\n{% if %}");
     expect![[r#"
         templates/index.html:2: syntax error: unexpected end of block
-          help: the template language is that of Jinja2"#]].assert_eq(&house.faults());
+          help: the template language is that of Jinja2"#]]
+    .assert_eq(&house.faults());
     house.write("templates/index.html", "{% extends 'none.html' %}");
     expect![[r#"
         templates/index.html:1: template not found: template "none.html" does not exist
-          help: a template stands in templates/ of the site or of its theme"#]].assert_eq(&house.faults());
+          help: a template stands in templates/ of the site or of its theme"#]]
+    .assert_eq(&house.faults());
     house.write("templates/index.html", "index");
     house.write("static/everseed.json", "{}");
     house.write("static/episodes", "a file");
@@ -408,11 +415,13 @@ fn a_build_that_fails_leaves_the_former_site() {
         static/episodes: would be published as episodes, which the site has itself
           help: give the file another name
         static/everseed.json: would be published as everseed.json, which the site has itself
-          help: give the file another name"#]].assert_eq(&house.faults());
+          help: give the file another name"#]]
+    .assert_eq(&house.faults());
     let house = house.with(|options| options.theme = "drak".into());
     expect![[r#"
         everseed.toml: there is no theme "drak"
-          help: the themes are default; one of your own stands in themes/<name>/templates"#]].assert_eq(&house.faults());
+          help: the themes are default; one of your own stands in themes/<name>/templates"#]]
+    .assert_eq(&house.faults());
     assert_eq!(house.contents(), before);
     let beside: Vec<_> = fs::read_dir(house.out().parent().expect("a folder")).expect("listed").flatten().collect();
     assert_eq!(beside.len(), 3, "site, state and public: {beside:?}");

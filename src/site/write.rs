@@ -389,7 +389,8 @@ mod tests {
         house.write("static/CNAME", "other.example.org");
         expect![[r#"
             trouble: [folder]/public/CNAME: was not written by everseed, and the site has a file of that name
-              help: move it to another place, or remove it"#]].assert_eq(&house.faults());
+              help: move it to another place, or remove it"#]]
+        .assert_eq(&house.faults());
         fs::write(house.out().join("CNAME"), "other.example.org").expect("written");
         house.build();
     }
@@ -424,7 +425,8 @@ mod tests {
             [folder]/site/..: is the site's own folder, or holds it; the output would stand among its sources
               help: name a folder that holds nothing else: public
             [folder]/site/content/public: is inside the site's folder content, which is read for the site
-              help: name a folder that holds nothing else: public"#]].assert_eq(&told);
+              help: name a folder that holds nothing else: public"#]]
+        .assert_eq(&told);
         assert_eq!(fs::read_dir(&outer).expect("listed").count(), 1);
     }
 
@@ -452,7 +454,8 @@ mod tests {
         let first = Output::open(&house.out(), &state, house.root()).expect("free");
         expect![[r#"
             trouble: [folder]/state/build.lock: another build of this site is running
-              help: wait until it is done"#]].assert_eq(&house.faults());
+              help: wait until it is done"#]]
+        .assert_eq(&house.faults());
         drop(first);
         house.build();
     }
