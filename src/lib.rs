@@ -32,7 +32,11 @@
 //! 8. The database is never on the path of a reply: the swarm answers from memory, changes flow to the store in
 //!    batches, bounded and coalesced.
 
+/// The program and its version, as torrents, feeds and manifests name who made them.
+pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
+
 pub mod bencode;
+pub mod cli;
 pub mod config;
 pub mod feed;
 pub mod fingerprint;

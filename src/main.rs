@@ -1,3 +1,7 @@
 //! The `everseed` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    everseed::cli::main()
+}

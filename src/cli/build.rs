@@ -7,6 +7,7 @@ use super::report::{self, Bar, Failure};
 use crate::config::{self, Config, Target};
 use crate::problem::Problem;
 use crate::site;
+use crate::units::size_text;
 
 /// The folder beside `everseed.toml` that holds what a build remembers.
 pub const STATE_FOLDER: &str = ".everseed";
@@ -24,9 +25,24 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     if args.json {
         println!("{}", serde_json::to_string(&summary).expect("strings and numbers are JSON"));
     } else {
-        println!("{summary}");
+        println!("{}", line(&summary));
     }
     Ok(())
+}
+
+/// What a build did, in a line.
+fn line(summary: &site::Summary) -> String {
+    format!(
+        "{}: {} pages, {} torrents; hashed {} files ({}), wrote {}, removed {}, left {} as they were",
+        summary.output.display(),
+        summary.pages,
+        summary.torrents,
+        summary.files_hashed,
+        size_text(summary.bytes_hashed),
+        summary.files_written,
+        summary.files_removed,
+        summary.files_unchanged,
+    )
 }
 
 /// Builds `options` into `output`, with a progress bar and the warnings on stderr.

@@ -20,11 +20,10 @@ const FILES: [(&str, &[u8]); 6] = [
 /// Makes the folder.
 pub fn run(args: &InitArgs) -> Result<(), Failure> {
     let folder = &args.folder;
-    let trouble = |path: &Path, error: std::io::Error| {
-        Failure::Trouble(Problem::at(path, format!("can't be written: {error}")))
-    };
-    match fs::read_dir(folder) {
-        Ok(mut entries) if entries.next().is_some() => {
+    let trouble =
+        |path: &Path, error: std::io::Error| Failure::Trouble(Problem::at(path, format!("can't be written: {error}")));
+    match fs::read_dir(folder).map(Iterator::count) {
+        Ok(1..) => {
             return Err(Failure::usage(
                 Problem::at(folder, "the folder is not empty").help("name a new or an empty folder"),
             ));

@@ -72,11 +72,8 @@ pub struct Bar(ProgressBar);
 impl Bar {
     /// A bar that shows itself when there is something to hash.
     pub fn new() -> Self {
-        let target = if std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target =
+            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template("hashing {wide_bar} {bytes} of {total_bytes} {bytes_per_sec} {eta}")
             .expect("the template is well-formed");
         Self(ProgressBar::with_draw_target(Some(0), target).with_style(style))

@@ -8,10 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::ServeArgs;
 use super::build::{self, STATE_FOLDER, read_config};
 use super::report::Failure;
-use crate::config::{Config, Target};
+use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
-use crate::serve::{Addresses, Bound, Log, Options, Server};
-use crate::site::BaseUrl;
+use crate::serve::{Addresses, Bound, Log, Server, StartError, Summary, Udp};
 
 /// Where HTTP is served unless somebody says otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -46,10 +45,19 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         Source::Site(site) => site.clone(),
         Source::Root(root) => build_for(args, &config, root, &data, &bound)?,
     };
-    let options = Options { site, data, ..config.serve_options(&args.public_addresses, &args.trusted_proxies, args.interval).map_err(Failure::usage)? };
+    let typed = Typed {
+        public_addresses: args.public_addresses.clone(),
+        trusted_proxies: args.trusted_proxies.clone(),
+        interval_secs: args.interval,
+    };
+    let options = config.serve_options(site, data, &typed).map_err(Failure::usage)?;
+    let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, options, Log::stderr()).await.map_err(failure_of_start)?;
-    greet(&server);
+    let server = Server::start(bound, options, Log::stderr()).await.map_err(|error| match error {
+        StartError::Site(problems) => Failure::Usage(problems),
+        StartError::Trouble(problem) => Failure::Trouble(problem),
+    })?;
+    urls.greet(&server.summary());
     server.run(stop).await.map_err(Failure::Trouble)
 }
 
@@ -80,12 +88,13 @@ fn addresses(args: &ServeArgs, config: &Config, source: &Source) -> Result<Addre
     let http_text = args.listen.as_deref().or(config.serve.listen.as_deref()).unwrap_or(LISTEN);
     let http = address(http_text, "--listen")?;
     let udp = match args.udp_listen.as_deref().or(config.serve.udp_listen.as_deref()) {
-        Some("off") => None,
-        Some(text) => Some(address(text, "--udp-listen")?),
-        None => Some(http),
+        Some("off") => Udp::Off,
+        Some(text) => Udp::At(address(text, "--udp-listen")?),
+        None => Udp::WithHttp,
     };
     // A site that is built for this machine alone is seeded to this machine alone.
-    let local = matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none() && http.ip().is_loopback();
+    let local =
+        matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none() && http.ip().is_loopback();
     let peer = match args.peer_listen.as_deref().or(config.seed.listen.as_deref()) {
         Some(text) => address(text, "--peer-listen")?,
         None if local => SocketAddr::new(http.ip(), PEER_PORT),
@@ -110,9 +119,7 @@ fn build_for(args: &ServeArgs, config: &Config, root: &Path, data: &Path, bound:
     } else if let Some(url) = &args.base_url {
         Target::At(url.clone())
     } else {
-        let host = SocketAddr::new(reachable(bound.http().ip()), bound.http().port());
-        let udp = bound.udp().map(|udp| SocketAddr::new(reachable(udp.ip()), udp.port()));
-        Target::Here { http: host, udp }
+        Target::Here { http: reachable(bound.http_addr()), udp: bound.udp_addr().map(reachable) }
     };
     let options = config.site_options(root, &target, args.drafts).map_err(Failure::usage)?;
     let site = data.join("site");
@@ -120,15 +127,15 @@ fn build_for(args: &ServeArgs, config: &Config, root: &Path, data: &Path, bound:
     Ok(site)
 }
 
-/// An address of this machine that others can use where it listens at all of them.
-fn reachable(ip: IpAddr) -> IpAddr {
-    if !ip.is_unspecified() {
-        return ip;
+/// `addr`, with an address of this machine that others can use where it listens at all of them.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    if !addr.ip().is_unspecified() {
+        return addr;
     }
     // A UDP socket that is connected sends nothing, and tells which address the way out has.
     let outward = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
         .and_then(|socket| socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).and_then(|()| socket.local_addr()));
-    outward.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+    SocketAddr::new(outward.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |outward| outward.ip()), addr.port())
 }
 
 /// Resolves at Ctrl-C or SIGTERM.
@@ -144,13 +151,27 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn greet(server: &Server) {
-    let summary = server.summary();
-    println!("site      {}", summary.site_url);
-    for url in &summary.announce_urls {
-        println!("announce  {url}");
+/// What is printed when all is up.
+struct Urls {
+    site: String,
+    udp: Option<SocketAddr>,
+    peers: SocketAddr,
+}
+
+impl Urls {
+    fn of(bound: &Bound) -> Self {
+        let site = format!("http://{}/", reachable(bound.http_addr()));
+        Self { site, udp: bound.udp_addr().map(reachable), peers: bound.peer_addr() }
     }
-    println!("swarms    {}swarms", summary.site_url);
-    println!("peers     {} (TCP)", summary.peer_address);
-    println!("seeding   {} of {} torrents", summary.seeded, summary.torrents);
+
+    fn greet(&self, summary: &Summary) {
+        println!("site      {}", self.site);
+        println!("announce  {}announce", self.site);
+        if let Some(udp) = self.udp {
+            println!("announce  udp://{udp}/announce");
+        }
+        println!("swarms    {}swarms", self.site);
+        println!("peers     {} (TCP)", self.peers);
+        println!("seeding   {} of {} torrents", summary.seeded, summary.torrents);
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::args::{CreateArgs, MagnetArgs, ShowArgs, VerifyArgs};
 use super::report::{Bar, Failure};
+use crate::fsx;
 use crate::hash::{self, Progress as _, Source, Wanted};
 use crate::metainfo::{self, Layout, Torrent};
 use crate::problem::Problem;
@@ -42,7 +43,12 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         comment: None,
     };
     let release = release::make(&order, &mut hash::Cache::none(), &Bar::new()).map_err(Failure::Trouble)?;
-    crate::fsx::write_atomically(&args.output, release.torrent.bytes()).map_err(Failure::Trouble)?;
+    fsx::write_whole(&args.output, release.torrent.bytes()).map_err(|error| {
+        Failure::Trouble(
+            Problem::at(&args.output, format!("can't be written: {error}"))
+                .help("name a folder that exists and can be written"),
+        )
+    })?;
     let info = &release.torrent.metainfo.info;
     println!(
         "{}: {} in {} pieces of {}, info-hash {}",
@@ -59,7 +65,8 @@ fn check_url(text: &str) -> Result<(), Failure> {
     match url::Url::parse(text) {
         Ok(url) if url.has_host() => Ok(()),
         _ => Err(Failure::usage(
-            Problem::new(format!("{text:?} is not a URL")).help("write it with its scheme, as https://show.example.org/announce"),
+            Problem::new(format!("{text:?} is not a URL"))
+                .help("write it with its scheme, as https://show.example.org/announce"),
         )),
     }
 }
@@ -78,7 +85,8 @@ fn content_of(path: &Path) -> Result<(String, bool, Vec<FileOrder>), Failure> {
         return Ok((name, true, vec![FileOrder { source: path.to_owned(), path: Vec::new() }]));
     }
     let mut files = Vec::new();
-    let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+    let visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     for entry in walkdir::WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(visible) {
         let entry = entry.map_err(|error| Failure::usage(Problem::new(format!("can't be read: {error}"))))?;
         if entry.file_type().is_dir() {
@@ -128,8 +136,7 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let sources: Vec<_> = files.iter().map(|(path, bytes)| source_or_zeros(path, *bytes, &mut findings)).collect();
     let progress = Bar::new();
     progress.expect(info.total_bytes());
-    let digests =
-        hash::hash(&sources, info.piece_length, Wanted::Pieces, None, &progress).map_err(Failure::Trouble)?;
+    let digests = hash::hash(&sources, info.piece_length, Wanted::Pieces, None, &progress).map_err(Failure::Trouble)?;
     drop(progress);
     let bad: Vec<_> = (0..info.pieces.len()).filter(|&index| digests.pieces[index] != info.pieces[index]).collect();
     findings.extend(bad_files(&files, &sources, &bad, u64::from(info.piece_length.bytes())));

@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::{Config, FILE_NAME, ShowKind};
 use crate::problem::Problem;
+use crate::serve;
 use crate::site::{self, BaseUrl};
+use crate::tracker::address::Networks;
 use crate::units::PieceLength;
 
 /// For which address a site is built.
@@ -25,6 +27,22 @@ pub enum Target {
         /// Where UDP announces are answered.
         udp: Option<SocketAddr>,
     },
+}
+
+/// The least seconds between a peer's announces that an operator may ask for.
+pub const INTERVAL_SECS_MIN: u32 = 60;
+/// The most seconds between a peer's announces that an operator may ask for: a day.
+pub const INTERVAL_SECS_MAX: u32 = 86_400;
+
+/// What was said on the command line or in the environment, which comes before the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// The addresses at which peers are told the everseed is.
+    pub public_addresses: Vec<IpAddr>,
+    /// Networks of proxies whose headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Seconds between the announces of a peer.
+    pub interval_secs: Option<u32>,
 }
 
 impl Config {
@@ -102,6 +120,26 @@ impl Config {
         })
     }
 
+    /// The options of a server of the built site in `site`, with its database in `data`.
+    pub fn serve_options(&self, site: PathBuf, data: PathBuf, typed: &Typed) -> Result<serve::Options, Problem> {
+        let mut options = serve::Options::new(site, data);
+        options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
+        let proxies = or_configured(&typed.trusted_proxies, &self.tracker.trusted_proxies);
+        options.trusted_proxies = Networks::parse(proxies.iter().map(String::as_str)).map_err(|error| {
+            Problem::new(format!("trusted_proxies: {error}")).help("write it as 127.0.0.1/32 or 2001:db8::/32")
+        })?;
+        options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
+        if let Some(secs) = typed.interval_secs.or(self.tracker.interval_secs) {
+            if !(INTERVAL_SECS_MIN..=INTERVAL_SECS_MAX).contains(&secs) {
+                return Err(Problem::new(format!("an interval of {secs} seconds is out of range"))
+                    .help(format!("name {INTERVAL_SECS_MIN} to {INTERVAL_SECS_MAX} seconds")));
+            }
+            options.tracker.interval_secs = secs;
+            options.tracker.interval_min_secs = secs / 2;
+        }
+        Ok(options)
+    }
+
     /// Where the configuration lets the site of `root` be written.
     pub fn output(&self, root: &Path) -> Option<PathBuf> {
         Some(root.join(self.site.as_ref()?.output.as_ref()?))
@@ -131,8 +169,7 @@ fn announce_url(
     }
 }
 
-/// The addresses given on the command line, else the configured ones.
-pub(super) fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
     if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 

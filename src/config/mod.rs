@@ -2,7 +2,7 @@
 
 mod lower;
 
-pub use lower::Target;
+pub use lower::{Target, Typed};
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

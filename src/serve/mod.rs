@@ -31,7 +31,7 @@ mod udp;
 pub use bound::{Addresses, Bound, Udp};
 pub use http::Options as HttpOptions;
 pub use log::Log;
-pub use server::{END_MAX, Options, Server, Summary};
+pub use server::{END_MAX, Options, Server, StartError, Summary};
 
 #[cfg(test)]
 mod tests;

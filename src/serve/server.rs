@@ -1,6 +1,7 @@
 //! Start, run and end of a server.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use super::bound::Bound;
 use super::clock;
 use super::http::{self, Counters};
 use super::log::Log;
-use super::reload::{self, Watch};
+use super::reload::Watch;
 use super::route;
 use super::site::{self, OwnTrackers};
 use super::state::{Inner, State};
@@ -107,6 +108,35 @@ pub struct Summary {
     pub faults: Vec<String>,
 }
 
+/// Why a server did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartError {
+    /// The site is not one that can be served: every fault that was found.
+    Site(Vec<Problem>),
+    /// The site may be right, and something else stood in the way.
+    Trouble(Problem),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Site(problems) => {
+                let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            Self::Trouble(problem) => problem.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<Problem> for StartError {
+    fn from(problem: Problem) -> Self {
+        Self::Trouble(problem)
+    }
+}
+
 /// A server that has started and not run yet.
 #[derive(Debug)]
 pub struct Server {
@@ -126,7 +156,7 @@ pub struct Server {
 impl Server {
     /// Opens the database, restores counts and peers, reads the site, and looks for its media. It holds its thread
     /// while it does.
-    pub async fn start(bound: Bound, options: Options, log: Log) -> Result<Self, Problem> {
+    pub async fn start(bound: Bound, options: Options, log: Log) -> Result<Self, StartError> {
         let lock = lock(&options.data)?;
         let root = std::path::absolute(&options.site)
             .map_err(|error| Problem::at(&options.site, format!("is no path: {error}")))?;
@@ -136,7 +166,7 @@ impl Server {
         };
         // Before the site is read, so that what changes meanwhile is seen.
         let watch = Watch::new(site::stamp(&root));
-        let site = site::load(&root, &own).map_err(|problems| first_of(problems, &log))?;
+        let site = site::load(&root, &own).map_err(StartError::Site)?;
         if !site.has_manifest {
             log.line(format!(
                 "WARNING: {} has no everseed.json: its files are served, and nothing is tracked or seeded",
@@ -210,7 +240,7 @@ impl Server {
         };
         Ok(Self {
             http: listen(bound.http, "HTTP")?,
-            udp: udp.map(|wire| Ok((wire, secret()?))).transpose()?,
+            udp: udp.map(|wire| Ok::<_, Problem>((wire, secret()?))).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
             state,
             watch,
@@ -360,16 +390,6 @@ fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
         })
     };
     Ok(store.verdicts()?.into_iter().filter_map(known).collect())
-}
-
-/// The first problem for the caller to report; the others are told here.
-fn first_of(mut problems: Vec<Problem>, log: &Log) -> Problem {
-    if problems.is_empty() {
-        return Problem::new("the site can't be read");
-    }
-    let first = problems.remove(0);
-    reload::tell(log, &problems);
-    first
 }
 
 /// The name of the seed among peers (BEP 20).

@@ -257,7 +257,7 @@ mod tests {
             3 => (0_u16..60, kind).prop_map(|(number, kind)| Step::Put(number, kind)),
             2 => (0_u16..60).prop_map(Step::Remove),
         ];
-        prop::collection::vec(step, 0..400)
+        prop::collection::vec(step, 0..200)
     }
 
     proptest! {

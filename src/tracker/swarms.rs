@@ -38,6 +38,8 @@ pub struct Options {
     pub numwant_default: u32,
     /// Peers given at most; above [`NUMWANT_MAX`] that holds.
     pub numwant_max: u32,
+    /// Torrents at most; those beyond it are left out.
+    pub torrents_max: usize,
     /// Peers of one torrent at most.
     pub peers_per_torrent_max: usize,
     /// Peers of all torrents at most.
@@ -60,6 +62,7 @@ impl Default for Options {
             interval_min_secs: 900,
             numwant_default: 50,
             numwant_max: NUMWANT_MAX,
+            torrents_max: TORRENTS_MAX,
             peers_per_torrent_max: PEERS_PER_TORRENT_MAX,
             peers_max: PEERS_MAX,
             full_scrape: false,
@@ -100,7 +103,7 @@ pub struct Reloaded {
     pub added: usize,
     /// Torrents that are withdrawn from now on.
     pub removed: usize,
-    /// Torrents that are not served, because there are more than [`TORRENTS_MAX`].
+    /// Torrents that are not served, because there are more than [`Options::torrents_max`].
     pub left_out: usize,
 }
 
@@ -156,7 +159,7 @@ impl Swarms {
         let mut wanted: HashSet<InfoHash, Keyed> = HashSet::with_hasher(self.keyed);
         let mut reloaded = Reloaded::default();
         for info_hash in torrents {
-            if wanted.len() < TORRENTS_MAX {
+            if wanted.len() < self.options.torrents_max.min(TORRENTS_MAX) {
                 wanted.insert(info_hash);
             } else if !wanted.contains(&info_hash) {
                 reloaded.left_out += 1;

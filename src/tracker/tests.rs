@@ -2,6 +2,7 @@
 
 mod counting;
 mod everseed;
+mod invariants;
 mod keeping;
 mod packets;
 mod queries;

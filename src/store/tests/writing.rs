@@ -76,12 +76,14 @@ fn peers_that_were_not_heard_for_a_day_are_not_kept() {
 fn rule_23_the_series_is_bounded_by_days() {
     let house = House::new();
     let mut store = house.open();
-    let days = 70;
-    for step in 0..days * 144 {
+    let days = 63;
+    for hours in 0..days * 8 {
         let mut batch = Batch::default();
-        batch.sample(sample(step * 600, step % 100, step));
-        batch.sample(sample(step * 600 + 300, 1 + step % 100, step));
-        // Each announce between them changes nothing in the number of rows.
+        for step in hours * 18..(hours + 1) * 18 {
+            // Two samples of one bucket are one row.
+            batch.sample(sample(step * 600, step % 100, step));
+            batch.sample(sample(step * 600 + 300, 1 + step % 100, step));
+        }
         store.append(&batch).expect("written");
     }
     let series = store.series(&TORRENT, Seconds(0)).expect("read");

@@ -200,13 +200,8 @@ fn swarms_have_their_maxima_and_answer_beyond_them() {
 
 #[test]
 fn torrents_beyond_the_maximum_are_left_out() {
-    let numbered = |number: u32| {
-        let mut hash = [0; 20];
-        hash[..4].copy_from_slice(&number.to_be_bytes());
-        InfoHash(hash)
-    };
-    let mut swarms = Swarms::new(Options::default(), 1);
-    let too_many = u32::try_from(TORRENTS_MAX).expect("fits") + 2;
-    assert_eq!(swarms.set_torrents((0..too_many).map(numbered)).left_out, 2);
-    assert_eq!(swarms.torrents(), TORRENTS_MAX);
+    let mut house = House::with(Options { torrents_max: 2, ..Options::default() });
+    let reloaded = house.swarms.set_torrents((0..5).map(|number| InfoHash([number; 20])));
+    assert_eq!(reloaded, Reloaded { added: 2, removed: 1, left_out: 3 });
+    assert_eq!(house.swarms.torrents(), 2);
 }
