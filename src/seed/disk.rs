@@ -60,6 +60,8 @@ pub(super) enum Refused {
 /// Reads `blocks` and appends each with its header, as they go onto the wire. On refusal `out` is as it was.
 pub(super) fn read_blocks(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) -> Result<(), Refused> {
     let before = out.len();
+    // Exactly, as peers that do not read leave it lying.
+    out.reserve_exact(blocks.iter().map(|block| PIECE_HEADER_BYTES + block.bytes as usize).sum());
     for run in blocks.chunk_by(|a, b| a.piece == b.piece) {
         let start = out.len();
         for block in run {

@@ -227,6 +227,30 @@ fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
 }
 
 #[test]
+fn a_piece_that_the_disk_does_not_give_is_tried_again() {
+    let house = house();
+    let entry = verified(&house);
+    let looked = entry.looked(0).expect("a file");
+    let outcome = Outcome::Unreadable(0, "Input/output error".into());
+    entry.hashed(1, outcome, &[(0, looked)], Instant::now());
+    let status = entry.status();
+    assert_eq!(status.faults, ["media/a cannot be read in 1 of 3 pieces: Input/output error"]);
+    assert_eq!((status.health, entry.unknown_piece(0)), (Health::Degraded, Some(1)));
+    verify_piece(&entry, 1).expect("the disk has recovered");
+    assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_want_of_descriptors_is_not_held_against_the_file() {
+    for code in [23, 24] {
+        assert!(matches!(Trouble::from(io::Error::from_raw_os_error(code)), Trouble::Ours));
+    }
+    let error = io::Error::from(ErrorKind::PermissionDenied);
+    assert!(matches!(Trouble::from(error), Trouble::File(FileFault::Unreadable(_))));
+}
+
+#[test]
 fn files_are_named_up_to_a_limit() {
     let files: Vec<(String, usize)> = (0..20).map(|n| (format!("f{n}"), 10)).collect();
     let files: Vec<(&str, usize)> = files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
@@ -258,7 +282,7 @@ fn restore(house: &House) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
     #[test]
     fn no_wrong_byte_ever_leaves(
         steps in proptest::collection::vec((0_u8..5, any::<prop::sample::Index>(), any::<bool>()), 1..30)

@@ -147,12 +147,18 @@ impl Seed {
         let mut former = std::mem::take(&mut *entries);
         for torrent in torrents {
             let info_hash = torrent.info_hash;
-            let same = former.get(&info_hash).is_some_and(|entry| entry.is(&torrent));
-            let entry = former.remove(&info_hash).filter(|_| same).unwrap_or_else(|| {
-                let remembered = remembered.get(&info_hash).unwrap_or(&nothing);
-                Arc::new(Entry::new(torrent, self.changes.clone(), remembered))
-            });
-            entries.insert(info_hash, entry);
+            if let Some(entry) = former.get(&info_hash).filter(|entry| entry.is(&torrent)) {
+                entries.insert(info_hash, Arc::clone(entry));
+                former.remove(&info_hash);
+                continue;
+            }
+            let remembered = remembered.get(&info_hash).unwrap_or(&nothing);
+            let entry = Entry::new(torrent, self.changes.clone(), remembered);
+            if let Some(former) = former.get(&info_hash) {
+                // Its files have moved; what it has sent stays told.
+                entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+            entries.insert(info_hash, Arc::new(entry));
         }
         drop((entries, remembered));
         former.values().for_each(|entry| entry.retire());

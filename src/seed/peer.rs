@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::BufMut;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
@@ -15,7 +16,7 @@ use super::disk::{self, Refused};
 use super::doors::Ticket;
 use super::torrents::Entry;
 use super::{BATCH_BYTES_MAX, Seed, WRITE_STALL_MAX};
-use crate::wire::{Bitfield, Block, Close, Connection};
+use crate::wire::{Bitfield, Block, Close, Connection, PARTIAL_BYTES_MAX};
 
 /// What is read from a socket at a time, in bytes.
 const READ_BYTES: usize = 4096;
@@ -140,22 +141,7 @@ impl Conversation {
     /// Does all that can be done without waiting.
     fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
-        loop {
-            let done = self.connection.receive(&self.inbox, now)?;
-            self.inbox.drain(..done);
-            let Some(info_hash) = self.connection.asks_for() else { break };
-            let entry = self.seed.entry(&info_hash).ok_or(End::Close)?;
-            let offers = entry.offers();
-            let offer = entry.offer().ok_or(End::Close)?;
-            entry.connections.fetch_add(1, Ordering::Relaxed);
-            self.swarm = Some(Swarm { entry, offers });
-            self.connection.accept(&self.seed.local, offer, now)?;
-            self.ticket.known();
-        }
-        if self.inbox.is_empty() {
-            // Thousands of quiet peers hold nothing.
-            self.inbox = Vec::new();
-        }
+        self.listen(now)?;
         if self.outbox.bytes.is_empty() && self.reading.is_none() {
             let mut bytes = Vec::new();
             self.connection.take_output(&mut bytes, now);
@@ -164,8 +150,29 @@ impl Conversation {
             } else {
                 self.outbox.fill(bytes, now);
             }
+            // There is room again for what was left lying; it is taken before more is read from the socket.
+            self.listen(now)?;
+        }
+        if self.inbox.is_empty() {
+            // Thousands of quiet peers hold nothing.
+            self.inbox = Vec::new();
         }
         Ok(())
+    }
+
+    fn listen(&mut self, now: Duration) -> Result<(), End> {
+        loop {
+            let done = self.connection.receive(&self.inbox, now)?;
+            self.inbox.drain(..done);
+            let Some(info_hash) = self.connection.asks_for() else { return Ok(()) };
+            let entry = self.seed.entry(&info_hash).ok_or(End::Close)?;
+            let offers = entry.offers();
+            let offer = entry.offer().ok_or(End::Close)?;
+            entry.connections.fetch_add(1, Ordering::Relaxed);
+            self.swarm = Some(Swarm { entry, offers });
+            self.connection.accept(&self.seed.local, offer, now)?;
+            self.ticket.known();
+        }
     }
 
     fn read_blocks(&mut self, now: Duration) {
@@ -177,8 +184,9 @@ impl Conversation {
     }
 
     fn read(&mut self) -> Result<(), End> {
+        debug_assert!(self.inbox.len() <= PARTIAL_BYTES_MAX, "what can be done with is done before more is read");
         self.inbox.reserve(READ_BYTES);
-        match self.stream.try_read_buf(&mut self.inbox) {
+        match self.stream.try_read_buf(&mut (&mut self.inbox).limit(READ_BYTES)) {
             Ok(0) => Err(End::Gone),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),

@@ -5,13 +5,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-/// The most bytes of a file that are in memory for one connection.
+/// Bytes of a file that are read at a time; twice as many are in memory for one connection.
 pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
 
 /// The body of an answer.
@@ -74,7 +74,7 @@ struct FilePart {
     file: Arc<File>,
     at: u64,
     left: u64,
-    // One read in flight: hyper asks for the next chunk when the socket has taken the former one.
+    /// The chunk at `at`. It is read while the socket takes the former one, and no further.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
@@ -87,20 +87,25 @@ impl FilePart {
         if self.left == 0 {
             return Poll::Ready(None);
         }
-        let (file, at, left) = (&self.file, self.at, self.left);
-        let reading = self.reading.get_or_insert_with(|| {
-            let file = Arc::clone(file);
-            let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
-            // File systems block; a worker thread of the runtime must not.
-            tokio::task::spawn_blocking(move || read(&file, at, wanted))
-        });
-        let chunk = ready!(Pin::new(reading).poll(cx)).map_err(io::Error::other).flatten();
-        self.reading = None;
+        let mut reading = self.reading.take().unwrap_or_else(|| self.read_on());
+        let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
+            self.reading = Some(reading);
+            return Poll::Pending;
+        };
+        let chunk = chunk.map_err(io::Error::other).flatten();
         if let Ok(chunk) = &chunk {
             self.at += chunk.len() as u64;
             self.left -= chunk.len() as u64;
+            self.reading = (self.left > 0).then(|| self.read_on());
         }
         Poll::Ready(Some(chunk))
+    }
+
+    fn read_on(&self) -> JoinHandle<io::Result<Bytes>> {
+        let (file, at) = (Arc::clone(&self.file), self.at);
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
+        // File systems block; a worker thread of the runtime must not.
+        tokio::task::spawn_blocking(move || read(&file, at, wanted))
     }
 }
 

@@ -82,8 +82,7 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
     // File systems block; a worker thread of the runtime must not.
     let answer = tokio::task::spawn_blocking(move || match path {
         Some(path) => files::answer(&state.root, &Ask { method, path, target, headers }, clock::now()),
-        None if matches!(method, Method::GET | Method::HEAD) => files::not_found(&state.root, clock::now()),
-        None => reply::method_not_allowed(reply::METHODS),
+        None => shown(&method, || files::not_found(&state.root, clock::now())),
     });
     answer.await.unwrap_or_else(|_| reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"))
 }

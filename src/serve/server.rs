@@ -34,9 +34,9 @@ use crate::tracker::{self, Seconds, Swarms, Tally};
 /// The longest that the end takes.
 pub const END_MAX: Duration = Duration::from_secs(2);
 /// How much of it the seed has to say goodbye to other trackers and the web server to finish its answers.
-const GOODBYE_MAX: Duration = Duration::from_millis(1200);
-/// How much of it the database has.
-const LAST_WRITE_MAX: Duration = Duration::from_millis(700);
+const GOODBYE_MAX: Duration = Duration::from_millis(1600);
+/// How much of it is left for what these two still bring to the database.
+const LAST_WRITE_MAX: Duration = Duration::from_millis(350);
 /// How often the manifest is looked at and peers expire.
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
@@ -295,6 +295,9 @@ impl Server {
         until.await;
 
         drop(end);
+        // Most of what waits for the disk goes there meanwhile.
+        let writer = Arc::clone(&state.writer);
+        chores.spawn_blocking(move || drop(writer.flush(GOODBYE_MAX)));
         let goodbye = async { while rooms.join_next().await.is_some() {} };
         if timeout(GOODBYE_MAX, goodbye).await.is_err() {
             rooms.shutdown().await;
@@ -345,10 +348,13 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration) {
 /// The tracker offers the seed where its files are whole, as soon as that changes.
 async fn follow_health(state: Arc<State>) {
     let mut changes = state.seed.changes();
-    while changes.changed().await.is_ok() {
+    loop {
         state.look_at_health();
         // While thousands of torrents are verified, one look stands for many changes.
         tokio::time::sleep(HEALTH_PAUSE).await;
+        if changes.changed().await.is_err() {
+            return;
+        }
     }
 }
 
@@ -389,18 +395,18 @@ fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
 /// The name of the seed among peers (BEP 20).
 fn peer_id() -> Result<PeerId, Problem> {
     let mut id = *b"-ES0100-############";
-    getrandom::fill(&mut id[8..]).map_err(|error| no_randomness(error))?;
+    getrandom::fill(&mut id[8..]).map_err(no_randomness)?;
     Ok(PeerId(id))
 }
 
 fn secret() -> Result<[u8; 16], Problem> {
     let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(|error| no_randomness(error))?;
+    getrandom::fill(&mut key).map_err(no_randomness)?;
     Ok(key)
 }
 
 fn random() -> Result<u64, Problem> {
-    getrandom::u64().map_err(|error| no_randomness(error))
+    getrandom::u64().map_err(no_randomness)
 }
 
 fn no_randomness(error: getrandom::Error) -> Problem {

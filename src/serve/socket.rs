@@ -65,9 +65,10 @@ impl Keeper {
     /// Answers with nothing but a status, between two answers of hyper or instead of one.
     pub async fn answer(&self, status: StatusCode) {
         let reason = status.canonical_reason().unwrap_or("Error");
+        let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 5\r\n" } else { "" };
         let reply = format!(
             "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
-             retry-after: 5\r\ncontent-length: {}\r\n\r\n{reason}\n",
+             {retry}content-length: {}\r\n\r\n{reason}\n",
             status.as_u16(),
             reason.len() + 1,
         );

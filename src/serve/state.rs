@@ -214,13 +214,13 @@ impl State {
         let mut torrents = Vec::with_capacity(site.torrents.len());
         for one in &site.torrents {
             let hash = one.torrent.info_hash;
-            let (seed, tracker) = (by_hash.remove(&hash), tracked.get(&hash));
+            let (seed, swarm) = (by_hash.remove(&hash), tracked.get(&hash));
             everseed.seeded += u64::from(is_seeded(seed.as_ref()));
             everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
                 faults.add(format!("{}: {fault}", title(one)));
             }
-            torrents.push(row(&site, one, seed.as_ref(), tracker));
+            torrents.push(row(&site, one, seed.as_ref(), swarm));
         }
         everseed.faults = faults.list();
         Snapshot { title: site.title.clone(), torrents, everseed, generated: now }

@@ -216,7 +216,8 @@ impl Connection {
     }
 
     /// Takes the blocks that are to be read and sent next: the first one, and as many behind it as fit into
-    /// `bytes_max` together.
+    /// `bytes_max` together. To be called when what was taken before is written: a peer that takes its blocks lives,
+    /// though it may have nothing to say for as long as its requests last.
     pub fn take_blocks(&mut self, bytes_max: u32, now: Duration) -> Vec<Block> {
         let mut sum = 0_u32;
         let fitting = self.requests.iter().take_while(|block| {
@@ -226,6 +227,7 @@ impl Connection {
         let count = fitting.count().max(usize::from(!self.requests.is_empty()));
         if count > 0 {
             self.spoke = now;
+            self.heard = now;
             self.asked = now;
         }
         self.requests.drain(..count).collect()

@@ -312,6 +312,17 @@ fn two_minutes_of_silence_are_survived_and_five_are_not() {
 }
 
 #[test]
+fn who_takes_its_blocks_slowly_need_not_say_anything() {
+    let mut peer = Peer::talking();
+    (0..20).for_each(|n| peer.say(&request(0, n, 1)).expect("a request"));
+    for _ in 0..20 {
+        peer.later(200).expect("it takes a block now and then");
+        assert_eq!(peer.connection.take_blocks(1, peer.now).len(), 1);
+    }
+    assert_eq!(peer.later(300), Err(Close::Silent));
+}
+
+#[test]
 fn who_only_keeps_alive_goes_in_the_end() {
     let mut peer = Peer::talking();
     for _ in 0..8 {

@@ -156,9 +156,9 @@ fn transaction() -> Result<u32, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Event;
     use super::*;
     use crate::id::{InfoHash, PeerId};
-    use crate::seed::announce::Event;
 
     #[test]
     fn packets_are_those_of_bep_15() {

@@ -80,6 +80,47 @@ async fn half_a_request_and_then_nothing_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_request_with_any_bytes_changed_is_answered() {
+    const REQUEST: &[u8] =
+        b"GET /announce?info_hash=%aa%bb&left=1&port=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let house = house(Options::default()).await;
+    let mut random = 7_u64;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(random >> 40).expect("24 bits") % bound
+    };
+    for _ in 0..300 {
+        let mut request = REQUEST.to_vec();
+        for _ in 0..=below(3) {
+            let at = below(request.len());
+            request[at] = u8::try_from(below(256)).expect("a byte");
+        }
+        let mut stream = TcpStream::connect(house.at).await.expect("connected");
+        stream.write_all(&request).await.expect("sent");
+        stream.shutdown().await.expect("half closed, so that a torn head has an end");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.expect("no reset");
+        assert!(bytes.starts_with(b"HTTP/1."), "{}: {}", request.escape_ascii(), bytes.escape_ascii());
+    }
+}
+
+#[tokio::test]
+async fn what_clients_leave_unescaped_in_a_query_passes() {
+    let house = house(Options::default()).await;
+    // What RFC 3986 lets stand in a query.
+    for byte in b"azAZ09-._~!$&'()*+,;=:@/?[]%" {
+        let request = format!("GET /announce?info_hash={} HTTP/1.0\r\n\r\n", char::from(*byte));
+        let bytes = raw(house.at, request).await;
+        assert_eq!(first(&bytes).0.status, 200, "{:?}", char::from(*byte));
+    }
+    // Whoever sends other bytes unescaped is told.
+    for query in [&b"\xff\xfe"[..], b"\"", b"a b", b"\x01"] {
+        let bytes = raw(house.at, [b"GET /announce?info_hash=", query, b" HTTP/1.0\r\n\r\n"].concat()).await;
+        assert_eq!(first(&bytes).0.status, 400, "{}", query.escape_ascii());
+    }
+}
+
+#[tokio::test]
 async fn a_long_line_behind_another_request_is_refused_too() {
     let house = house(Options::default()).await;
     let bytes = raw(house.at, format!("GET /a HTTP/1.1\r\n\r\nGET /{} HTTP/1.0\r\n\r\n", "x".repeat(9000))).await;

@@ -279,6 +279,26 @@ async fn a_broken_manifest_is_told_once_and_the_former_stays_in_force() {
     assert_eq!(told, 1, "{}", house.lines());
     show.publish();
     house.until("/healthz", |answer| answer.text().contains("\\\"ok\\\"")).await;
+
+    std::fs::remove_file(show.path("everseed.json")).expect("removed");
+    house.until("/healthz", |answer| answer.text().contains("is gone")).await;
+    assert_eq!(int(&house.announce(hash, b'a', "&left=5").await, "complete"), Some(1));
+    show.publish();
+    house.until("/healthz", |answer| answer.text().contains("\\\"ok\\\"")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_whose_files_are_still_on_their_way_is_tried_again() {
+    let (mut show, _) = one_release();
+    let house = House::open(&show).await;
+    let second = show.release("ep2.mp3", b"sound");
+    std::fs::rename(show.path("torrents/ep2.mp3.torrent"), show.path("late")).expect("renamed");
+    show.publish();
+    house.until("/healthz", |answer| answer.text().contains("can\\'t be read")).await;
+    std::fs::rename(show.path("late"), show.path("torrents/ep2.mp3.torrent")).expect("renamed");
+    house.until("/api/swarms.json", |answer| answer.text().contains(&second.to_string())).await;
+    let told = house.lines().matches("what was there before is served on").count();
+    assert_eq!(told, 1, "{}", house.lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -362,4 +382,28 @@ async fn the_end_comes_within_two_seconds_also_for_a_client_that_does_not_read()
     assert!(tokio::net::TcpStream::connect(at).await.is_err());
     assert_eq!(*lines.lock().expect("no panic"), Vec::<String>::new());
     assert_eq!(House::open(&show).await.summary.peers_restored, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_trackers_hear_of_the_everseed_and_of_its_end() {
+    let content = noise(40_000);
+    let mut theirs = Show::at("https://other.example.org/");
+    let hash = theirs.release_with("ep1.mp3", &content, Vec::new());
+    theirs.publish();
+    // They have lost the file: what completes the swarm there is our seed.
+    std::fs::remove_file(theirs.path("media/ep1.mp3")).expect("removed");
+    let other = House::open(&theirs).await;
+
+    let mut show = Show::at("https://show.example.org/");
+    let urls = ["https://show.example.org/announce".to_owned(), format!("http://{}/announce", other.at)];
+    let ours = show.release_with("ep1.mp3", &content, urls.map(|url| vec![url]).into());
+    assert_eq!(ours, hash);
+    show.publish();
+    let house = House::open(&show).await;
+    let scrape = format!("/scrape?info_hash={}", escaped(hash));
+    other.until(&scrape, |answer| answer.text().contains("8:completei1e")).await;
+    house.close().await;
+    let after = other.get(&scrape).await;
+    assert!(after.text().contains("8:completei0e"), "{}", after.text());
+    other.close().await;
 }
