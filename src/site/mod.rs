@@ -27,7 +27,6 @@ mod testing;
 mod tests;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +36,6 @@ use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::problem::Problem;
 use crate::release;
-use crate::units::size_text;
 use content::{Content, Release};
 use html::Theme;
 use root::Root;
@@ -79,25 +77,6 @@ pub struct Summary {
     pub warnings: Vec<Problem>,
     /// The output folder.
     pub output: PathBuf,
-}
-
-impl fmt::Display for Summary {
-    /// One line: `public: 4 releases, 1 page; 8 files hashed (2.5 MB); 32 files written, 0 unchanged, 0 removed`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
-        write!(
-            f,
-            "{}: {}, {}; {} hashed ({}); {} written, {} unchanged, {} removed",
-            self.output.display(),
-            count(self.releases, "release"),
-            count(self.pages, "page"),
-            count(self.files_hashed, "file"),
-            size_text(self.bytes_hashed),
-            count(self.files_written, "file"),
-            self.files_unchanged,
-            self.files_removed,
-        )
-    }
 }
 
 /// Builds the site into the folder `out`; what builds remember is kept below the folder `state`, outside of the output.
