@@ -57,9 +57,17 @@ fn init_makes_a_folder_that_builds_and_refuses_one_that_is_not_empty() {
     let dir = house.beside("");
     let init = |name: &str| Run::of(everseed().args(["init", name]).current_dir(&dir), &dir);
     expect![[r#"
+        [stdout]
+        my-show: a show with one episode.
+        Next: `everseed serve my-show` shows it, `everseed build my-show` builds it.
+        [exit 0]
     "#]]
     .assert_eq(&init("my-show").whole());
     expect![[r#"
+        [stderr]
+        error: my-show: the folder is not empty
+          help: name a new or an empty folder
+        [exit 3]
     "#]]
     .assert_eq(&init("my-show").whole());
     let built = Run::of(everseed().args(["build", "my-show"]).current_dir(&dir), &dir).ok();
@@ -106,37 +114,100 @@ fn a_torrent_is_made_shown_verified_and_linked() {
         &house,
         &create,
         expect![[r#"
-    "#]],
+            [stdout]
+            a.torrent: 133.1 kB in 5 pieces of 32 KiB, info-hash 378bb67988014f4a25560865c952cd43057b0b81
+            [exit 0]
+        "#]],
     );
     told(
         &house,
         &create,
         expect![[r#"
-    "#]],
+            [stderr]
+            error: a.torrent: exists already
+              help: add --force to write over it, or name another file
+            [exit 3]
+        "#]],
     );
     told(
         &house,
         &["torrent", "show", "a.torrent"],
         expect![[r#"
-    "#]],
+            [stdout]
+            name       a
+            info-hash  378bb67988014f4a25560865c952cd43057b0b81
+            size       133.1 kB (133120 bytes)
+            pieces     5 of 32 KiB
+            private    no
+            tracker    https://show.example.org/announce (tier 1)
+            web seed   https://show.example.org/media/
+            created by everseed 0.1.0
+            file       a/1.bin (102400 bytes)
+            file       a/empty (0 bytes)
+            file       a/sub/2.bin (30720 bytes)
+            magnet     magnet:?xt=urn:btih:378bb67988014f4a25560865c952cd43057b0b81&dn=a&xl=133120&tr=https%3A%2F%2Fshow.example.org%2Fannounce&ws=https%3A%2F%2Fshow.example.org%2Fmedia%2F
+            [exit 0]
+        "#]],
     );
     told(
         &house,
         &["torrent", "show", "a.torrent", "--json"],
         expect![[r#"
-    "#]],
+            [stdout]
+            {
+              "name": "a",
+              "info_hash": "378bb67988014f4a25560865c952cd43057b0b81",
+              "bytes": 133120,
+              "piece_length": 32768,
+              "pieces": 5,
+              "private": false,
+              "trackers": [
+                [
+                  "https://show.example.org/announce"
+                ]
+              ],
+              "web_seeds": [
+                "https://show.example.org/media/"
+              ],
+              "creation_date": null,
+              "created_by": "everseed 0.1.0",
+              "comment": null,
+              "files": [
+                {
+                  "path": "a/1.bin",
+                  "bytes": 102400
+                },
+                {
+                  "path": "a/empty",
+                  "bytes": 0
+                },
+                {
+                  "path": "a/sub/2.bin",
+                  "bytes": 30720
+                }
+              ],
+              "magnet": "magnet:?xt=urn:btih:378bb67988014f4a25560865c952cd43057b0b81&dn=a&xl=133120&tr=https%3A%2F%2Fshow.example.org%2Fannounce&ws=https%3A%2F%2Fshow.example.org%2Fmedia%2F"
+            }
+            [exit 0]
+        "#]],
     );
     told(
         &house,
         &["torrent", "magnet", "a.torrent"],
         expect![[r#"
-    "#]],
+            [stdout]
+            magnet:?xt=urn:btih:378bb67988014f4a25560865c952cd43057b0b81&dn=a&xl=133120&tr=https%3A%2F%2Fshow.example.org%2Fannounce&ws=https%3A%2F%2Fshow.example.org%2Fmedia%2F
+            [exit 0]
+        "#]],
     );
     told(
         &house,
         &["torrent", "verify", "a.torrent", "content/a"],
         expect![[r#"
-    "#]],
+            [stdout]
+            content/a: 5 pieces, all as the torrent says
+            [exit 0]
+        "#]],
     );
     let house = house.write("content/a/1.bin", &[7; 50 * KIB]).media("a/sub/2.bin", 30 * KIB);
     let mut second = fs::read(house.root().join("content/a/sub/2.bin")).expect("read");
@@ -146,20 +217,34 @@ fn a_torrent_is_made_shown_verified_and_linked() {
         &house,
         &["torrent", "verify", "a.torrent", "content"],
         expect![[r#"
-    "#]],
+            [stdout]
+            content/a/1.bin: has 51200 bytes, not 102400
+            content/a/sub/2.bin: bad pieces: 3
+            content: 4 of 5 pieces are not as the torrent says
+            [exit 2]
+        "#]],
     );
     told(
         &house,
         &["torrent", "verify", "a.torrent", "nowhere"],
         expect![[r#"
-    "#]],
+            [stdout]
+            nowhere/1.bin: can't be read: No such file or directory (os error 2)
+            nowhere/empty: can't be read: No such file or directory (os error 2)
+            nowhere/sub/2.bin: can't be read: No such file or directory (os error 2)
+            nowhere: 5 of 5 pieces are not as the torrent says
+            [exit 2]
+        "#]],
     );
     let again = ["torrent", "create", "content/a/sub/2.bin", "-o", "a.torrent", "--force", "--private"];
     told(
         &house,
         &again,
         expect![[r#"
-    "#]],
+            [stdout]
+            a.torrent: 30.7 kB in 2 pieces of 16 KiB, info-hash 0b4dd4b4e36c4585972de55a0e93b8838cafbfdd
+            [exit 0]
+        "#]],
     );
 }
 
@@ -185,31 +270,48 @@ fn what_is_no_torrent_is_told_with_its_byte() {
         &house,
         &["torrent", "show", "a.torrent"],
         expect![[r#"
-    "#]],
+            [stderr]
+            error: a.torrent: not a torrent: byte 9: the data end inside a value
+            [exit 3]
+        "#]],
     );
     told(
         &house,
         &["torrent", "magnet", "b.torrent"],
         expect![[r#"
-    "#]],
+            [stderr]
+            error: b.torrent: byte 7: `info.piece length` is not a positive number of bytes up to 256 MiB
+            [exit 3]
+        "#]],
     );
     told(
         &house,
         &["torrent", "create", "nothing", "-o", "c.torrent"],
         expect![[r#"
-    "#]],
+            [stderr]
+            error: nothing: can't be read: No such file or directory (os error 2)
+            [exit 3]
+        "#]],
     );
     told(
         &house,
         &["torrent", "create", "a.torrent", "-o", "c.torrent", "--announce", "show.example.org"],
         expect![[r#"
-    "#]],
+            [stderr]
+            error: "show.example.org" is not a URL
+              help: write it with its scheme, as https://show.example.org/announce
+            [exit 3]
+        "#]],
     );
     told(
         &house,
         &["torrent", "create", "a.torrent", "-o", "no/folder/c.torrent"],
         expect![[r#"
-    "#]],
+            [stderr]
+            error: no/folder/c.torrent: can't be written: No such file or directory (os error 2)
+              help: name a folder that exists and can be written
+            [exit 1]
+        "#]],
     );
 }
 
@@ -240,7 +342,40 @@ fn all_faults_of_a_content_folder_are_told_in_one_run() {
         &house,
         &["build"],
         expect![[r#"
-    "#]],
+            [stderr]
+            error: content/a-no-end.md:1: the front matter has no end
+              help: write a line `+++` between it and the text
+            error: content/b-key.md: has no `title`
+              help: add a line to its front matter: title = "..."
+            error: content/b-key.md:2: unknown key `titel`
+              help: did you mean `title`? Keys of your own stand in a table [extra]
+            error: content/c-no-title.md: has no `title`
+              help: add a line to its front matter: title = "..."
+            error: content/d-no-date.md: has no `date`
+              help: add a line to its front matter: date = 2026-05-01
+            error: content/e-date.md:4: `date` is not a date: "yesterday"
+              help: write it as 2026-05-01 or 2026-05-01T06:00:00Z
+            error: content/f-missing.md:4: `media` "nowhere.mp3" does not exist
+              help: a path counts from the folder of this file; one that begins with `/`, from the site's folder
+            error: content/g-empty.md:4: `media` "empty.mp3" is empty (0 bytes)
+              help: put the whole file there
+            error: content/h-folder.md:4: `media` "folder" is a folder
+              help: name a file, or all files of the folder with files = ["folder"]
+            error: content/i-outside.md:4: `media` "../../outside.mp3" is outside the site's folder
+              help: put the file into the site's folder; a path that begins with `/` counts from there
+            error: content/j-link.md:4: `media` "link.mp3" is outside the site's folder: a symbolic link leads to DIR/outside.mp3
+              help: put the file itself, or a hard link to it, into the site's folder
+            error: content/l-two.md:3: has the slug `same`, as content/k-one.md has
+              help: give one of the two another: slug = "..."
+            error: content/m-url.md:4: `media` "https://example.org/a.mp3" is a URL; media are read from the site's folder
+              help: put the file into the site's folder and write its path
+            error: content/n-syntax.md:2: the front matter is not TOML: invalid basic string, expected `"`
+              help: write each value as `key = value`; text stands in quotation marks
+            error: content/o-plain.md:1: has no front matter
+              help: begin the file with a line `+++`, a line title = "...", and another line `+++`
+            15 errors; nothing was changed
+            [exit 3]
+        "#]],
     );
     assert!(!house.public().exists(), "nothing was written");
 }
@@ -263,8 +398,49 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
     told += &House::new().run(&["build", "nowhere"]).whole();
     told += &House::new().run(&["build", "--base-url", "x"]).whole();
     expect![[r#"
+        [stderr]
+        error: everseed.toml:3: unknown key `baseurl`
+          help: did you mean `base_url`?
+        [exit 3]
+        [stderr]
+        error: everseed.toml:3: `base_url`: "a.example.org" is not a base URL: it does not begin with https://
+          help: write it as https://show.example.org/ or https://example.org/show/
+        [exit 3]
+        [stderr]
+        error: everseed.toml:1: `title` is missing
+          help: add a line `title = ...`
+        [exit 3]
+        [stderr]
+        error: everseed.toml: there is no table `[site]`
+          help: add `[site]` with `title = ...` and `base_url = ...`
+        [exit 3]
+        [stderr]
+        error: everseed.toml:1: unclosed table, expected `]`
+        [exit 3]
+        [stderr]
+        error: everseed.toml: there is no theme "none"
+          help: the themes are default; one of your own stands in themes/<name>/templates
+        [exit 3]
+        [stderr]
+        error: everseed.toml: `image` "nowhere.jpg" does not exist
+          help: a path counts from the folder of this file; one that begins with `/`, from the site's folder
+        [exit 3]
+        [stderr]
+        error: nowhere/everseed.toml: can't be read: No such file or directory (os error 2)
+          help: name the folder that holds everseed.toml, or make one with `everseed init FOLDER`
+        [exit 3]
+        [stderr]
+        error: --base-url: "x" is not a base URL: it does not begin with https://
+          help: write it as https://show.example.org/ or https://example.org/show/
+        [exit 3]
     "#]]
     .assert_eq(&told);
+}
+
+/// What was said of an address of which nobody knows the port before.
+fn without_port(text: &str, addr: &str) -> String {
+    let port = addr.rsplit(':').next().expect("a port");
+    text.replace(addr, "ADDR").replace(port, "PORT")
 }
 
 #[test]
@@ -283,13 +459,13 @@ fn serve_names_what_it_can_not_use() {
         } else {
             [&args[..], more].concat()
         };
-        house.run(&args).whole().replace(&port, "ADDR")
+        without_port(&house.run(&args).whole(), &port)
     };
     let replace = |flag: &str, value: &str| {
         let mut args = site.to_vec();
         let at = args.iter().position(|arg| *arg == flag).expect("it is there");
         args[at + 1] = value;
-        house.run(&args).whole().replace(&port, "ADDR")
+        without_port(&house.run(&args).whole(), &port)
     };
     let mut told = replace("--listen", &port);
     told += &replace("--peer-listen", &port);
@@ -303,6 +479,37 @@ fn serve_names_what_it_can_not_use() {
         told += &with(&[]);
     }
     expect![[r#"
+        [stderr]
+        error: TCP port PORT is in use (ADDR)
+          help: stop what uses it, or take another one with `--listen 127.0.0.1:PORT` (0 takes any free one)
+        [exit 1]
+        [stderr]
+        error: TCP port PORT is in use (ADDR)
+          help: stop what uses it, or take another one with `--peer-listen 127.0.0.1:PORT` (0 takes any free one)
+        [exit 1]
+        [stderr]
+        error: --listen: "somewhere" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        [exit 3]
+        [stderr]
+        error: trusted proxies: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+        [exit 3]
+        [stderr]
+        error: DIR/show/nowhere: can't be opened: No such file or directory (os error 2)
+          help: name the folder of a built site
+        [exit 3]
+        [stderr]
+        error: file: the data folder can't be made: File exists (os error 17)
+          help: name a folder that can be written with `--data DIR`
+        [exit 1]
+        [stderr]
+        error: DIR/show/public/everseed.json:1: not a manifest: EOF while parsing an object at line 1 column 1
+          help: build the site again; the format is described in the README
+        [exit 3]
+        [stderr]
+        error: DIR/show/public/everseed.json: a manifest of version 9; this everseed reads version 1
+          help: use the version of everseed that built this site, or build it again with this one
+        [exit 3]
     "#]]
     .assert_eq(&told);
 }

@@ -60,7 +60,10 @@ pub fn site(options: &site::Options, output: &Path, state: &Path) -> Result<site
 
 /// The configuration at `path`, else the one in `root`.
 pub fn read_config(path: Option<&Path>, root: &Path) -> Result<Config, Failure> {
-    let path = path.map_or_else(|| root.join(config::FILE_NAME), PathBuf::from);
+    // Without `./` before it, as a person would write it.
+    let here = root == Path::new(".");
+    let beside = if here { PathBuf::from(config::FILE_NAME) } else { root.join(config::FILE_NAME) };
+    let path = path.map_or(beside, PathBuf::from);
     Config::read(&path).map_err(Failure::usage)
 }
 

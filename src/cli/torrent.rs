@@ -190,7 +190,7 @@ fn bad_files(files: &[(PathBuf, u64)], sources: &[Source], bad: &[usize], piece_
             })
             .map(ToString::to_string)
             .collect();
-        if !inside.is_empty() && !source.is_zeros() {
+        if *bytes > 0 && !inside.is_empty() && !source.is_zeros() {
             findings.push(Problem::at(path, format!("bad pieces: {}", inside.join(", "))));
         }
         start = end;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::{Config, FILE_NAME, ShowKind};
+use super::{Config, ShowKind};
 use crate::problem::Problem;
 use crate::serve;
 use crate::site::{self, BaseUrl};
@@ -48,16 +48,15 @@ pub struct Typed {
 impl Config {
     /// The options of the site in the folder `root`, built for `target`.
     pub fn site_options(&self, root: &Path, target: &Target, drafts: bool) -> Result<site::Options, Problem> {
-        let file = root.join(FILE_NAME);
-        let wrong = |message: String| Problem::at(&file, message);
         let table = self.site.as_ref().ok_or_else(|| {
-            wrong("there is no table `[site]`".into()).help("add `[site]` with `title = ...` and `base_url = ...`")
+            Problem::at(&self.source.0, "there is no table `[site]`")
+                .help("add `[site]` with `title = ...` and `base_url = ...`")
         })?;
         if table.title.trim().is_empty() {
-            return Err(wrong("`title` is empty".into()).help("give the site a title"));
+            return Err(self.wrong("site", "title", "it is empty").help("give the site a title"));
         }
         let identity_url = BaseUrl::parse(&table.base_url)
-            .map_err(|error| wrong(format!("`base_url`: {error}")).help(BaseUrl::HELP))?;
+            .map_err(|error| self.wrong("site", "base_url", error).help(BaseUrl::HELP))?;
         let base_url = match target {
             Target::Configured => identity_url.clone(),
             Target::At(url) => {
@@ -72,7 +71,7 @@ impl Config {
         options.description.clone_from(&table.description);
         options.drafts = drafts;
         options.private = self.torrent.private;
-        options.show = self.show_options(&wrong)?;
+        options.show = self.show_options()?;
         if let Some(language) = &table.language {
             options.language.clone_from(language);
         }
@@ -80,28 +79,47 @@ impl Config {
             options.theme.clone_from(theme);
         }
         if let Some(bytes) = self.torrent.piece_length {
-            let length = PieceLength::new(bytes).map_err(|error| wrong(format!("`piece_length`: {error}")))?;
+            let length = PieceLength::new(bytes).map_err(|error| self.wrong("torrent", "piece_length", error))?;
             options.piece_length = Some(length);
         }
         if let Target::Here { udp, .. } = target {
             options.udp_announce = udp.iter().map(|udp| format!("udp://{udp}/announce")).collect();
         } else {
-            options.tracker_url = announce_url(self.tracker.url.as_ref(), "url", &["http", "https"], &wrong)?;
-            let udp = announce_url(self.tracker.udp_url.as_ref(), "udp_url", &["udp"], &wrong)?;
-            options.udp_announce = udp.into_iter().collect();
-            for url in &self.torrent.trackers {
-                let url = announce_url(Some(url), "trackers", &["http", "https", "udp"], &wrong)?;
-                options.trackers.extend(url);
-            }
+            options.tracker_url.clone_from(&self.tracker.url);
+            options.udp_announce = self.tracker.udp_url.iter().cloned().collect();
+            options.trackers.clone_from(&self.torrent.trackers);
+            self.check_announce("tracker", "url", &self.tracker.url, &["https", "http"])?;
+            self.check_announce("tracker", "udp_url", &self.tracker.udp_url, &["udp"])?;
+            self.check_announce("torrent", "trackers", &self.torrent.trackers, &["https", "http", "udp"])?;
         }
         Ok(options)
     }
 
-    fn show_options(&self, wrong: &dyn Fn(String) -> Problem) -> Result<site::Show, Problem> {
+    /// Announce URLs have one of `schemes`, and a host.
+    fn check_announce<'a>(
+        &self,
+        table: &str,
+        key: &str,
+        urls: impl IntoIterator<Item = &'a String>,
+        schemes: &[&str],
+    ) -> Result<(), Problem> {
+        let wrong = urls
+            .into_iter()
+            .find(|text| !url::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host()));
+        wrong.map_or(Ok(()), |text| {
+            Err(self.wrong(table, key, format!("{text:?} is not an announce URL")).help(format!(
+                "write it with its scheme, {}, as {}://tracker.example.org/announce",
+                schemes.join(" or "),
+                schemes[0]
+            )))
+        })
+    }
+
+    fn show_options(&self) -> Result<site::Show, Problem> {
         let show = &self.show;
         let guid = show.guid.as_deref().map(|text| {
             Uuid::parse_str(text).map_err(|error| {
-                wrong(format!("`guid` is not a UUID: {error}"))
+                self.wrong("show", "guid", format!("it is not a UUID: {error}"))
                     .help("write the podcast:guid that the show's feed has, or leave it out")
             })
         });
@@ -125,9 +143,8 @@ impl Config {
         let mut options = serve::Options::new(site, data);
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
         let proxies = or_configured(&typed.trusted_proxies, &self.tracker.trusted_proxies);
-        options.trusted_proxies = Networks::parse(proxies.iter().map(String::as_str)).map_err(|error| {
-            Problem::new(format!("trusted_proxies: {error}")).help("write it as 127.0.0.1/32 or 2001:db8::/32")
-        })?;
+        options.trusted_proxies = Networks::parse(proxies.iter().map(String::as_str))
+            .map_err(|error| Problem::new(format!("trusted proxies: {error}")))?;
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         if let Some(secs) = typed.interval_secs.or(self.tracker.interval_secs) {
             if !(INTERVAL_SECS_MIN..=INTERVAL_SECS_MAX).contains(&secs) {
@@ -151,24 +168,6 @@ impl Config {
     }
 }
 
-/// An announce URL of one of `schemes`, with a host.
-fn announce_url(
-    text: Option<&String>,
-    key: &str,
-    schemes: &[&str],
-    wrong: &dyn Fn(String) -> Problem,
-) -> Result<Option<String>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    match url::Url::parse(text) {
-        Ok(url) if schemes.contains(&url.scheme()) && url.has_host() => Ok(Some(text.clone())),
-        _ => Err(wrong(format!("`{key}`: {text:?} is not an announce URL")).help(format!(
-            "write it with its scheme, {}, as {}://tracker.example.org/announce",
-            schemes.join(" or "),
-            schemes[0]
-        ))),
-    }
-}
-
 fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
     if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
@@ -176,10 +175,9 @@ fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tomlfile;
 
     fn config(text: &str) -> Config {
-        tomlfile::read(text, Path::new(FILE_NAME), 1).expect("known keys")
+        Config::parse(text, Path::new("everseed.toml")).expect("known keys")
     }
 
     const SITE: &str = "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/show\"\n";
@@ -218,7 +216,19 @@ mod tests {
             options.expect_err("wrong").to_string()
         });
         expect_test::expect![[r#"
-        "#]]
+            everseed.toml: there is no table `[site]`
+              help: add `[site]` with `title = ...` and `base_url = ...`
+            everseed.toml:2: `title`: it is empty
+              help: give the site a title
+            everseed.toml:3: `base_url`: "a.example.org/show" is not a base URL: it does not begin with https://
+              help: write it as https://show.example.org/ or https://example.org/show/
+            everseed.toml:5: `piece_length`: a piece length is a power of two from 16384 to 16777216 bytes, not 1000
+            everseed.toml:5: `trackers`: "tracker.example.org" is not an announce URL
+              help: write it with its scheme, https or http or udp, as https://tracker.example.org/announce
+            everseed.toml:5: `udp_url`: "https://a/" is not an announce URL
+              help: write it with its scheme, udp, as udp://tracker.example.org/announce
+            everseed.toml:5: `guid`: it is not a UUID: invalid character: found `x` at 0
+              help: write the podcast:guid that the show's feed has, or leave it out"#]]
         .assert_eq(&told.join("\n"));
     }
 }

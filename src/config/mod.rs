@@ -33,6 +33,9 @@ pub struct Config {
     pub seed: Seed,
     /// `[serve]`
     pub serve: Serve,
+    /// Where it was read from, and the text, to name the lines of values that are wrong.
+    #[serde(skip)]
+    source: (PathBuf, String),
 }
 
 /// `[site]`: what is built.
@@ -153,7 +156,31 @@ impl Config {
                 problem
             }
         })?;
-        tomlfile::read(text.strip_prefix('\u{feff}').unwrap_or(&text), path, 1)
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, Problem> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let config: Self = tomlfile::read(text, path, 1)?;
+        Ok(Self { source: (path.to_owned(), text.to_owned()), ..config })
+    }
+
+    /// A problem of the value of `key` in `[table]`.
+    fn wrong(&self, table: &str, key: &str, message: impl std::fmt::Display) -> Problem {
+        let (path, text) = &self.source;
+        let problem = Problem::at(path, format!("`{key}`: {message}"));
+        let mut inside = false;
+        let line = text.lines().position(|line| {
+            let line = line.trim();
+            if let Some(header) = line.strip_prefix('[') {
+                inside = header.split(']').next().is_some_and(|name| name.trim() == table);
+            }
+            inside && line.split('=').next().is_some_and(|name| name.trim() == key)
+        });
+        match line {
+            Some(index) => problem.line(index + 1),
+            None => problem,
+        }
     }
 }
 
@@ -163,14 +190,14 @@ mod tests {
     use expect_test::expect;
 
     fn read(text: &str) -> Result<Config, Problem> {
-        tomlfile::read(text, Path::new("everseed.toml"), 1)
+        Config::parse(text, Path::new("everseed.toml"))
     }
 
     #[test]
     fn a_site_needs_only_a_title_and_a_base_url() {
         let config = read("[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"").expect("enough");
         assert_eq!(config.site.map(|site| site.title), Some("A".to_owned()));
-        assert_eq!(read("").expect("a server's configuration may say nothing of a site"), Config::default());
+        assert_eq!(read("").expect("a server's configuration may say nothing of a site").site, None);
     }
 
     #[test]

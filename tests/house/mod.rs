@@ -61,7 +61,7 @@ impl House {
     /// A show with a title, an address and no content yet.
     pub fn new() -> Self {
         let house = Self { dir: tempfile::tempdir().expect("a temporary folder"), args: Vec::new() };
-        fs::create_dir(house.root().join("content")).expect("a folder");
+        fs::create_dir_all(house.root().join("content")).expect("a folder");
         house.toml(
             "[site]\ntitle = \"A show\"\nbase_url = \"https://show.example.org/\"\ndescription = \"About things.\"\n",
         )
