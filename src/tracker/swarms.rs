@@ -247,6 +247,7 @@ impl Swarms {
         self.peers = self.peers + swarm.peers() - before;
         reply.counts = swarm.counts();
         if announce.event != Event::Stopped {
+            let kind = if may_lack_metadata(announce) { Kind::Leecher } else { kind };
             self.give_peers(at as usize, announce, kind, now, reply);
         }
         let jitter = self.options.interval_secs / 10;
@@ -370,6 +371,13 @@ impl Options {
     fn is_everseed(&self, peer_id: PeerId) -> bool {
         self.seed_port != 0 && peer_id == self.seed_id
     }
+}
+
+/// Whether a client that says it lacks nothing may only not know yet what it lacks: rqbit starts with a magnet link
+/// and `left=0`, and without a seed it would never learn more. It can't be told from a seed that starts, so both are
+/// given seeds, once; the next announce tells them apart (rule 10).
+fn may_lack_metadata(announce: &Announce) -> bool {
+    announce.left == 0 && announce.event == Event::Started && announce.uploaded == 0 && announce.downloaded == 0
 }
 
 fn status(swarm: &Swarm) -> Status {

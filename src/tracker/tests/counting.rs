@@ -131,6 +131,15 @@ fn rule_10_a_reply_never_holds_the_asker_and_a_seed_gets_no_seeds() {
 }
 
 #[test]
+fn rule_10_a_client_that_starts_with_nothing_left_may_know_nothing_yet_and_gets_seeds_once() {
+    let mut house = House::new();
+    house.announce(&seed("192.0.2.3:3"));
+    let magnet = Announce { event: Event::Started, ..seed("192.0.2.4:4") };
+    assert_eq!(house.announce(&magnet), set(&["192.0.2.3:3"]));
+    assert!(house.announce(&seed("192.0.2.4:4")).is_empty(), "now it is a seed");
+}
+
+#[test]
 fn rule_12_a_mapped_address_and_its_ipv4_address_are_one_peer() {
     let mut house = House::new();
     let query = http::parse_announce(query(&leecher("192.0.2.1:1")).as_bytes()).expect("an announce");
