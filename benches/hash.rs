@@ -10,7 +10,7 @@ use everseed::hash::{Source, Wanted, hash};
 use everseed::units::PieceLength;
 use sha1::{Digest, Sha1};
 
-const BYTES: usize = 512 << 20;
+const BYTES: u32 = 512 << 20;
 const PIECE: u64 = 1 << 20;
 const RUNS: usize = 5;
 
@@ -28,14 +28,14 @@ fn time(mut work: impl FnMut()) -> Duration {
 }
 
 fn gb_per_s(took: Duration) -> f64 {
-    BYTES as f64 / took.as_secs_f64() / 1e9
+    f64::from(BYTES) / took.as_secs_f64() / 1e9
 }
 
 fn main() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("medium");
     let bytes: Vec<u8> =
-        (0..BYTES as u64 / 8).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
+        (0..u64::from(BYTES) / 8).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect();
     std::fs::write(&path, &bytes).expect("written");
     // Else the disk is still being written to while the file is read.
     std::fs::File::open(&path).and_then(|file| file.sync_all()).expect("on the disk");

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use expect_test::{Expect, expect};
 use house::{House, KIB, Run, episode, everseed, files};
 
-fn told(house: &House, args: &[&str], expected: Expect) {
+fn told(house: &House, args: &[&str], expected: &Expect) {
     expected.assert_eq(&house.run(args).whole());
 }
 
@@ -91,6 +91,7 @@ fn init_makes_a_folder_that_builds_and_refuses_one_that_is_not_empty() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the snapshots are long, the story is short")]
 fn a_torrent_is_made_shown_verified_and_linked() {
     let house = House::new()
         .media("a/1.bin", 100 * KIB)
@@ -113,7 +114,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &create,
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             a.torrent: 133.1 kB in 5 pieces of 32 KiB, info-hash 378bb67988014f4a25560865c952cd43057b0b81
             [exit 0]
@@ -122,7 +123,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &create,
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: a.torrent: exists already
               help: add --force to write over it, or name another file
@@ -132,7 +133,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &["torrent", "show", "a.torrent"],
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             name       a
             info-hash  378bb67988014f4a25560865c952cd43057b0b81
@@ -152,7 +153,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &["torrent", "show", "a.torrent", "--json"],
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             {
               "name": "a",
@@ -194,7 +195,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &["torrent", "magnet", "a.torrent"],
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             magnet:?xt=urn:btih:378bb67988014f4a25560865c952cd43057b0b81&dn=a&xl=133120&tr=https%3A%2F%2Fshow.example.org%2Fannounce&ws=https%3A%2F%2Fshow.example.org%2Fmedia%2F
             [exit 0]
@@ -203,20 +204,20 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &["torrent", "verify", "a.torrent", "content/a"],
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             content/a: 5 pieces, all as the torrent says
             [exit 0]
         "#]],
     );
-    let house = house.write("content/a/1.bin", &[7; 50 * KIB]).media("a/sub/2.bin", 30 * KIB);
+    let house = house.write("content/a/1.bin", &vec![7; 50 * KIB]).media("a/sub/2.bin", 30 * KIB);
     let mut second = fs::read(house.root().join("content/a/sub/2.bin")).expect("read");
     second[20 * KIB] ^= 1;
     let house = house.write("content/a/sub/2.bin", &second);
     told(
         &house,
         &["torrent", "verify", "a.torrent", "content"],
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             content/a/1.bin: has 51200 bytes, not 102400
             content/a/sub/2.bin: bad pieces: 3
@@ -227,7 +228,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &["torrent", "verify", "a.torrent", "nowhere"],
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             nowhere/1.bin: can't be read: No such file or directory (os error 2)
             nowhere/empty: can't be read: No such file or directory (os error 2)
@@ -240,7 +241,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
     told(
         &house,
         &again,
-        expect![[r#"
+        &expect![[r#"
             [stdout]
             a.torrent: 30.7 kB in 2 pieces of 16 KiB, info-hash 0b4dd4b4e36c4585972de55a0e93b8838cafbfdd
             [exit 0]
@@ -269,7 +270,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
     told(
         &house,
         &["torrent", "show", "a.torrent"],
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: a.torrent: not a torrent: byte 9: the data end inside a value
             [exit 3]
@@ -278,7 +279,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
     told(
         &house,
         &["torrent", "magnet", "b.torrent"],
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: b.torrent: byte 7: `info.piece length` is not a positive number of bytes up to 256 MiB
             [exit 3]
@@ -287,7 +288,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
     told(
         &house,
         &["torrent", "create", "nothing", "-o", "c.torrent"],
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: nothing: can't be read: No such file or directory (os error 2)
             [exit 3]
@@ -296,7 +297,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
     told(
         &house,
         &["torrent", "create", "a.torrent", "-o", "c.torrent", "--announce", "show.example.org"],
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: "show.example.org" is not a URL
               help: write it with its scheme, as https://show.example.org/announce
@@ -306,7 +307,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
     told(
         &house,
         &["torrent", "create", "a.torrent", "-o", "no/folder/c.torrent"],
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: no/folder/c.torrent: can't be written: No such file or directory (os error 2)
               help: name a folder that exists and can be written
@@ -341,7 +342,7 @@ fn all_faults_of_a_content_folder_are_told_in_one_run() {
     told(
         &house,
         &["build"],
-        expect![[r#"
+        &expect![[r#"
             [stderr]
             error: content/a-no-end.md:1: the front matter has no end
               help: write a line `+++` between it and the text
@@ -518,7 +519,7 @@ fn serve_names_what_it_can_not_use() {
 fn an_unreadable_medium_is_named() {
     let house = House::new().page("a.md", &episode("A", "2026-01-01", "a.mp3")).media("a.mp3", 1000);
     let path = house.root().join("content/a.mp3");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("set");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("set");
     // Root reads everything: there is nothing to see then.
     if fs::read(&path).is_ok() {
         return;

@@ -47,7 +47,7 @@ pub fn hash(
     threads: Option<NonZeroUsize>,
     progress: &dyn Progress,
 ) -> Result<Digests, Problem> {
-    let total: u64 = sources.iter().map(|source| source.bytes()).sum();
+    let total: u64 = sources.iter().map(Source::bytes).sum();
     let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let grid = Grid::new(piece_length, total, threads.min(THREADS_MAX));
 
@@ -206,7 +206,7 @@ impl Reader<'_> {
     }
 
     fn close(&mut self) -> Result<(), Problem> {
-        self.current.take().map_or(Ok(()), |open| open.close())
+        self.current.take().map_or(Ok(()), Open::close)
     }
 }
 

@@ -283,7 +283,7 @@ impl Server {
                         return line;
                     }
                 }
-                Err(_) => panic!("it did not say {text:?}, but:\n{}", self.seen.borrow().join("\n")),
+                Err(error) => panic!("it did not say {text:?} ({error}), but:\n{}", self.seen.borrow().join("\n")),
             }
         }
     }
