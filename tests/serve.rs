@@ -1,0 +1,167 @@
+//! A running server as its operator sees it: what it says, what it shows, what survives.
+
+mod house;
+
+use std::fs;
+
+use everseed::metainfo;
+use house::{House, KIB, Server, episode};
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+fn info_hash(server: &Server, slug: &str) -> [u8; 20] {
+    let torrent = metainfo::parse(server.get(&format!("/torrents/{slug}.torrent")).body).expect("a torrent");
+    torrent.info_hash.0
+}
+
+fn announce(server: &Server, slug: &str, peer: u8, left: u64, event: &str) -> String {
+    let hash = escaped(&info_hash(server, slug));
+    let peer_id = escaped(&[peer; 20]);
+    let port = 20_000 + u16::from(peer);
+    let path = format!(
+        "/announce?info_hash={hash}&peer_id={peer_id}&port={port}&uploaded=0&downloaded=0&left={left}&compact=1&event={event}"
+    );
+    server.get(&path).body.escape_ascii().to_string()
+}
+
+/// The field of a torrent in the JSON of the swarms.
+fn shown(server: &Server, slug: &str, field: &str) -> serde_json::Value {
+    let json: serde_json::Value = serde_json::from_slice(&server.get("/api/swarms.json").body).expect("JSON");
+    let torrents = json["torrents"].as_array().expect("a list");
+    let torrent = torrents.iter().find(|one| one["torrent"] == format!("torrents/{slug}.torrent"));
+    torrent.expect("the torrent")[field].clone()
+}
+
+#[test]
+fn it_says_where_it_is_and_stays_out_of_public() {
+    let house = House::furnished();
+    let server = house.serve();
+    let http = server.http();
+    assert_eq!(server.url(), format!("http://{http}/"));
+    assert!(server.greeting.contains(&format!("announce  http://{http}/announce")), "{}", server.greeting);
+    assert!(server.greeting.contains(&format!("announce  udp://{http}/announce")), "{}", server.greeting);
+    assert_eq!(server.greeted("seeding"), "3 of 3 torrents");
+    assert_eq!(server.get("/healthz").status, 200);
+    assert!(!house.public().exists(), "torrents of this machine are not published");
+    let torrent = metainfo::parse(server.get("/torrents/ep1.torrent").body).expect("a torrent");
+    let http = format!("http://{http}/announce");
+    assert_eq!(torrent.metainfo.trackers, [[http.clone()], [http.replace("http", "udp")]]);
+    let feed = server.get("/feed.xml");
+    assert_eq!(feed.header("content-type"), Some("application/rss+xml; charset=utf-8"));
+    // The identity of the show is that of its configured address: it is the one of the production build.
+    house.build().ok();
+    let guid = |text: &str| text.split("<podcast:guid>").nth(1).map(|rest| rest[..36].to_owned());
+    let built = fs::read_to_string(house.public().join("feed.xml")).expect("built");
+    assert_eq!(guid(&feed.text()), guid(&built));
+}
+
+#[test]
+fn a_site_that_was_built_elsewhere_is_served_tracked_and_seeded() {
+    let house = House::furnished();
+    house.run(&["build", "--base-url", "https://example.org/show/"]).ok();
+    let server = house.serve_site();
+    assert_eq!(server.greeted("seeding"), "3 of 3 torrents");
+    for path in ["/feed.xml", "/show/feed.xml", "/show/", "/", "/show/api/swarms.json", "/show/swarms"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    assert!(announce(&server, "ep1", 1, 5, "started").contains("8:intervali"));
+}
+
+#[test]
+fn a_folder_without_a_manifest_is_served_with_a_warning() {
+    let house = House::new();
+    fs::create_dir(house.public()).expect("made");
+    fs::write(house.public().join("index.html"), "<p>plain").expect("written");
+    let server = house.serve_site();
+    server.said("nothing is tracked or seeded");
+    assert_eq!(server.get("/").text(), "<p>plain");
+    assert_eq!(server.greeted("seeding"), "0 of 0 torrents");
+}
+
+#[test]
+fn a_damaged_and_a_missing_medium_are_named_loudly_and_the_others_are_seeded() {
+    let house = House::furnished();
+    house.build().ok();
+    fs::remove_file(house.public().join("media/ep1.mp3")).expect("removed");
+    // Of the same size: only reading finds it.
+    let path = house.public().join("media/ep2.mp3");
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[500_000] ^= 1;
+    fs::remove_file(&path).expect("removed");
+    fs::write(&path, bytes).expect("written");
+    let server = house.serve_site();
+    server.said("One is not seeded, it is missing");
+    server.said("media/ep1.mp3");
+    server.said("Two is not seeded, it is degraded");
+    server.said("media/ep2.mp3");
+    assert_eq!(shown(&server, "ep1", "health"), "missing");
+    assert_eq!(shown(&server, "ep2", "health"), "degraded");
+    assert_eq!(shown(&server, "ep2", "bad_pieces"), 1);
+    assert_eq!(shown(&server, "ep1", "seeds"), 0, "it is not handed out");
+    assert_eq!(shown(&server, "set", "seeds"), 1);
+    let page = server.get("/swarms").text();
+    assert!(page.contains("media/ep1.mp3") && page.contains("media/ep2.mp3"), "{page}");
+    let health = server.get("/healthz");
+    assert_eq!(health.status, 200);
+    assert!(health.text().contains("degraded"), "{}", health.text());
+}
+
+#[test]
+fn counts_and_peers_survive_a_restart() {
+    let house = House::furnished();
+    house.build().ok();
+    let server = house.serve_site();
+    announce(&server, "ep1", 1, 100, "started");
+    announce(&server, "ep1", 2, 100, "started");
+    announce(&server, "ep1", 1, 0, "completed");
+    assert_eq!(shown(&server, "ep1", "completed"), 1);
+    let (status, _) = server.stop();
+    assert!(status.success());
+
+    let server = house.serve_site();
+    assert_eq!(shown(&server, "ep1", "completed"), 1);
+    assert_eq!(shown(&server, "ep1", "leechers"), 1);
+    assert_eq!(shown(&server, "ep1", "seeds"), 2, "a peer and the everseed");
+    // A peer that is known completes once, whatever it says of itself.
+    announce(&server, "ep1", 1, 0, "completed");
+    assert_eq!(shown(&server, "ep1", "completed"), 1);
+}
+
+#[test]
+fn what_is_published_again_is_in_force_after_a_hangup_signal() {
+    let house = House::furnished();
+    house.build().ok();
+    let server = house.serve_site();
+    let gone = info_hash(&server, "ep1");
+    fs::remove_file(house.root().join("content/ep1.md")).expect("removed");
+    let house = house.page("ep3.md", &episode("Three", "2026-06-01", "ep3.mp3")).media("ep3.mp3", 30 * KIB);
+    house.build().ok();
+    server.signal("HUP");
+    server.said("3 torrents, 1 new, 1 withdrawn");
+    assert!(announce(&server, "ep3", 1, 100, "started").contains("8:intervali"));
+    let hash = escaped(&gone);
+    let path = format!("/announce?info_hash={hash}&peer_id={}&port=1&left=1", escaped(&[9; 20]));
+    assert!(server.get(&path).text().contains("failure reason"));
+}
+
+#[test]
+fn flags_come_before_the_environment_and_that_before_the_file() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("its address").to_string();
+    let toml = format!("[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\n[serve]\nlisten = \"{taken}\"\n");
+    let house = House::new().toml(&toml);
+    let run = |env: Option<&str>, flag: Option<&str>| {
+        let mut command = house::everseed();
+        command.arg("serve").args(["--peer-listen", "127.0.0.1:0"]).current_dir(house.root());
+        command
+            .envs(env.map(|addr| ("EVERSEED_LISTEN", addr)))
+            .args(flag.map(|addr| ["--listen", addr]).into_iter().flatten());
+        house::Run::of(&mut command, &house.root()).stderr
+    };
+    // Each is tried with an address that is none, so that nothing stays running.
+    assert!(run(Some("from-env"), None).contains("from-env"));
+    assert!(run(Some("from-env"), Some("from-flag")).contains("from-flag"));
+    assert!(run(None, None).contains(&taken), "the file's");
+}
