@@ -10,10 +10,10 @@
 //! |---|---|---|
 //! | 7 | `cli` | clap, indicatif: `cli` |
 //! | 6 | `config` | |
-//! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
+//! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
-//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy: `fsx` |
+//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
 //!
 //! # Invariants
@@ -43,6 +43,7 @@ pub mod fingerprint;
 pub mod fsx;
 pub mod hash;
 pub mod id;
+pub mod jinja;
 pub mod manifest;
 pub mod media;
 pub mod metainfo;

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::reply::{self, Reply};
+use crate::jinja;
 use crate::units::size_text;
 
 /// Seconds after which the page asks for new numbers.
@@ -181,7 +182,7 @@ fn moment(secs: u64) -> String {
 const PAGE: &str = "swarms.html";
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
+    let mut environment = jinja::environment();
     environment.add_template(PAGE, include_str!("../../templates/swarms.html")).expect("the page's template parses");
     environment
 });
@@ -248,7 +249,7 @@ mod tests {
             "6881",
             "2025-10-09 08:53:20 UTC",
             "Two: 2 of 15 pieces are bad",
-            "href=\"episodes&#x2f;one&#x2f;\"",
+            "href=\"episodes/one/\"",
         ] {
             assert!(html.contains(part), "{part} is missing in {html}");
         }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, ErrorKind};
 use serde::Serialize;
 
 use super::files::{files_below, read_text};
-use super::markdown::escape;
 use super::root::Root;
+use crate::jinja;
 use crate::problem::Problem;
 use crate::sitepath::{SitePath, is_plain_name};
 
@@ -93,11 +92,7 @@ impl Theme {
 
     /// Makes the templates ready. An error: what is wrong with each of those that are not.
     pub fn compile(&self) -> Result<Pages<'_>, Vec<Problem>> {
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.expect("the standard delimiters differ from each other"));
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_formatter(format);
+        let mut environment = jinja::environment();
         let mut problems = Vec::new();
         for (name, (_, text)) in &self.templates {
             if let Err(error) = environment.add_template(name, text) {
@@ -169,18 +164,4 @@ fn unknown_theme(root: &Root, name: &str) -> Problem {
     known.dedup();
     Problem::at("everseed.toml", format!("there is no theme {name:?}"))
         .help(format!("the themes are {}; one of your own stands in themes/<name>/templates", known.join(", ")))
-}
-
-/// Escapes text for HTML. The engine's own way escapes `/` also, which makes URLs hard to read and saves nothing.
-fn format(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
-    match value.as_str() {
-        Some(text)
-            if value.kind() == ValueKind::String
-                && !value.is_safe()
-                && matches!(state.auto_escape(), AutoEscape::Html) =>
-        {
-            Ok(out.write_str(&escape(text).replace('\'', "&#x27;"))?)
-        }
-        _ => escape_formatter(out, state, value),
-    }
 }
