@@ -8,7 +8,7 @@
 //!
 //! | floor | modules | rooms for outside crates |
 //! |---|---|---|
-//! | 7 | `cli` | clap, indicatif: `cli` |
+//! | 7 | `cli` | clap, indicatif, rlimit: `cli` |
 //! | 6 | `config` | |
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |

@@ -17,6 +17,9 @@ const LISTEN: &str = "127.0.0.1:8080";
 /// The port at which peers connect unless somebody says otherwise.
 const PEER_PORT: u16 = 6881;
 
+/// Open files and sockets that the server's own limits on connections add up to, with room to spare.
+const OPEN_FILES_WANTED: u64 = 16_384;
+
 /// Serves until Ctrl-C or SIGTERM.
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -36,6 +39,9 @@ enum Source {
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    // A connection is a file descriptor, and so is a file that is read; the usual soft limit of 1,024 is below what the
+    // limits on connections allow. As many as the system gives.
+    let _ = rlimit::increase_nofile_limit(OPEN_FILES_WANTED);
     let (source, config) = source(args)?;
     let data = data_folder(args, &config, &source);
     let addresses = addresses(args, &config, &source)?;
