@@ -165,3 +165,26 @@ fn flags_come_before_the_environment_and_that_before_the_file() {
     assert!(run(Some("from-env"), Some("from-flag")).contains("from-flag"));
     assert!(run(None, None).contains(&taken), "the file's");
 }
+
+#[test]
+fn what_is_typed_contradicts_only_what_is_typed() {
+    let house = House::new();
+    let serve = |env: &[(&str, &str)], args: &[&str]| {
+        let mut command = house::everseed();
+        command.arg("serve").args(args).envs(env.iter().copied()).current_dir(house.root());
+        house::Run::of(&mut command, &house.root())
+    };
+    let run = serve(&[], &["--site", "public", "--base-url", "https://a.example.org/"]);
+    assert_eq!(run.code, Some(3));
+    assert!(run.stderr.contains("--site and --base-url contradict each other"), "{}", run.stderr);
+    // The environment gives way: each gets as far as an address that is none.
+    for args in [&["--site", "public"][..], &["."], &["--production"]] {
+        let env = [
+            ("EVERSEED_BASE_URL", "https://a.example.org/"),
+            ("EVERSEED_SITE", "elsewhere"),
+            ("EVERSEED_LISTEN", "none"),
+        ];
+        let run = serve(&env, args);
+        assert!(run.stderr.contains("not an address with a port"), "{args:?}: {}", run.stderr);
+    }
+}

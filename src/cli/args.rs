@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::problem::Problem;
 use crate::units::PieceLength;
 
 /// Publish podcasts, video and large files over BitTorrent: site, feeds, torrents, tracker and permanent seed.
@@ -77,7 +78,7 @@ pub struct ServeArgs {
     #[arg(value_name = "ROOT")]
     pub root: Option<PathBuf>,
     /// Serve the built site in DIR and build nothing
-    #[arg(long, value_name = "DIR", env = "EVERSEED_SITE", conflicts_with_all = ["root", "production", "drafts"])]
+    #[arg(long, value_name = "DIR", env = "EVERSEED_SITE")]
     pub site: Option<PathBuf>,
     /// Read the configuration from FILE [default: ROOT/everseed.toml]
     #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
@@ -107,7 +108,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "SECS", env = "EVERSEED_INTERVAL")]
     pub interval: Option<u32>,
     /// Build for the address URL [default: the address that is served]
-    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL", conflicts_with_all = ["site", "production"])]
+    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,
     /// Build for `base_url` of everseed.toml [default: for the address that is served]
     #[arg(long, env = "EVERSEED_PRODUCTION")]
@@ -115,6 +116,35 @@ pub struct ServeArgs {
     /// Build drafts as well [default: leave them out]
     #[arg(long, env = "EVERSEED_DRAFTS")]
     pub drafts: bool,
+}
+
+impl ServeArgs {
+    /// Settles what contradicts: what was typed comes before the environment, and two typed contradictions are an
+    /// error. `typed` tells whether an argument stood on the command line.
+    pub fn settle(&mut self, typed: impl Fn(&str) -> bool) -> Result<(), Problem> {
+        for (one, other) in [
+            ("site", "root"),
+            ("site", "base_url"),
+            ("site", "production"),
+            ("site", "drafts"),
+            ("base_url", "production"),
+        ] {
+            if typed(one) && typed(other) {
+                let flag =
+                    |id: &str| if id == "root" { "ROOT".to_owned() } else { format!("--{}", id.replace('_', "-")) };
+                return Err(Problem::new(format!("{} and {} contradict each other", flag(one), flag(other)))
+                    .help("leave one of them out; `everseed serve --help` describes both"));
+            }
+        }
+        let builds = ["root", "base_url", "production", "drafts"].into_iter().any(&typed);
+        if builds && !typed("site") {
+            self.site = None;
+        }
+        if typed("base_url") {
+            self.production = false;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]

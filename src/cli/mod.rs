@@ -10,7 +10,8 @@ mod torrent;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
@@ -19,15 +20,16 @@ use report::Failure;
 ///
 /// Exit codes: 0 done, 1 trouble while running, 2 findings, 3 configuration, content or usage that is wrong.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let parsed = Args::command().try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
+    let (args, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(message) => {
             // Help and version are answers and go to stdout; clap prints each where it belongs.
             let code = if message.use_stderr() { report::USAGE } else { 0 };
             return if message.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(report::TROUBLE) };
         }
     };
-    match run(args.command) {
+    match run(args.command, &matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();
@@ -36,11 +38,18 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Build(args) => build::run(&args),
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(mut args) => {
+            let typed = |id: &str| {
+                let source = matches.subcommand_matches("serve").and_then(|serve| serve.value_source(id));
+                source == Some(ValueSource::CommandLine)
+            };
+            args.settle(typed).map_err(Failure::usage)?;
+            serve::run(&args)
+        }
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),
