@@ -6,32 +6,22 @@
 //! wherever it leads, only bytes with the torrent's hashes are sent.
 //!
 //! A file system stamps changes with the ticks of a clock, so two changes within one tick look alike. What is read
-//! within [`Fingerprint::settles_within`] of first seeing a fingerprint is therefore sent, if it matches, and not
+//! within [`settles_within`] of first seeing a fingerprint is therefore sent, if it matches, and not
 //! relied upon afterwards.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use sha1::{Digest, Sha1};
 use tokio::time::Instant;
 
-use super::torrents::{Entry, Outcome, Slot, Span, Verdict};
-use crate::id::InfoHash;
+use super::torrents::{Entry, Outcome, Slot, Span};
+use crate::fingerprint::Fingerprint;
 use crate::wire::{Block, PIECE_HEADER_BYTES, piece_header};
 
 /// The bytes that are read and hashed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// By what a change of a file is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fingerprint {
-    size: u64,
-    mtime_ns: i64,
-    inode: u64,
-    ctime_ns: i64,
-}
 
 /// Why a file can't be what its torrent says, before a byte of it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,8 +224,8 @@ fn open(slot: &Slot) -> Result<(File, Fingerprint), Trouble> {
     }
     let file = File::open(&slot.path)?;
     let fingerprint = Fingerprint::of(&file.metadata()?);
-    if fingerprint.size != slot.bytes {
-        return Err(Trouble::File(FileFault::Size(fingerprint.size)));
+    if fingerprint.bytes != slot.bytes {
+        return Err(Trouble::File(FileFault::Size(fingerprint.bytes)));
     }
     Ok((file, fingerprint))
 }
@@ -256,51 +246,10 @@ fn fingerprint_of(file: &File) -> Option<Fingerprint> {
     file.metadata().ok().map(|metadata| Fingerprint::of(&metadata))
 }
 
-impl Fingerprint {
-    #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        let nanoseconds = |secs: i64, nanos: i64| secs.saturating_mul(1_000_000_000).saturating_add(nanos);
-        Self {
-            size: metadata.len(),
-            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            inode: metadata.ino(),
-            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Where there are no inodes, the creation time tells a replaced file.
-    #[cfg(not(unix))]
-    fn of(metadata: &Metadata) -> Self {
-        let nanoseconds = |time: io::Result<std::time::SystemTime>| {
-            let since = time.ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-            since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
-        };
-        Self {
-            size: metadata.len(),
-            mtime_ns: nanoseconds(metadata.modified()),
-            inode: 0,
-            ctime_ns: nanoseconds(metadata.created()),
-        }
-    }
-
-    /// How long after this was first seen a further change is sure to look different: some ticks of the clock that
-    /// the file system stamps with, which is at most 10 ms slow, or 2 s where it counts whole seconds.
-    pub fn settles_within(&self) -> Duration {
-        if self.ctime_ns % 1_000_000_000 == 0 { Duration::from_millis(2500) } else { Duration::from_millis(50) }
-    }
-
-    pub fn verdict(&self, info_hash: InfoHash, path: PathBuf) -> Verdict {
-        let Self { size, mtime_ns, inode, ctime_ns } = *self;
-        Verdict { info_hash, path, size, mtime_ns, inode, ctime_ns }
-    }
-}
-
-impl From<&Verdict> for Fingerprint {
-    fn from(verdict: &Verdict) -> Self {
-        let Verdict { size, mtime_ns, inode, ctime_ns, .. } = *verdict;
-        Self { size, mtime_ns, inode, ctime_ns }
-    }
+/// How long after a fingerprint was first seen a further change is sure to look different: some ticks of the clock
+/// that the file system stamps with, which is at most 10 ms slow, or 2 s where it counts whole seconds.
+pub(super) fn settles_within(fingerprint: &Fingerprint) -> Duration {
+    if fingerprint.ctime_ns % 1_000_000_000 == 0 { Duration::from_millis(2500) } else { Duration::from_millis(50) }
 }
 
 impl FileFault {

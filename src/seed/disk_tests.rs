@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tokio::sync::watch;
 
 use super::super::test_house::{House, PIECE, modified};
-use super::super::torrents::Health;
+use super::super::torrents::{Health, Verdict};
 use super::*;
 
 /// A torrent of four files: 2.5 pieces, an empty one, 5 bytes, and the rest of 4 pieces and 100 bytes.
@@ -206,7 +206,7 @@ fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
     let verdicts = verified(&house).verdicts();
     assert_eq!(verdicts.len(), 3, "a file each that holds a byte");
     let remembered = |verdicts: &[Verdict]| {
-        verdicts.iter().map(|verdict| (verdict.path.clone(), Fingerprint::from(verdict))).collect::<HashMap<_, _>>()
+        verdicts.iter().map(|verdict| (verdict.path.clone(), verdict.fingerprint)).collect::<HashMap<_, _>>()
     };
     let entry = Entry::new(house.torrent.clone(), watch::Sender::new(0), &remembered(&verdicts));
     assert_eq!(entry.health(), Health::Verifying);
@@ -218,7 +218,8 @@ fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
     flip(&house, "a", 3);
     let mut lies = verdicts.clone();
     let metadata = fs::metadata(house.path("a")).expect("a file");
-    lies[0] = Fingerprint::of(&metadata).verdict(house.torrent.info_hash, house.path("a"));
+    lies[0] =
+        Verdict { info_hash: house.torrent.info_hash, path: house.path("a"), fingerprint: Fingerprint::of(&metadata) };
     let entry = Entry::new(house.torrent.clone(), watch::Sender::new(0), &remembered(&lies));
     look(&entry);
     assert_eq!(entry.health(), Health::Verified);

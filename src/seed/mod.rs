@@ -31,11 +31,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::metainfo::Info;
 use crate::wire::Local;
 use announce::Announcer;
-use disk::Fingerprint;
 use doors::Doors;
 use torrents::Entry;
 
@@ -171,7 +171,7 @@ impl Seed {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for verdict in verdicts {
             let files = remembered.entry(verdict.info_hash).or_default();
-            files.insert(verdict.path.clone(), Fingerprint::from(verdict));
+            files.insert(verdict.path.clone(), verdict.fingerprint);
         }
     }
 

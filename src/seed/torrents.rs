@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use super::disk::{FileFault, Fingerprint};
+use super::disk::{FileFault, settles_within};
 use super::{FAULTS_MAX, READS_OF_ONE_MAX, Torrent};
+use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
 use crate::metainfo::Info;
 use crate::wire::{Bitfield, Offer};
@@ -68,14 +69,8 @@ pub struct Verdict {
     pub info_hash: InfoHash,
     /// The file.
     pub path: PathBuf,
-    /// Its size in bytes.
-    pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970.
-    pub mtime_ns: i64,
-    /// Its inode.
-    pub inode: u64,
-    /// When its inode was last changed, in nanoseconds since 1970; no program can set it back.
-    pub ctime_ns: i64,
+    /// What it looked like.
+    pub fingerprint: Fingerprint,
 }
 
 /// A file with content, as its torrent sees it.
@@ -279,7 +274,7 @@ impl Entry {
         let files = self.slots.iter().zip(&state.files);
         let verdicts = files.filter_map(|(slot, file)| {
             let seen = file.seen.as_ref()?.what.as_ref().ok()?;
-            Some(seen.verdict(self.info_hash, slot.path.clone()))
+            Some(Verdict { info_hash: self.info_hash, path: slot.path.clone(), fingerprint: *seen })
         });
         verdicts.collect()
     }
@@ -348,7 +343,7 @@ impl Entry {
             if seen != fingerprint {
                 return;
             }
-            settled &= started >= *since + fingerprint.settles_within();
+            settled &= started >= *since + settles_within(fingerprint);
         }
         let matched = matches!(outcome, Outcome::Matched);
         // Unsettled, the bytes were right and may be sent, but the file may yet change without showing it.
@@ -380,7 +375,7 @@ impl Entry {
     pub fn settles_in(&self, now: Instant) -> Option<Duration> {
         let state = self.state();
         let settles = state.files.iter().filter_map(|file| match &file.seen {
-            Some(Seen { what: Ok(fingerprint), since, .. }) => Some(*since + fingerprint.settles_within()),
+            Some(Seen { what: Ok(fingerprint), since, .. }) => Some(*since + settles_within(fingerprint)),
             _ => None,
         });
         settles.max()?.checked_duration_since(now).filter(|rest| !rest.is_zero())

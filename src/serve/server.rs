@@ -383,10 +383,7 @@ fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
         Some(seed::Verdict {
             info_hash: InfoHash(verdict.verdict.try_into().ok()?),
             path: verdict.path,
-            size: verdict.size,
-            mtime_ns: verdict.mtime_ns,
-            inode: verdict.inode,
-            ctime_ns: verdict.ctime_ns,
+            fingerprint: verdict.fingerprint,
         })
     };
     Ok(store.verdicts()?.into_iter().filter_map(known).collect())

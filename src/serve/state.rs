@@ -169,10 +169,7 @@ impl State {
     pub fn pass_on_verdicts(&self) {
         self.writer.put_verdicts(self.seed.verdicts().into_iter().map(|verdict| store::Verdict {
             path: verdict.path,
-            size: verdict.size,
-            mtime_ns: verdict.mtime_ns,
-            inode: verdict.inode,
-            ctime_ns: verdict.ctime_ns,
+            fingerprint: verdict.fingerprint,
             verdict: verdict.info_hash.0.to_vec(),
         }));
     }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
 use crate::problem::Problem;
 use crate::tracker::{Seconds, Sighting};
@@ -75,14 +76,8 @@ pub struct Sample {
 pub struct Verdict {
     /// The file.
     pub path: PathBuf,
-    /// Its bytes.
-    pub size: u64,
-    /// When its content changed, in nanoseconds of Unix time.
-    pub mtime_ns: i64,
-    /// Its number in the file system.
-    pub inode: u64,
-    /// When it or what is known of it changed, in nanoseconds of Unix time.
-    pub ctime_ns: i64,
+    /// What it looked like.
+    pub fingerprint: Fingerprint,
     /// What was found, in the seed's own words; at most [`VERDICT_BYTES_MAX`].
     pub verdict: Vec<u8>,
 }

@@ -9,6 +9,7 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, pa
 use super::{
     BUCKET_SECS, Batch, FINE_DAYS, HOURLY_DAYS, Lifetime, Loaded, PEER_KEPT_SECS, SERIES_DAYS_MAX, Sample, Verdict,
 };
+use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::tracker::{Kind, Seconds, Sighting};
 
@@ -93,10 +94,12 @@ pub(super) fn verdicts(db: &Connection) -> rusqlite::Result<Vec<Verdict>> {
     let rows = statement.query_map([], |row| {
         Ok(Verdict {
             path: path_of(row.get_ref(0)?.as_blob()?),
-            size: count(row.get(1)?),
-            mtime_ns: row.get(2)?,
-            inode: row.get::<_, i64>(3)?.cast_unsigned(),
-            ctime_ns: row.get(4)?,
+            fingerprint: Fingerprint {
+                bytes: count(row.get(1)?),
+                mtime_ns: row.get(2)?,
+                inode: row.get::<_, i64>(3)?.cast_unsigned(),
+                ctime_ns: row.get(4)?,
+            },
             verdict: row.get(5)?,
         })
     })?;
@@ -199,8 +202,9 @@ fn put_verdicts(transaction: &Transaction, batch: &Batch) -> rusqlite::Result<()
         "INSERT OR REPLACE INTO verdict (path, size, mtime_ns, inode, ctime_ns, verdict)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for Verdict { path, size, mtime_ns, inode, ctime_ns, verdict } in batch.verdicts.values() {
-        put.execute(params![bytes_of(path), integer(*size), mtime_ns, inode.cast_signed(), ctime_ns, verdict,])?;
+    for Verdict { path, fingerprint, verdict } in batch.verdicts.values() {
+        let Fingerprint { bytes, mtime_ns, ctime_ns, inode } = *fingerprint;
+        put.execute(params![bytes_of(path), integer(bytes), mtime_ns, inode.cast_signed(), ctime_ns, verdict])?;
     }
     Ok(())
 }

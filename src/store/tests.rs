@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::fingerprint::Fingerprint;
 use crate::id::PeerId;
 use crate::tracker::{Change, Kind};
 
@@ -99,5 +100,6 @@ fn sample(secs: u64, seeds: u64, completed: u64) -> Sample {
 
 fn verdict(path: &str, size: u64) -> Verdict {
     let (mtime_ns, ctime_ns) = (NOW.0.cast_signed() * 1_000_000_000, -1);
-    Verdict { path: path.into(), size, mtime_ns, inode: u64::MAX, ctime_ns, verdict: b"sound \xff".to_vec() }
+    let fingerprint = Fingerprint { bytes: size, mtime_ns, ctime_ns, inode: u64::MAX };
+    Verdict { path: path.into(), fingerprint, verdict: b"sound \xff".to_vec() }
 }
