@@ -15,6 +15,7 @@ fn page(house: &House, name: &str, expected: &Expect) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "they are the pages themselves")]
 fn the_pages_of_a_small_show() {
     let house = House::furnished().page("about.md", "+++\ntitle = \"About\"\n+++\nWe <b>& you</b>.\n");
     house.build().ok();

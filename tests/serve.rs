@@ -8,7 +8,7 @@ use everseed::metainfo;
 use house::{House, KIB, Server, episode};
 
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn info_hash(server: &Server, slug: &str) -> [u8; 20] {
