@@ -3,6 +3,7 @@
 mod house;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 use expect_test::{Expect, expect};
@@ -49,6 +50,69 @@ fn every_option_says_its_default() {
             assert!(option.contains("[default:"), "{args:?}: {option}");
         }
     }
+}
+
+/// The program's standard output, of which nobody reads a byte.
+fn unread() -> std::io::PipeWriter {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let house = House::furnished();
+    let torrent = ["torrent", "create", "content/ep1.mp3", "-o", "a.torrent"];
+    for args in [&["--help"][..], &["build", "--help"], &["build"], &torrent, &["torrent", "show", "a.torrent"]] {
+        let mut command = everseed();
+        let mut child = command.args(args).current_dir(house.root()).stdout(unread()).stderr(unread()).spawn();
+        let status = child.as_mut().expect("the program starts").wait().expect("its status");
+        assert_eq!(status.code(), Some(0), "{args:?}");
+    }
+    for (args, code) in [(&["build", "nowhere"][..], 3), (&["biuld"], 3)] {
+        let mut child = everseed().args(args).current_dir(house.root()).stderr(unread()).spawn();
+        let status = child.as_mut().expect("the program starts").wait().expect("its status");
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_behind_stdout_is_told() {
+    let house = House::furnished();
+    house.run(&["torrent", "create", "content/ep1.mp3", "-o", "a.torrent"]).ok();
+    let full = || fs::File::options().write(true).open("/dev/full").expect("it is there");
+    for args in [&["torrent", "show", "a.torrent"][..], &["build", "--json"], &["--version"], &["init", "new"]] {
+        let mut command = everseed();
+        command.args(args).current_dir(house.root()).stdout(full()).stderr(std::process::Stdio::piped());
+        let output = command.spawn().and_then(std::process::Child::wait_with_output).expect("it runs");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "error: standard output can't be written: No space left on device (os error 28)\n",
+            "{args:?}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
+fn a_server_whose_greeting_nobody_reads_serves_on() {
+    let house = House::new().write("public/index.html", b"<p>plain");
+    let mut command = everseed();
+    command
+        .args(["serve", "--site", "public", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
+        .current_dir(house.root())
+        .stdout(unread())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    stderr.read_line(&mut line).expect("its output");
+    assert!(line.contains("nothing is tracked or seeded"), "{line}");
+    // It catches the signal since before that line.
+    let kill = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(child.wait().expect("its status").code(), Some(0));
 }
 
 #[test]

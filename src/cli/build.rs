@@ -22,12 +22,11 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::usage)?;
     let output = args.output.clone().or_else(|| config.output(&args.root)).unwrap_or_else(|| args.root.join("public"));
     let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
-    if args.json {
-        println!("{}", serde_json::to_string(&summary).expect("strings and numbers are JSON"));
+    report::say(if args.json {
+        serde_json::to_string(&summary).expect("strings and numbers are JSON")
     } else {
-        println!("{}", line(&summary));
-    }
-    Ok(())
+        line(&summary)
+    })
 }
 
 /// What a build did, in a line.

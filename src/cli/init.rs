@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::args::InitArgs;
-use super::report::Failure;
+use super::report::{self, Failure};
 use crate::problem::Problem;
 
 /// The files of a new show, as `templates/init` holds them.
@@ -43,9 +43,10 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
         let content = filled.as_deref().map_or(bytes, str::as_bytes);
         fs::write(&path, content).map_err(|error| trouble(&path, error))?;
     }
-    println!("{}: a show with one episode.", folder.display());
-    println!("Next: `everseed serve {0}` shows it, `everseed build {0}` builds it.", folder.display());
-    Ok(())
+    let shown = folder.display();
+    report::say(format_args!(
+        "{shown}: a show with one episode.\nNext: `everseed serve {shown}` shows it, `everseed build {shown}` builds it."
+    ))
 }
 
 /// `my-show` as a title: `My show`.

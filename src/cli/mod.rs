@@ -8,6 +8,7 @@ mod report;
 mod serve;
 mod torrent;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
@@ -25,11 +26,18 @@ pub fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(message) => {
             // Help and version are answers and go to stdout; clap prints each where it belongs.
-            let code = if message.use_stderr() { report::USAGE } else { 0 };
-            return if message.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(report::TROUBLE) };
+            let printed = message.print();
+            if message.use_stderr() {
+                return ExitCode::from(report::USAGE);
+            }
+            return ended(report::written(printed.and_then(|()| std::io::stdout().flush())));
         }
     };
-    match run(args.command, &matches) {
+    ended(run(args.command, &matches))
+}
+
+fn ended(result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::build::{self, STATE_FOLDER, read_config};
-use super::report::Failure;
+use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
 use crate::serve::{Addresses, Bound, Log, Server, StartError, Summary, Udp};
@@ -59,11 +59,12 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let options = config.serve_options(site, data, &typed).map_err(Failure::usage)?;
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, options, Log::stderr()).await.map_err(|error| match error {
+    let server = Server::start(bound, options, Log::new(report::log)).await.map_err(|error| match error {
         StartError::Site(problems) => Failure::Usage(problems),
         StartError::Trouble(problem) => Failure::Trouble(problem),
     })?;
-    urls.greet(&server.summary());
+    // A server whose first words nobody reads serves all the same.
+    let _ = report::say(urls.greeting(&server.summary()));
     server.run(stop).await.map_err(Failure::Trouble)
 }
 
@@ -170,14 +171,12 @@ impl Urls {
         Self { site, udp: bound.udp_addr().map(reachable), peers: bound.peer_addr() }
     }
 
-    fn greet(&self, summary: &Summary) {
-        println!("site      {}", self.site);
-        println!("announce  {}announce", self.site);
-        if let Some(udp) = self.udp {
-            println!("announce  udp://{udp}/announce");
-        }
-        println!("swarms    {}swarms", self.site);
-        println!("peers     {} (TCP)", self.peers);
-        println!("seeding   {} of {} torrents", summary.seeded, summary.torrents);
+    fn greeting(&self, summary: &Summary) -> String {
+        let mut lines = vec![format!("site      {}", self.site), format!("announce  {}announce", self.site)];
+        lines.extend(self.udp.map(|udp| format!("announce  udp://{udp}/announce")));
+        lines.push(format!("swarms    {}swarms", self.site));
+        lines.push(format!("peers     {} (TCP)", self.peers));
+        lines.push(format!("seeding   {} of {} torrents", summary.seeded, summary.torrents));
+        lines.join("\n")
     }
 }

@@ -1,13 +1,12 @@
 //! `everseed torrent`: one `.torrent` at a time, without a site around it.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::args::{CreateArgs, MagnetArgs, ShowArgs, VerifyArgs};
-use super::report::{Bar, Failure};
+use super::report::{Bar, Failure, say};
 use crate::fsx;
 use crate::hash::{self, Progress as _, Source, Wanted};
 use crate::metainfo::{self, Layout, Torrent};
@@ -50,15 +49,14 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         )
     })?;
     let info = &release.torrent.metainfo.info;
-    println!(
+    say(format_args!(
         "{}: {} in {} pieces of {}, info-hash {}",
         args.output.display(),
         size_text(info.total_bytes()),
         info.pieces.len(),
         info.piece_length,
         release.torrent.info_hash
-    );
-    Ok(())
+    ))
 }
 
 fn check_url(text: &str) -> Result<(), Failure> {
@@ -116,15 +114,12 @@ fn names(path: &Path) -> Option<Vec<String>> {
 /// Shows a `.torrent`.
 pub fn show(args: &ShowArgs) -> Result<(), Failure> {
     let torrent = read(&args.file)?;
-    let text = if args.json { as_json(&torrent) } else { as_text(&torrent) };
-    print!("{text}");
-    Ok(())
+    say(if args.json { as_json(&torrent) } else { as_text(&torrent) })
 }
 
 /// Prints a magnet link.
 pub fn magnet(args: &MagnetArgs) -> Result<(), Failure> {
-    println!("{}", metainfo::magnet(&read(&args.file)?));
-    Ok(())
+    say(metainfo::magnet(&read(&args.file)?))
 }
 
 /// Checks files against a `.torrent`.
@@ -141,11 +136,11 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let bad: Vec<_> = (0..info.pieces.len()).filter(|&index| digests.pieces[index] != info.pieces[index]).collect();
     findings.extend(bad_files(&files, &sources, &bad, u64::from(info.piece_length.bytes())));
     if bad.is_empty() && findings.is_empty() {
-        println!("{}: {} pieces, all as the torrent says", args.path.display(), info.pieces.len());
-        return Ok(());
+        return say(format_args!("{}: {} pieces, all as the torrent says", args.path.display(), info.pieces.len()));
     }
-    findings.iter().for_each(|finding| println!("{finding}"));
-    println!("{}: {} of {} pieces are not as the torrent says", args.path.display(), bad.len(), info.pieces.len());
+    findings.iter().try_for_each(say)?;
+    let (bad, all) = (bad.len(), info.pieces.len());
+    say(format_args!("{}: {bad} of {all} pieces are not as the torrent says", args.path.display()))?;
     Err(Failure::Findings)
 }
 
@@ -248,7 +243,7 @@ fn as_json(torrent: &Torrent) -> String {
         files: info.files().into_iter().map(|(path, bytes)| ShownFile { path, bytes }).collect(),
         magnet: metainfo::magnet(torrent),
     };
-    serde_json::to_string_pretty(&shown).expect("strings and numbers are JSON") + "\n"
+    serde_json::to_string_pretty(&shown).expect("strings and numbers are JSON")
 }
 
 fn as_text(torrent: &Torrent) -> String {
@@ -270,13 +265,12 @@ fn as_text(torrent: &Torrent) -> String {
     lines.extend(metainfo.comment.iter().map(|text| ("comment", text.clone())));
     lines.extend(info.files().into_iter().map(|(path, bytes)| ("file", format!("{path} ({bytes} bytes)"))));
     lines.push(("magnet", metainfo::magnet(torrent)));
-    let mut text = String::new();
-    for (label, value) in lines {
+    let line = |(label, value): (&str, String)| {
         // Control characters of a foreign torrent do not reach the terminal.
         let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        writeln!(text, "{label:<11}{value}").expect("a String takes all that is written");
-    }
-    text
+        format!("{label:<11}{value}")
+    };
+    lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn date_text(secs: i64) -> String {
