@@ -314,6 +314,29 @@ fn a_torrent_is_made_shown_verified_and_linked() {
 }
 
 #[test]
+fn yes_and_no_are_said_in_many_ways_and_an_empty_variable_says_nothing() {
+    let house = House::new().page("a.md", "+++\ntitle = \"A\"\ndraft = true\n+++\n");
+    let run = |command: &str, env: &[(&str, &str)]| {
+        let mut program = everseed();
+        Run::of(program.arg(command).current_dir(house.root()).envs(env.iter().copied()), &house.beside(""))
+    };
+    for (value, built) in [("1", true), ("yes", true), ("true", true), ("0", false), ("no", false), ("", false)] {
+        run("build", &[("EVERSEED_DRAFTS", value)]).ok();
+        assert_eq!(house.public().join("a/index.html").exists(), built, "{value:?}");
+    }
+    let run_wrong = run("build", &[("EVERSEED_DRAFTS", "maybe")]);
+    assert_eq!(run_wrong.code, Some(3), "{}", run_wrong.stderr);
+    run("build", &[("EVERSEED_OUTPUT", ""), ("EVERSEED_BASE_URL", ""), ("EVERSEED_CONFIG", "")]).ok();
+    // It gets as far as an address that is none.
+    let empty = ["SITE", "LISTEN", "UDP_LISTEN", "DATA", "PUBLIC_ADDRESS", "TRUSTED_PROXY", "INTERVAL", "PRODUCTION"]
+        .map(|name| format!("EVERSEED_{name}"));
+    let mut env: Vec<_> = empty.iter().map(|name| (name.as_str(), "")).collect();
+    env.push(("EVERSEED_PEER_LISTEN", "none"));
+    let stderr = run("serve", &env).stderr;
+    assert!(stderr.contains("\"none\" is not an address with a port"), "{stderr}");
+}
+
+#[test]
 fn creation_date_is_source_date_epoch_or_absent() {
     let house = House::new().media("a.bin", 10);
     let create = |epoch: &str, out: &str| {
@@ -324,7 +347,7 @@ fn creation_date_is_source_date_epoch_or_absent() {
     create("1700000000", "dated.torrent").ok();
     assert!(house.run(&["torrent", "show", "dated.torrent"]).stdout.contains("2023-11-14T22:13:20Z"));
     assert_eq!(create("yesterday", "x.torrent").code, Some(3));
-    house.run(&["torrent", "create", "content/a.bin", "-o", "plain.torrent"]).ok();
+    create("", "plain.torrent").ok();
     assert!(!house.run(&["torrent", "show", "plain.torrent"]).stdout.contains("created  "));
 }
 

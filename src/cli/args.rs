@@ -4,10 +4,23 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::problem::Problem;
 use crate::units::PieceLength;
+
+/// The command line, without the environment variables that are empty: an empty one says nothing, as an unset one.
+pub fn command() -> clap::Command {
+    without_empty_variables(Args::command())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(without_empty_variables)
+}
 
 /// Publish podcasts, video and large files over BitTorrent: site, feeds, torrents, tracker and permanent seed.
 #[derive(Debug, Parser)]
@@ -57,7 +70,7 @@ pub struct BuildArgs {
     #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,
     /// Build drafts as well [default: leave them out]
-    #[arg(long, env = "EVERSEED_DRAFTS")]
+    #[arg(long, env = "EVERSEED_DRAFTS", value_parser = BoolishValueParser::new())]
     pub drafts: bool,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long)]
@@ -111,10 +124,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,
     /// Build for `base_url` of everseed.toml [default: for the address that is served]
-    #[arg(long, env = "EVERSEED_PRODUCTION")]
+    #[arg(long, env = "EVERSEED_PRODUCTION", value_parser = BoolishValueParser::new())]
     pub production: bool,
     /// Build drafts as well [default: leave them out]
-    #[arg(long, env = "EVERSEED_DRAFTS")]
+    #[arg(long, env = "EVERSEED_DRAFTS", value_parser = BoolishValueParser::new())]
     pub drafts: bool,
 }
 

@@ -68,7 +68,8 @@ pub fn read_config(path: Option<&Path>, root: &Path) -> Result<Config, Failure> 
 
 /// `SOURCE_DATE_EPOCH`, in seconds since 1970, where it is set (reproducible-builds.org).
 pub fn source_date_epoch() -> Result<Option<i64>, Failure> {
-    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let value = std::env::var_os("SOURCE_DATE_EPOCH").filter(|value| !value.is_empty());
+    let Some(value) = value else { return Ok(None) };
     match value.to_str().map(str::parse) {
         Some(Ok(secs)) => Ok(Some(secs)),
         _ => Err(Failure::usage(

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
@@ -21,7 +21,7 @@ use report::Failure;
 ///
 /// Exit codes: 0 done, 1 trouble while running, 2 findings, 3 configuration, content or usage that is wrong.
 pub fn main() -> ExitCode {
-    let parsed = Args::command().try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
+    let parsed = args::command().try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
     let (args, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(message) => {
