@@ -404,6 +404,49 @@ fn what_is_no_torrent_is_told_with_its_byte() {
 }
 
 #[test]
+fn what_has_no_end_is_not_read() {
+    let house = House::new();
+    let fifo = std::process::Command::new("mkfifo").arg(house.root().join("pipe")).status();
+    assert!(fifo.expect("mkfifo runs").success());
+    let told: String = [
+        &["torrent", "show", "/dev/zero"][..],
+        &["torrent", "magnet", "pipe"],
+        &["torrent", "verify", "content", "content"],
+        &["build", "--config", "pipe"],
+        &["build", "--config", "/dev/zero"],
+        &["build", "--config", "content"],
+    ]
+    .iter()
+    .map(|args| house.run(args).whole())
+    .collect();
+    expect![[r#"
+        [stderr]
+        error: /dev/zero: can't be read: it is not a regular file
+          help: name a .torrent, which describes the files; not the files themselves
+        [exit 3]
+        [stderr]
+        error: pipe: can't be read: it is not a regular file
+          help: name a .torrent, which describes the files; not the files themselves
+        [exit 3]
+        [stderr]
+        error: content: can't be read: it is a folder
+          help: name a .torrent, which describes the files; not the files themselves
+        [exit 3]
+        [stderr]
+        error: pipe: can't be read: it is not a regular file
+        [exit 3]
+        [stderr]
+        error: /dev/zero: can't be read: it is not a regular file
+        [exit 3]
+        [stderr]
+        error: content: can't be read: it is a folder
+          help: name the file, such as everseed.toml, in it
+        [exit 3]
+    "#]]
+    .assert_eq(&told);
+}
+
+#[test]
 fn all_faults_of_a_content_folder_are_told_in_one_run() {
     let house = House::new()
         .page("a-no-end.md", "+++\ntitle = \"A\"\n")

@@ -1,6 +1,6 @@
 //! `everseed torrent`: one `.torrent` at a time, without a site around it.
 
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -194,11 +194,15 @@ fn bad_files(files: &[(PathBuf, u64)], sources: &[Source], bad: &[usize], piece_
 }
 
 fn read(path: &Path) -> Result<Torrent, Failure> {
-    let length = fs::metadata(path).map(|metadata| metadata.len());
-    if length.is_ok_and(|length| length > metainfo::TORRENT_BYTES_MAX as u64) {
-        return Err(Failure::usage(Problem::at(path, "is too large to be a .torrent")));
-    }
-    let bytes = fs::read(path).map_err(|error| Failure::usage(Problem::at(path, format!("can't be read: {error}"))))?;
+    let bytes = fsx::read_at_most(path, metainfo::TORRENT_BYTES_MAX as u64).map_err(|error| {
+        let problem = Problem::at(path, format!("can't be read: {error}"));
+        Failure::usage(match error.kind() {
+            ErrorKind::FileTooLarge | ErrorKind::IsADirectory | ErrorKind::InvalidInput => {
+                problem.help("name a .torrent, which describes the files; not the files themselves")
+            }
+            _ => problem,
+        })
+    })?;
     metainfo::parse(bytes).map_err(|error| Failure::usage(Problem::at(path, error.to_string())))
 }
 

@@ -4,11 +4,13 @@ mod lower;
 
 pub use lower::{Target, Typed};
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::fsx;
 use crate::problem::Problem;
 use crate::tomlfile;
 
@@ -144,17 +146,21 @@ pub struct Serve {
 impl Config {
     /// Reads the configuration at `path`.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let length = std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default();
-        if length > BYTES_MAX {
-            return Err(Problem::at(path, "is larger than 1 MiB").help("a configuration holds a few lines"));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let bytes = fsx::read_at_most(path, BYTES_MAX).map_err(|error| {
             let problem = Problem::at(path, format!("can't be read: {error}"));
-            if error.kind() == std::io::ErrorKind::NotFound {
-                problem.help("name the folder that holds everseed.toml, or make one with `everseed init FOLDER`")
-            } else {
-                problem
+            match error.kind() {
+                ErrorKind::NotFound => {
+                    problem.help("name the folder that holds everseed.toml, or make one with `everseed init FOLDER`")
+                }
+                ErrorKind::FileTooLarge => problem.help("a configuration holds a few lines"),
+                ErrorKind::IsADirectory => problem.help("name the file, such as everseed.toml, in it"),
+                _ => problem,
             }
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+            Problem::at(path, "is not UTF-8").line(line).help("save it as UTF-8")
         })?;
         Self::parse(&text, path)
     }
