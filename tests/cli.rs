@@ -43,7 +43,7 @@ fn every_option_says_its_default() {
         let help = house.run(args).ok().stdout;
         let options = help.split("Options:").nth(1).expect("options");
         for option in options.split("\n  -").skip(1).flat_map(|part| part.split("\n      --")) {
-            let required = ["-o, --output <FILE>", "o, --output <FILE>", "h, --help", "site <DIR>"];
+            let required = ["-o, --output <FILE>", "o, --output <FILE>", "h, --help"];
             if required.iter().any(|free| option.trim_start().trim_start_matches('-').starts_with(free)) {
                 continue;
             }
@@ -519,6 +519,9 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         "[site]\nbase_url = \"https://a.example.org/\"\n",
         "[show]\nauthor = \"B\"\n",
         "[site\n",
+        "[site]\ntitle = A show\n",
+        "[site]\ntitle = \"A\"\ntitle = \"B\"\n",
+        "[site]\ntitle = \" \"\nbase_url = \"a\"\n[torrent]\npiece_length = 5\ntrackers = [\"ftp://a/b\"]\n",
         "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\ntheme = \"none\"\n",
         "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\n[show]\nimage = \"nowhere.jpg\"\n",
     ];
@@ -526,6 +529,8 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
     for toml in cases {
         told += &House::new().toml(toml).build().whole();
     }
+    let server = "[serve]\nlisten = \"somewhere\"\nudp_listen = \"8080\"\n[seed]\nlisten = \"x\"\n[tracker]\ntrusted_proxies = [\"x\"]\ninterval_secs = 1\n";
+    told += &House::new().toml(server).run(&["serve"]).whole();
     told += &House::new().run(&["build", "nowhere"]).whole();
     told += &House::new().run(&["build", "--base-url", "x"]).whole();
     expect![[r#"
@@ -547,6 +552,26 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         [exit 3]
         [stderr]
         error: everseed.toml:1: unclosed table, expected `]`
+          help: write the name of a table in brackets, on a line of its own: `[table]`
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: `title`: string values must be quoted, expected literal string
+          help: write each value as `key = value`; text stands in quotation marks
+        [exit 3]
+        [stderr]
+        error: everseed.toml:3: `title` stands twice
+          help: keep one of the two
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: `title`: it is empty
+          help: give the site a title
+        error: everseed.toml:3: `base_url`: "a" is not a base URL: it does not begin with https://
+          help: write it as https://show.example.org/ or https://example.org/show/
+        error: everseed.toml:5: `piece_length`: a piece length is a power of two from 16384 to 16777216 bytes, not 5
+          help: write a number of bytes, 16384 doubled up to 16777216, such as 262144, or leave it out
+        error: everseed.toml:6: `trackers`: "ftp://a/b" is not an announce URL
+          help: write it with its scheme, https or http or udp, as https://show.example.org/announce
+        4 errors; nothing was changed
         [exit 3]
         [stderr]
         error: everseed.toml: there is no theme "none"
@@ -555,6 +580,18 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         [stderr]
         error: everseed.toml: `image` "nowhere.jpg" does not exist
           help: a path counts from the folder of this file; one that begins with `/`, from the site's folder
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: `listen`: "somewhere" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        error: everseed.toml:3: `udp_listen`: "8080" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        error: everseed.toml:5: `listen`: "x" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        error: everseed.toml:7: `trusted_proxies`: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+        error: everseed.toml:8: `interval_secs`: 1 seconds are out of range
+          help: name 60 to 86400 seconds
+        5 errors; nothing was changed
         [exit 3]
         [stderr]
         error: nowhere/everseed.toml: can't be read: No such file or directory (os error 2)
@@ -623,7 +660,7 @@ fn serve_names_what_it_can_not_use() {
           help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
         [exit 3]
         [stderr]
-        error: trusted proxies: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+        error: --trusted-proxy: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
         [exit 3]
         [stderr]
         error: DIR/show/nowhere: can't be opened: No such file or directory (os error 2)

@@ -90,7 +90,8 @@ pub struct ServeArgs {
     /// The folder that holds everseed.toml [default: the current folder, unless --site is given]
     #[arg(value_name = "ROOT")]
     pub root: Option<PathBuf>,
-    /// Serve the built site in DIR and build nothing
+    /// Serve the built site in DIR and build nothing [default: `[serve] site` of everseed.toml where no ROOT is given,
+    /// else build ROOT]
     #[arg(long, value_name = "DIR", env = "EVERSEED_SITE")]
     pub site: Option<PathBuf>,
     /// Read the configuration from FILE [default: ROOT/everseed.toml]
@@ -106,8 +107,8 @@ pub struct ServeArgs {
     /// where the site is built for that address]
     #[arg(long, value_name = "ADDR", env = "EVERSEED_PEER_LISTEN")]
     pub peer_listen: Option<String>,
-    /// Keep the database, and the site built here, in DIR [default: .everseed beside everseed.toml, else in the
-    /// current folder]
+    /// Keep the database, and the site built here, in DIR [default: ROOT/.everseed; for a site that was built
+    /// elsewhere, .everseed beside everseed.toml, else in the current folder]
     #[arg(long, value_name = "DIR", env = "EVERSEED_DATA")]
     pub data: Option<PathBuf>,
     /// Tell peers that the permanent seed is at IP; may be given for IPv4 and IPv6 [default: the local address at which
@@ -152,6 +153,8 @@ impl ServeArgs {
         let builds = ["root", "base_url", "production", "drafts"].into_iter().any(&typed);
         if builds && !typed("site") {
             self.site = None;
+            // Also where the configuration names a built site.
+            self.root.get_or_insert_with(|| PathBuf::from("."));
         }
         if typed("base_url") {
             self.production = false;

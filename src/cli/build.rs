@@ -19,8 +19,8 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
         Some(url) => Target::At(url.clone()),
         None => Target::Configured,
     };
-    let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::usage)?;
-    let output = args.output.clone().or_else(|| config.output(&args.root)).unwrap_or_else(|| args.root.join("public"));
+    let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::Usage)?;
+    let output = args.output.clone().or_else(|| config.output()).unwrap_or_else(|| args.root.join("public"));
     let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
     report::say(if args.json {
         serde_json::to_string(&summary).expect("strings and numbers are JSON")

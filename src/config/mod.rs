@@ -1,8 +1,10 @@
 //! `everseed.toml`, read strictly and lowered once into the options that each module owns.
 
-mod lower;
+mod server;
+mod site;
 
-pub use lower::{Target, Typed};
+pub use server::Typed;
+pub use site::Target;
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -11,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::fsx;
+use crate::metainfo;
 use crate::problem::Problem;
 use crate::tomlfile;
 
@@ -55,7 +58,7 @@ pub struct Site {
     pub language: Option<String>,
     /// The name of a folder in `themes/`, or `default`.
     pub theme: Option<String>,
-    /// Where the site is written, below the configuration's folder.
+    /// Where the site is written, from the configuration's folder.
     pub output: Option<PathBuf>,
 }
 
@@ -137,9 +140,9 @@ pub struct Serve {
     pub listen: Option<String>,
     /// Where UDP announces are answered, or `off`.
     pub udp_listen: Option<String>,
-    /// The folder of the database.
+    /// The folder of the database, from the configuration's folder.
     pub data: Option<PathBuf>,
-    /// A built site to serve.
+    /// A built site to serve, from the configuration's folder.
     pub site: Option<PathBuf>,
 }
 
@@ -171,6 +174,39 @@ impl Config {
         Ok(Self { source: (path.to_owned(), text.to_owned()), ..config })
     }
 
+    /// Where the configuration lets the site be written.
+    pub fn output(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.site.as_ref()?.output.as_ref()?))
+    }
+
+    /// The built site that the configuration lets be served.
+    pub fn served_site(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.serve.site.as_ref()?))
+    }
+
+    /// Where the configuration lets the database be kept.
+    pub fn data(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.serve.data.as_ref()?))
+    }
+
+    /// The folder from which paths in the configuration count: its own.
+    pub fn folder(&self) -> &Path {
+        self.source.0.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Notes each announce URL that is none.
+    fn check_trackers(&self, faults: &mut Faults) {
+        let mut check = |table, key, urls: &[String], schemes| {
+            for text in urls {
+                let checked = metainfo::check_tracker(text, schemes);
+                faults.ok(checked.map_err(|error| self.wrong(table, key, &error).help(error.help())));
+            }
+        };
+        check("tracker", "url", self.tracker.url.as_slice(), &["https", "http"]);
+        check("tracker", "udp_url", self.tracker.udp_url.as_slice(), &["udp"]);
+        check("torrent", "trackers", &self.torrent.trackers, metainfo::TRACKER_SCHEMES);
+    }
+
     /// A problem of the value of `key` in `[table]`.
     fn wrong(&self, table: &str, key: &str, message: impl std::fmt::Display) -> Problem {
         let (path, text) = &self.source;
@@ -187,6 +223,22 @@ impl Config {
             Some(index) => problem.line(index + 1),
             None => problem,
         }
+    }
+}
+
+/// What is wrong, gathered until all has been looked at.
+#[derive(Debug, Default)]
+struct Faults(Vec<Problem>);
+
+impl Faults {
+    /// What `result` holds; its problem is kept.
+    fn ok<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    /// `value`, where nothing is wrong.
+    fn none<T>(self, value: T) -> Result<T, Vec<Problem>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 }
 

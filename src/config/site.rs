@@ -1,16 +1,14 @@
-//! From what stands in the file to what the modules take.
+//! From what stands in the file to the options of a site that is built.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 
 use uuid::Uuid;
 
-use super::{Config, ShowKind};
+use super::{Config, Faults, ShowKind, Site};
 use crate::problem::Problem;
-use crate::serve;
 use crate::site::{self, BaseUrl};
-use crate::tracker::address::Networks;
-use crate::units::PieceLength;
+use crate::units::{PIECE_LENGTH_MAX, PIECE_LENGTH_MIN, PieceLength};
 
 /// For which address a site is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,90 +27,83 @@ pub enum Target {
     },
 }
 
-/// The least seconds between a peer's announces that an operator may ask for.
-pub const INTERVAL_SECS_MIN: u32 = 60;
-/// The most seconds between a peer's announces that an operator may ask for: a day.
-pub const INTERVAL_SECS_MAX: u32 = 86_400;
-
-/// What was said on the command line or in the environment, which comes before the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typed {
-    /// The addresses at which peers are told the everseed is.
-    pub public_addresses: Vec<IpAddr>,
-    /// Networks of proxies whose headers are believed.
-    pub trusted_proxies: Vec<String>,
-    /// Seconds between the announces of a peer.
-    pub interval_secs: Option<u32>,
+impl Target {
+    /// The URL of the site's root. `configured` is `base_url` of the configuration.
+    fn base_url(&self, configured: &BaseUrl) -> Result<BaseUrl, Problem> {
+        match self {
+            Self::Configured => Ok(configured.clone()),
+            Self::At(url) => {
+                BaseUrl::parse(url).map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))
+            }
+            Self::Here { http, .. } => {
+                BaseUrl::parse(&format!("http://{http}/")).map_err(|error| Problem::new(error.to_string()))
+            }
+        }
+    }
 }
 
 impl Config {
-    /// The options of the site in the folder `root`, built for `target`.
-    pub fn site_options(&self, root: &Path, target: &Target, drafts: bool) -> Result<site::Options, Problem> {
+    /// The options of the site in the folder `root`, built for `target`; else everything that is wrong with them.
+    pub fn site_options(&self, root: &Path, target: &Target, drafts: bool) -> Result<site::Options, Vec<Problem>> {
         let table = self.site.as_ref().ok_or_else(|| {
-            Problem::at(&self.source.0, "there is no table `[site]`")
-                .help("add `[site]` with `title = ...` and `base_url = ...`")
+            let problem = Problem::at(&self.source.0, "there is no table `[site]`");
+            vec![problem.help("add `[site]` with `title = ...` and `base_url = ...`")]
         })?;
-        if table.title.trim().is_empty() {
-            return Err(self.wrong("site", "title", "it is empty").help("give the site a title"));
-        }
-        let identity_url = BaseUrl::parse(&table.base_url)
-            .map_err(|error| self.wrong("site", "base_url", error).help(BaseUrl::HELP))?;
-        let base_url = match target {
-            Target::Configured => identity_url.clone(),
-            Target::At(url) => {
-                BaseUrl::parse(url).map_err(|error| Problem::new(format!("--base-url: {error}")).help(BaseUrl::HELP))?
-            }
-            Target::Here { http, .. } => {
-                BaseUrl::parse(&format!("http://{http}/")).map_err(|error| Problem::new(error.to_string()))?
-            }
+        let mut faults = Faults::default();
+        faults.ok(self.check_title(table));
+        let identity_url = faults.ok(self.identity_url(table));
+        let base_url = identity_url.as_ref().and_then(|identity| faults.ok(target.base_url(identity)));
+        let show = faults.ok(self.show_options());
+        let piece_length = faults.ok(self.piece_length());
+        self.check_trackers(&mut faults);
+        let (Some(identity_url), Some(base_url), Some(show), Some(piece_length)) =
+            (identity_url, base_url, show, piece_length)
+        else {
+            return Err(faults.0);
         };
         let mut options = site::Options::new(root, &table.title, base_url);
         options.identity_url = identity_url;
+        options.show = show;
+        options.piece_length = piece_length;
         options.description.clone_from(&table.description);
         options.drafts = drafts;
         options.private = self.torrent.private;
-        options.show = self.show_options()?;
-        if let Some(language) = &table.language {
-            options.language.clone_from(language);
+        options.language = table.language.clone().unwrap_or(options.language);
+        options.theme = table.theme.clone().unwrap_or(options.theme);
+        self.lower_trackers(target, &mut options);
+        faults.none(options)
+    }
+
+    fn check_title(&self, table: &Site) -> Result<(), Problem> {
+        if table.title.trim().is_empty() {
+            return Err(self.wrong("site", "title", "it is empty").help("give the site a title"));
         }
-        if let Some(theme) = &table.theme {
-            options.theme.clone_from(theme);
-        }
-        if let Some(bytes) = self.torrent.piece_length {
-            let length = PieceLength::new(bytes).map_err(|error| self.wrong("torrent", "piece_length", error))?;
-            options.piece_length = Some(length);
-        }
+        Ok(())
+    }
+
+    fn identity_url(&self, table: &Site) -> Result<BaseUrl, Problem> {
+        BaseUrl::parse(&table.base_url).map_err(|error| self.wrong("site", "base_url", error).help(BaseUrl::HELP))
+    }
+
+    fn piece_length(&self) -> Result<Option<PieceLength>, Problem> {
+        let length = self.torrent.piece_length.map(PieceLength::new).transpose();
+        length.map_err(|error| {
+            self.wrong("torrent", "piece_length", error).help(format!(
+                "write a number of bytes, {PIECE_LENGTH_MIN} doubled up to {PIECE_LENGTH_MAX}, such as 262144, or \
+                 leave it out"
+            ))
+        })
+    }
+
+    /// The announce URLs beside the one that follows from the site's address.
+    fn lower_trackers(&self, target: &Target, options: &mut site::Options) {
         if let Target::Here { udp, .. } = target {
             options.udp_announce = udp.iter().map(|udp| format!("udp://{udp}/announce")).collect();
         } else {
             options.tracker_url.clone_from(&self.tracker.url);
             options.udp_announce = self.tracker.udp_url.iter().cloned().collect();
             options.trackers.clone_from(&self.torrent.trackers);
-            self.check_announce("tracker", "url", &self.tracker.url, &["https", "http"])?;
-            self.check_announce("tracker", "udp_url", &self.tracker.udp_url, &["udp"])?;
-            self.check_announce("torrent", "trackers", &self.torrent.trackers, &["https", "http", "udp"])?;
         }
-        Ok(options)
-    }
-
-    /// Announce URLs have one of `schemes`, and a host.
-    fn check_announce<'a>(
-        &self,
-        table: &str,
-        key: &str,
-        urls: impl IntoIterator<Item = &'a String>,
-        schemes: &[&str],
-    ) -> Result<(), Problem> {
-        let wrong = urls
-            .into_iter()
-            .find(|text| !url::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host()));
-        wrong.map_or(Ok(()), |text| {
-            Err(self.wrong(table, key, format!("{text:?} is not an announce URL")).help(format!(
-                "write it with its scheme, {}, as {}://tracker.example.org/announce",
-                schemes.join(" or "),
-                schemes[0]
-            )))
-        })
     }
 
     fn show_options(&self) -> Result<site::Show, Problem> {
@@ -137,39 +128,6 @@ impl Config {
             guid: guid.transpose()?,
         })
     }
-
-    /// The options of a server of the built site in `site`, with its database in `data`.
-    pub fn serve_options(&self, site: PathBuf, data: PathBuf, typed: &Typed) -> Result<serve::Options, Problem> {
-        let mut options = serve::Options::new(site, data);
-        options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
-        let proxies = or_configured(&typed.trusted_proxies, &self.tracker.trusted_proxies);
-        options.trusted_proxies = Networks::parse(proxies.iter().map(String::as_str))
-            .map_err(|error| Problem::new(format!("trusted proxies: {error}")))?;
-        options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
-        if let Some(secs) = typed.interval_secs.or(self.tracker.interval_secs) {
-            if !(INTERVAL_SECS_MIN..=INTERVAL_SECS_MAX).contains(&secs) {
-                return Err(Problem::new(format!("an interval of {secs} seconds is out of range"))
-                    .help(format!("name {INTERVAL_SECS_MIN} to {INTERVAL_SECS_MAX} seconds")));
-            }
-            options.tracker.interval_secs = secs;
-            options.tracker.interval_min_secs = secs / 2;
-        }
-        Ok(options)
-    }
-
-    /// Where the configuration lets the site of `root` be written.
-    pub fn output(&self, root: &Path) -> Option<PathBuf> {
-        Some(root.join(self.site.as_ref()?.output.as_ref()?))
-    }
-
-    /// The built site that the configuration names.
-    pub fn served_site(&self, root: &Path) -> Option<PathBuf> {
-        Some(root.join(self.serve.site.as_ref()?))
-    }
-}
-
-fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
-    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 
 #[cfg(test)]
@@ -210,10 +168,12 @@ mod tests {
             format!("{SITE}[torrent]\ntrackers = [\"tracker.example.org\"]\n"),
             format!("{SITE}[tracker]\nudp_url = \"https://a/\"\n"),
             format!("{SITE}[show]\nguid = \"x\"\n"),
+            "[site]\ntitle = \"\"\nbase_url = \"x\"\n[torrent]\npiece_length = 5\ntrackers = [\"ftp://a/b\"]\n"
+                .to_owned(),
         ];
         let told = cases.map(|text| {
             let options = config(&text).site_options(Path::new("show"), &Target::Configured, false);
-            options.expect_err("wrong").to_string()
+            options.expect_err("wrong").iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
         });
         expect_test::expect![[r#"
             everseed.toml: there is no table `[site]`
@@ -223,12 +183,21 @@ mod tests {
             everseed.toml:3: `base_url`: "a.example.org/show" is not a base URL: it does not begin with https://
               help: write it as https://show.example.org/ or https://example.org/show/
             everseed.toml:5: `piece_length`: a piece length is a power of two from 16384 to 16777216 bytes, not 1000
+              help: write a number of bytes, 16384 doubled up to 16777216, such as 262144, or leave it out
             everseed.toml:5: `trackers`: "tracker.example.org" is not an announce URL
-              help: write it with its scheme, https or http or udp, as https://tracker.example.org/announce
+              help: write it with its scheme, https or http or udp, as https://show.example.org/announce
             everseed.toml:5: `udp_url`: "https://a/" is not an announce URL
-              help: write it with its scheme, udp, as udp://tracker.example.org/announce
+              help: write it with its scheme, udp, as udp://show.example.org:6969/announce
             everseed.toml:5: `guid`: it is not a UUID: invalid character: found `x` at 0
-              help: write the podcast:guid that the show's feed has, or leave it out"#]]
+              help: write the podcast:guid that the show's feed has, or leave it out
+            everseed.toml:2: `title`: it is empty
+              help: give the site a title
+            everseed.toml:3: `base_url`: "x" is not a base URL: it does not begin with https://
+              help: write it as https://show.example.org/ or https://example.org/show/
+            everseed.toml:5: `piece_length`: a piece length is a power of two from 16384 to 16777216 bytes, not 5
+              help: write a number of bytes, 16384 doubled up to 16777216, such as 262144, or leave it out
+            everseed.toml:6: `trackers`: "ftp://a/b" is not an announce URL
+              help: write it with its scheme, https or http or udp, as https://show.example.org/announce"#]]
         .assert_eq(&told.join("\n"));
     }
 }
