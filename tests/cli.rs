@@ -134,6 +134,8 @@ fn init_makes_a_folder_that_builds_and_refuses_one_that_is_not_empty() {
         [exit 3]
     "#]]
     .assert_eq(&init("my-show").whole());
+    let quoted = init("it's a # show").ok().stdout;
+    assert!(quoted.contains(r"`everseed build 'it'\''s a # show'`"), "{quoted}");
     let built = Run::of(everseed().args(["build", "my-show"]).current_dir(&dir), &dir).ok();
     assert_eq!(built.stderr, "");
     let made = files(&dir.join("my-show/public"));
@@ -352,6 +354,79 @@ fn creation_date_is_source_date_epoch_or_absent() {
 }
 
 #[test]
+fn what_makes_no_torrent_is_refused() {
+    let house = House::new().media("a.bin", 10).page("empty.bin", "").page("folder/empty.bin", "").page("none/.x", "x");
+    let told: String = [
+        &[
+            "content/a.bin",
+            "-o",
+            "x",
+            "--announce",
+            "ftp://foo/x",
+            "--announce",
+            "https://",
+            "--web-seed",
+            "udp://a:1/",
+        ][..],
+        &["content/empty.bin", "-o", "x"],
+        &["content/folder", "-o", "x"],
+        &["content/none", "-o", "x"],
+        &["content/a.bin", "-o", "content/../content/a.bin", "--force"],
+        &["/dev/null", "-o", "x"],
+    ]
+    .iter()
+    .map(|args| house.run(&[&["torrent", "create"], *args].concat()).whole())
+    .collect();
+    expect![[r#"
+        [stderr]
+        error: --announce: "ftp://foo/x" is not an announce URL
+          help: write it with its scheme, https or http or udp, as https://show.example.org/announce
+        error: --announce: "https://" is not an announce URL
+          help: write it with its scheme, https or http or udp, as https://show.example.org/announce
+        error: --web-seed: "udp://a:1/" is not the URL of a web seed
+          help: write it with its scheme, https or http, as https://show.example.org/media/
+        3 errors; nothing was changed
+        [exit 3]
+        [stderr]
+        error: content/empty.bin: is empty (0 bytes)
+          help: put the whole file there
+        [exit 3]
+        [stderr]
+        error: content/folder: all files of the folder are empty
+          help: put what is to be shared there
+        [exit 3]
+        [stderr]
+        error: content/none: the folder holds no files
+          help: put what is to be shared there
+        [exit 3]
+        [stderr]
+        error: content/a.bin: is the file to share, and would be written over
+          help: name another file with -o
+        [exit 3]
+        [stderr]
+        error: /dev/null: is not a regular file
+        [exit 3]
+    "#]]
+    .assert_eq(&told);
+    assert!(!house.root().join("x").exists());
+}
+
+#[test]
+fn a_torrent_in_the_folder_it_describes_is_left_out_and_web_seeds_of_folders_end_in_a_slash() {
+    let house = House::new().media("a/1.bin", 10);
+    let create = ["torrent", "create", "content/a", "-o", "content/a/x.torrent", "--force"];
+    let first = house.run(&[&create[..], &["--web-seed", "https://a.example.org/media"]].concat()).ok();
+    let again = house.run(&[&create[..], &["--web-seed", "https://a.example.org/media/"]].concat()).ok();
+    assert_eq!(first, again);
+    let shown = house.run(&["torrent", "show", "content/a/x.torrent"]).ok().stdout;
+    assert!(shown.contains("web seed   https://a.example.org/media/\n"), "{shown}");
+    assert!(shown.contains("file       a/1.bin (10 bytes)\n") && !shown.contains("a/x.torrent"), "{shown}");
+    let single = ["torrent", "create", "content/a/1.bin", "-o", "y", "--web-seed", "https://a.example.org/1.bin"];
+    house.run(&single).ok();
+    assert!(house.run(&["torrent", "show", "y"]).ok().stdout.contains("web seed   https://a.example.org/1.bin\n"));
+}
+
+#[test]
 fn what_is_no_torrent_is_told_with_its_byte() {
     let house = House::new().write("a.torrent", b"d4:infode").write("b.torrent", b"d4:infod4:name1:aee");
     told(
@@ -386,8 +461,8 @@ fn what_is_no_torrent_is_told_with_its_byte() {
         &["torrent", "create", "a.torrent", "-o", "c.torrent", "--announce", "show.example.org"],
         &expect![[r#"
             [stderr]
-            error: "show.example.org" is not a URL
-              help: write it with its scheme, as https://show.example.org/announce
+            error: --announce: "show.example.org" is not an announce URL
+              help: write it with its scheme, https or http or udp, as https://show.example.org/announce
             [exit 3]
         "#]],
     );

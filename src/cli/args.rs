@@ -173,8 +173,8 @@ pub enum TorrentCommand {
 
 /// Make a .torrent of a file or folder
 ///
-/// Files of a folder stand in the order of their paths; names that begin with a dot are left out. The same content
-/// gives the same bytes: `creation date` is written only where SOURCE_DATE_EPOCH is set.
+/// Files of a folder stand in the order of their paths; names that begin with a dot, and the torrent itself, are left
+/// out. The same content gives the same bytes: `creation date` is written only where SOURCE_DATE_EPOCH is set.
 #[derive(Debug, clap::Args)]
 pub struct CreateArgs {
     /// The file or folder to share
@@ -183,10 +183,12 @@ pub struct CreateArgs {
     /// Write the torrent to FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Announce to the tracker URL; each further one stands in a tier of its own (BEP 12) [default: none]
+    /// Announce to the tracker URL, https, http or udp; each further one stands in a tier of its own (BEP 12)
+    /// [default: none]
     #[arg(long, value_name = "URL")]
     pub announce: Vec<String>,
-    /// Name URL as a web seed (BEP 19); for a folder it ends in `/` [default: none]
+    /// Name URL, https or http, as a web seed (BEP 19); for a folder it ends in `/`, which is added where it is missing
+    /// [default: none]
     #[arg(long, value_name = "URL")]
     pub web_seed: Vec<String>,
     /// Cut the content into pieces of N bytes, a power of two from 16384 to 16777216; `256K` and `4M` are understood
