@@ -606,6 +606,7 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
     }
     let server = "[serve]\nlisten = \"somewhere\"\nudp_listen = \"8080\"\n[seed]\nlisten = \"x\"\n[tracker]\ntrusted_proxies = [\"x\"]\ninterval_secs = 1\n";
     told += &House::new().toml(server).run(&["serve"]).whole();
+    told += &House::new().write("everseed.toml", b"[site]\n# \xe9t\xe9\n").build().whole();
     told += &House::new().run(&["build", "nowhere"]).whole();
     told += &House::new().run(&["build", "--base-url", "x"]).whole();
     expect![[r#"
@@ -667,6 +668,10 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         error: everseed.toml:8: `interval_secs`: 1 seconds are out of range
           help: name 60 to 86400 seconds
         5 errors; nothing was changed
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: is not UTF-8
+          help: save it as UTF-8
         [exit 3]
         [stderr]
         error: nowhere/everseed.toml: can't be read: No such file or directory (os error 2)

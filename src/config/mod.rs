@@ -162,7 +162,7 @@ impl Config {
         })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+            let line = before.split(|&byte| byte == b'\n').count();
             Problem::at(path, "is not UTF-8").line(line).help("save it as UTF-8")
         })?;
         Self::parse(&text, path)
