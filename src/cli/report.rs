@@ -83,7 +83,7 @@ pub fn warn(problem: &Problem) {
 }
 
 /// Says a line on stderr.
-pub fn log(line: &str) {
+fn log(line: &str) {
     // Where stderr is gone too, there is nobody left to tell.
     let _ = write_line(io::stderr().lock(), line);
 }

@@ -53,7 +53,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     }
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, options, Log::new(report::log)).await.map_err(|error| match error {
+    let server = Server::start(bound, options, Log::stderr()).await.map_err(|error| match error {
         StartError::Site(problems) => Failure::Usage(problems),
         StartError::Trouble(problem) => Failure::Trouble(problem),
     })?;
