@@ -5,7 +5,7 @@ mod house;
 use std::fs;
 
 use everseed::metainfo;
-use house::{House, KIB, Server, episode};
+use house::{House, KIB, Server, episode, until};
 
 fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
@@ -106,6 +106,25 @@ fn a_damaged_and_a_missing_medium_are_named_loudly_and_the_others_are_seeded() {
     let health = server.get("/healthz");
     assert_eq!(health.status, 200);
     assert!(health.text().contains("degraded"), "{}", health.text());
+}
+
+/// Nothing can be told where stderr is full; what is missing is not handed out all the same.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stderr_that_cannot_be_written_stops_nothing() {
+    let house = House::furnished();
+    house.build().ok();
+    let full = fs::File::options().write(true).open("/dev/full").expect("a device that takes nothing");
+    let server = house.serve_site_telling(full.into());
+    for slug in ["ep1", "ep2"] {
+        assert_eq!(shown(&server, slug, "seeds"), 1, "{slug}");
+        fs::remove_file(house.public().join(format!("media/{slug}.mp3"))).expect("removed");
+        // It looks at its files, and would say what it found.
+        server.signal("HUP");
+        until("the missing medium is withdrawn", || shown(&server, slug, "seeds") == 0);
+    }
+    let (status, _) = server.stop();
+    assert!(status.success(), "{status}");
 }
 
 #[test]
