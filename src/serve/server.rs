@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::announce::Tracker;
@@ -24,6 +23,7 @@ use super::route;
 use super::site::{self, OwnTrackers};
 use super::state::{Inner, State};
 use super::udp::Wire;
+use crate::chores::Chores;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
@@ -142,7 +142,7 @@ impl From<Problem> for StartError {
 pub struct Server {
     state: Arc<State>,
     watch: Watch,
-    http: TcpListener,
+    pub(super) http: TcpListener,
     udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
     http_options: http::Options,
@@ -265,8 +265,12 @@ impl Server {
 
     /// Serves until `until`, and then ends within [`END_MAX`]: connections are closed, other trackers are told
     /// `stopped`, and the database is written.
+    ///
+    /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
         let Self { state, watch, http, udp, peer, http_options, tick, .. } = self;
+        // Before anything is answered: whoever has had an answer may send one.
+        let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
         let ended = || {
             let mut ending = ending.clone();
@@ -275,34 +279,42 @@ impl Server {
                 let _ = ending.changed().await;
             }
         };
-        let mut rooms = JoinSet::new();
+        let mut rooms = Chores::default();
         let routed = Arc::clone(&state);
-        rooms.spawn(http::serve(
-            http,
-            http_options,
-            Arc::clone(&state.http),
-            state.log.clone(),
-            move |ends, request| route::answer(Arc::clone(&routed), ends, request),
-            ended(),
-        ));
-        rooms.spawn(Arc::clone(&state.seed).serve(vec![peer], ended()));
-        let mut chores = JoinSet::new();
+        rooms.spawn(
+            "the web server",
+            http::serve(
+                http,
+                http_options,
+                Arc::clone(&state.http),
+                state.log.clone(),
+                move |ends, request| route::answer(Arc::clone(&routed), ends, request),
+                ended(),
+            ),
+        );
+        rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(vec![peer], ended()));
+        let mut chores = Chores::default();
         if let Some((wire, key)) = udp {
-            chores.spawn(wire.serve(Arc::clone(&state), key));
+            chores.spawn("the tracker over UDP", wire.serve(Arc::clone(&state), key));
         }
-        chores.spawn(every_tick(Arc::clone(&state), watch, tick));
-        chores.spawn(follow_health(Arc::clone(&state)));
-        until.await;
+        chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
+        chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        let outcome = tokio::select! {
+            () = until => Ok(()),
+            problem = rooms.fallen() => Err(problem),
+            problem = chores.fallen() => Err(problem),
+        };
 
         drop(end);
+        chores.shutdown().await;
         // Most of what waits for the disk goes there meanwhile.
         let writer = Arc::clone(&state.writer);
-        chores.spawn_blocking(move || drop(writer.flush(GOODBYE_MAX)));
-        let goodbye = async { while rooms.join_next().await.is_some() {} };
-        if timeout(GOODBYE_MAX, goodbye).await.is_err() {
+        let flush = tokio::task::spawn_blocking(move || writer.flush(GOODBYE_MAX));
+        if timeout(GOODBYE_MAX, rooms.ended()).await.is_err() {
             rooms.shutdown().await;
         }
-        chores.shutdown().await;
+        // It has had its time. What went wrong is tried once more and told below.
+        let _ = flush.await;
         state.pass_on_sent();
         state.pass_on_samples();
         state.pass_on_verdicts();
@@ -314,15 +326,16 @@ impl Server {
             Err(writer) => writer.flush(LAST_WRITE_MAX),
         });
         let last = last.await;
-        last.unwrap_or_else(|error| Err(Problem::new(format!("the database was not written at the end: {error}"))))
+        let last =
+            last.unwrap_or_else(|error| Err(Problem::new(format!("the database was not written at the end: {error}"))));
+        outcome.and(last)
     }
 }
 
 /// What is done again and again: silent peers expire, the manifest is looked at, counts go to the store.
-async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration) {
+async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut hangups: Option<Signal>) {
     let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hangups = signal(SignalKind::hangup()).ok();
     let mut count: u64 = 0;
     loop {
         let asked = tokio::select! {

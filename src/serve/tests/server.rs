@@ -385,6 +385,26 @@ async fn the_end_comes_within_two_seconds_also_for_a_client_that_does_not_read()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_stops_by_itself_ends_the_server_and_is_named() {
+    let (show, hash) = one_release();
+    let log = Log::new(|line| assert!(!line.starts_with("the site was read again"), "no room for lines"));
+    let mut server = Server::start(bound(), Options::new(show.root(), show.data()), log).await.expect("it starts");
+    server.tick = Duration::from_millis(20);
+    let at = server.http.local_addr().expect("bound");
+    let running = tokio::spawn(server.run(std::future::pending()));
+    get(at, &format!("/announce?info_hash={}&peer_id={}&port=1&left=9", escaped(hash), "a".repeat(20))).await;
+    show.write("new.html", b"<p>new");
+    show.publish();
+    let ended = tokio::time::timeout(PATIENCE, running).await.expect("an end").expect("no panic");
+    expect![[r"
+        the look at the manifest has stopped by itself: it panicked: no room for lines
+          help: start it again, and report this
+    "]]
+    .assert_eq(&format!("{}\n", ended.expect_err("a fault")));
+    assert_eq!(House::open(&show).await.summary.peers_restored, 1, "what was known is written all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_trackers_hear_of_the_everseed_and_of_its_end() {
     let content = noise(40_000);
     let mut theirs = Show::at("https://other.example.org/");
