@@ -1,5 +1,6 @@
 //! `everseed serve`: sockets first, then the site for their address, then the server until it is asked to stop.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use super::build::{self, STATE_FOLDER, read_config};
 use super::report::Failure;
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
-use crate::serve::{Addresses, Bound, Log, Server, StartError, Summary, Udp};
+use crate::serve::{Addresses, Bound, DataFolder, Log, Server, StartError, Summary, Udp};
 
 /// Where HTTP is served unless somebody says otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -47,19 +48,21 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let addresses = addresses(args, &config, &source)?;
     // Bound before anything is built: the site is built for the ports that were taken.
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
+    // Taken before anything is built, too: the site below it may be the one of a running server.
+    let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let site = match &source {
         Source::Site(site) => site.clone(),
-        Source::Root(root) => build_for(args, &config, root, &data, &bound)?,
+        Source::Root(root) => build_for(args, &config, root, data.path(), &bound)?,
     };
     let typed = Typed {
         public_addresses: args.public_addresses.clone(),
         trusted_proxies: args.trusted_proxies.clone(),
         interval_secs: args.interval,
     };
-    let options = config.serve_options(site, data, &typed).map_err(Failure::usage)?;
+    let options = config.serve_options(site, &typed).map_err(Failure::usage)?;
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, options, Log::stderr()).await.map_err(|error| match error {
+    let server = Server::start(bound, data, options, Log::stderr()).await.map_err(|error| match error {
         StartError::Site(problems) => Failure::Usage(problems),
         StartError::Trouble(problem) => Failure::Trouble(problem),
     })?;
@@ -129,8 +132,18 @@ fn build_for(args: &ServeArgs, config: &Config, root: &Path, data: &Path, bound:
     };
     let options = config.site_options(root, &target, args.drafts).map_err(Failure::usage)?;
     let site = data.join("site");
-    build::site(&options, &site, data)?;
+    build::site(&options, &site, &build_state(root, data))?;
     Ok(site)
+}
+
+/// Where what builds remember is kept: where `everseed build` keeps it, so that the two know of each other's work, or
+/// below `data` where that can't be written.
+fn build_state(root: &Path, data: &Path) -> PathBuf {
+    let state = root.join(STATE_FOLDER);
+    let probe = state.join("writable");
+    let written =
+        fs::create_dir_all(&state).and_then(|()| fs::write(&probe, b"")).and_then(|()| fs::remove_file(&probe));
+    if written.is_ok() { state } else { data.to_owned() }
 }
 
 /// `addr`, with an address of this machine that others can use where it listens at all of them.

@@ -138,9 +138,9 @@ impl Config {
         })
     }
 
-    /// The options of a server of the built site in `site`, with its database in `data`.
-    pub fn serve_options(&self, site: PathBuf, data: PathBuf, typed: &Typed) -> Result<serve::Options, Problem> {
-        let mut options = serve::Options::new(site, data);
+    /// The options of a server of the built site in `site`.
+    pub fn serve_options(&self, site: PathBuf, typed: &Typed) -> Result<serve::Options, Problem> {
+        let mut options = serve::Options::new(site);
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
         let proxies = or_configured(&typed.trusted_proxies, &self.tracker.trusted_proxies);
         options.trusted_proxies = Networks::parse(proxies.iter().map(String::as_str))

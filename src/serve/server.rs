@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
+use super::data::DataFolder;
 use super::http::{self, Counters};
 use super::log::Log;
 use super::reload::Watch;
@@ -45,18 +45,12 @@ const HEALTH_PAUSE: Duration = Duration::from_millis(200);
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
 const SAMPLE_EVERY_TICKS: u64 = 60;
-/// The database in the data folder.
-const DATABASE: &str = "everseed.sqlite3";
-/// The file in the data folder that is locked by the server that uses it.
-const LOCK: &str = "lock";
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder of the built site.
     pub site: PathBuf,
-    /// The folder of the database; it is created.
-    pub data: PathBuf,
     /// The path below which the site is published, as `/show/`; unset, it is that of the manifest's `base_url`.
     pub base_path: Option<String>,
     /// Addresses at which strangers reach the permanent seed; none: the one at which an announce arrived.
@@ -76,11 +70,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everything by default but the two folders.
-    pub fn new(site: impl Into<PathBuf>, data: impl Into<PathBuf>) -> Self {
+    /// Everything by default but the folder.
+    pub fn new(site: impl Into<PathBuf>) -> Self {
         Self {
             site: site.into(),
-            data: data.into(),
             base_path: None,
             public_addresses: Vec::new(),
             public_peer_port: None,
@@ -150,14 +143,13 @@ pub struct Server {
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
     // Held as long as the server lives.
-    _lock: File,
+    _data: DataFolder,
 }
 
 impl Server {
-    /// Opens the database, restores counts and peers, reads the site, and looks for its media. It holds its thread
-    /// while it does.
-    pub async fn start(bound: Bound, options: Options, log: Log) -> Result<Self, StartError> {
-        let lock = lock(&options.data)?;
+    /// Reads the site, opens the database in `data`, restores counts and peers, and looks for the site's media. It
+    /// holds its thread while it does.
+    pub async fn start(bound: Bound, data: DataFolder, options: Options, log: Log) -> Result<Self, StartError> {
         let root = std::path::absolute(&options.site)
             .map_err(|error| Problem::at(&options.site, format!("is no path: {error}")))?;
         let own = OwnTrackers {
@@ -174,7 +166,7 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&options.data.join(DATABASE))?;
+        let opened = Store::open(&data.database())?;
         if let Some(notice) = opened.notice {
             log.line(format!("WARNING: {notice}"));
         }
@@ -247,7 +239,7 @@ impl Server {
             http_options: options.http,
             peers_restored,
             tick: TICK,
-            _lock: lock,
+            _data: data,
         })
     }
 
@@ -367,25 +359,6 @@ async fn follow_health(state: Arc<State>) {
         tokio::time::sleep(HEALTH_PAUSE).await;
         if changes.changed().await.is_err() {
             return;
-        }
-    }
-}
-
-/// The data folder, for this server alone.
-fn lock(data: &Path) -> Result<File, Problem> {
-    let help = "name a folder that can be written with `--data DIR`";
-    fs::create_dir_all(data)
-        .map_err(|error| Problem::at(data, format!("the data folder can't be made: {error}")).help(help))?;
-    let path = data.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file =
-        file.map_err(|error| Problem::at(data, format!("the data folder can't be written: {error}")).help(help))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Problem::at(data, "another everseed uses this data folder")
-            .help("stop it, or give this one a folder of its own with `--data DIR`")),
-        Err(TryLockError::Error(error)) => {
-            Err(Problem::at(data, format!("the data folder can't be locked: {error}")).help(help))
         }
     }
 }
