@@ -85,6 +85,8 @@ pub struct Options {
     pub connections_max: usize,
     /// Connections from one IPv4 address or one IPv6 /64.
     pub connections_per_address_max: usize,
+    /// How long telling other trackers that it stops may take, all of them together.
+    pub stop_within: Duration,
 }
 
 impl Options {
@@ -95,6 +97,7 @@ impl Options {
             peer_port,
             connections_max: CONNECTIONS_MAX,
             connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+            stop_within: STOP_WITHIN,
         }
     }
 }
@@ -109,6 +112,7 @@ pub struct Seed {
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     announcer: Mutex<Announcer>,
+    stop_within: Duration,
     changes: watch::Sender<u64>,
     verify_wanted: Notify,
     sent: AtomicU64,
@@ -130,6 +134,7 @@ impl Seed {
             doors: Arc::new(Doors::new(options.connections_max, options.connections_per_address_max)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             announcer: Mutex::default(),
+            stop_within: options.stop_within,
             changes: watch::Sender::new(0),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),

@@ -37,7 +37,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl Seed {
     /// Serves at `listeners`, verifies in the background and announces to other trackers, `until` that is over.
-    /// Connections are closed then, and those trackers are told, which takes [`super::STOP_WITHIN`] at most.
+    /// Connections are closed then, and those trackers are told, which takes [`super::Options::stop_within`] at most.
     ///
     /// It comes back before that, with an error, where a part of it has stopped by itself.
     pub async fn serve(

@@ -34,9 +34,16 @@ use crate::tracker::{self, Seconds, Swarms, Tally};
 /// The longest that the end takes.
 pub const END_MAX: Duration = Duration::from_secs(2);
 /// How much of it the seed has to say goodbye to other trackers and the web server to finish its answers.
-const GOODBYE_MAX: Duration = Duration::from_millis(1600);
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
 /// How much of it is left for what these two still bring to the database.
 const LAST_WRITE_MAX: Duration = Duration::from_millis(350);
+/// What a busy machine takes beside.
+const END_SPARE: Duration = Duration::from_millis(500);
+const _: () = assert!(
+    GOODBYE_MAX.as_millis() + LAST_WRITE_MAX.as_millis() + END_SPARE.as_millis() <= END_MAX.as_millis()
+        && http::SHUTDOWN_MAX.as_millis() < GOODBYE_MAX.as_millis(),
+    "each part of the end has its time, and all together have theirs"
+);
 /// How often the manifest is looked at and peers expire.
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
@@ -67,6 +74,8 @@ pub struct Options {
     pub http: http::Options,
     /// Connections of the permanent seed at most.
     pub peer_connections_max: usize,
+    /// [`GOODBYE_MAX`]; a test on a busy machine has more.
+    pub(super) goodbye_max: Duration,
 }
 
 impl Options {
@@ -82,6 +91,7 @@ impl Options {
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             peer_connections_max: seed::CONNECTIONS_MAX,
+            goodbye_max: GOODBYE_MAX,
         }
     }
 }
@@ -139,6 +149,7 @@ pub struct Server {
     udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
     http_options: http::Options,
+    goodbye_max: Duration,
     peers_restored: usize,
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
@@ -187,6 +198,8 @@ impl Server {
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
         seed_options.connections_max = options.peer_connections_max;
+        // Nine tenths, so that it ends by itself.
+        seed_options.stop_within = options.goodbye_max * 9 / 10;
         let seed = Seed::new(&seed_options);
         seed.remember(&verdicts);
 
@@ -237,6 +250,7 @@ impl Server {
             state,
             watch,
             http_options: options.http,
+            goodbye_max: options.goodbye_max,
             peers_restored,
             tick: TICK,
             _data: data,
@@ -260,7 +274,7 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, http_options, tick, .. } = self;
+        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, .. } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -301,8 +315,8 @@ impl Server {
         chores.shutdown().await;
         // Most of what waits for the disk goes there meanwhile.
         let writer = Arc::clone(&state.writer);
-        let flush = tokio::task::spawn_blocking(move || writer.flush(GOODBYE_MAX));
-        if timeout(GOODBYE_MAX, rooms.ended()).await.is_err() {
+        let flush = tokio::task::spawn_blocking(move || writer.flush(goodbye_max));
+        if timeout(goodbye_max, rooms.ended()).await.is_err() {
             rooms.shutdown().await;
         }
         // It has had its time. What went wrong is tried once more and told below.

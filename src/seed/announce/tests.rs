@@ -60,7 +60,9 @@ async fn http_tracker(body: &'static str) -> (String, mpsc::Receiver<String>) {
 
 /// A seed of one torrent, and what stops it.
 fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, JoinHandle<Result<(), Problem>>) {
-    let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881));
+    let options = Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881);
+    // A busy machine may take its time.
+    let seed = Seed::new(&Options { stop_within: PATIENCE, ..options });
     let trackers = trackers.iter().map(|url| vec![(*url).to_owned()]).collect();
     seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
     let (stop, stopped) = oneshot::channel::<()>();

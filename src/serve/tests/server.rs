@@ -52,6 +52,7 @@ impl House {
 
     pub async fn with(show: &Show, options: Options, bound: Bound) -> Self {
         let (log, lines) = Log::memory();
+        let options = Options { goodbye_max: PATIENCE, ..options };
         let (at, peer_port) = (bound.http_addr(), bound.peer_addr().port());
         let mut server = Server::start(bound, data(show), options, log).await.expect("it starts");
         server.tick = Duration::from_millis(20);
