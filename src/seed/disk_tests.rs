@@ -242,7 +242,6 @@ fn a_piece_that_the_disk_does_not_give_is_tried_again() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_want_of_descriptors_is_not_held_against_the_file() {
     for code in [23, 24] {
         assert!(matches!(Trouble::from(io::Error::from_raw_os_error(code)), Trouble::Ours));

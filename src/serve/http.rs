@@ -22,7 +22,8 @@ use tokio::task::JoinSet;
 
 use super::log::{Log, Throttle};
 use super::reply::{self, Reply};
-use super::socket::{self, Keeper, REQUEST_LINE_BYTES_MAX};
+use super::socket::{self, Keeper};
+use crate::tracker::http::REQUEST_LINE_BYTES_MAX;
 
 /// The most headers of a request; more are answered 431.
 pub const HEADERS_MAX: usize = 128;

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// The most bytes of a request line (method, target, version); a longer one is answered 414.
-pub const REQUEST_LINE_BYTES_MAX: usize = 8192;
+use crate::tracker::http::REQUEST_LINE_BYTES_MAX;
+
 /// The longest a client may leave what was sent to it unread, before its connection is given up.
 pub const STALL_MAX: Duration = Duration::from_secs(60);
 /// The most bytes of a client that are thrown away while it is waited for to close.
