@@ -279,18 +279,10 @@ fn title(one: &Published) -> &str {
 }
 
 fn to_seed(one: &Published) -> seed::Torrent {
-    seed::Torrent {
-        info_hash: one.torrent.info_hash,
-        info: one.torrent.metainfo.info.clone(),
-        info_bytes: one.torrent.info_bytes().into(),
-        files: one
-            .files
-            .iter()
-            .zip(&one.entry.files)
-            .map(|(path, file)| (path.clone(), file.path.as_str().to_owned()))
-            .collect(),
-        trackers: one.other_trackers.clone(),
-    }
+    let files = one.files.iter().zip(&one.entry.files);
+    let files = files.map(|(path, file)| (path.clone(), file.path.as_str().to_owned())).collect();
+    seed::Torrent::new(&one.torrent, files, one.other_trackers.clone())
+        .expect("a site is read only where its manifest names the files of each torrent")
 }
 
 fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Option<&tracker::Status>) -> Row {
