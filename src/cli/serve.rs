@@ -1,5 +1,6 @@
 //! `everseed serve`: sockets first, then the site for their address, then the server until it is asked to stop.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use super::build::{self, STATE_FOLDER, read_config};
 use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
-use crate::serve::{Bound, Log, Server, StartError, Summary};
+use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
@@ -44,16 +45,17 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         Source::Root(_) => data.join("site"),
     };
     let for_this_machine = matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none();
-    let (addresses, options) =
-        config.server(site.clone(), data.clone(), &typed(args), for_this_machine).map_err(Failure::Usage)?;
+    let (addresses, options) = config.server(site.clone(), &typed(args), for_this_machine).map_err(Failure::Usage)?;
     // Bound before anything is built: the site is built for the ports that were taken.
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
+    // Taken before anything is built, too: the site below it may be the one of a running server.
+    let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     if let Source::Root(root) = &source {
-        build_for(args, &config, root, &site, &data, &bound)?;
+        build_for(args, &config, root, &site, data.path(), &bound)?;
     }
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, options, Log::stderr()).await.map_err(|error| match error {
+    let server = Server::start(bound, data, options, Log::stderr()).await.map_err(|error| match error {
         StartError::Site(problems) => Failure::Usage(problems),
         StartError::Trouble(problem) => Failure::Trouble(problem),
     })?;
@@ -113,8 +115,18 @@ fn build_for(
         Target::Here { http: reachable(bound.http_addr()), udp: bound.udp_addr().map(reachable) }
     };
     let options = config.site_options(root, &target, args.drafts).map_err(Failure::Usage)?;
-    build::site(&options, site, data)?;
+    build::site(&options, site, &build_state(root, data))?;
     Ok(())
+}
+
+/// Where what builds remember is kept: where `everseed build` keeps it, so that the two know of each other's work, or
+/// below `data` where that can't be written.
+fn build_state(root: &Path, data: &Path) -> PathBuf {
+    let state = root.join(STATE_FOLDER);
+    let probe = state.join("writable");
+    let written =
+        fs::create_dir_all(&state).and_then(|()| fs::write(&probe, b"")).and_then(|()| fs::remove_file(&probe));
+    if written.is_ok() { state } else { data.to_owned() }
 }
 
 /// `addr`, with an address of this machine that others can use where it listens at all of them.

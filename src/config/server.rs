@@ -45,18 +45,17 @@ const TRUSTED_PROXIES: Setting = Setting("--trusted-proxy", "tracker", "trusted_
 const INTERVAL: Setting = Setting("--interval", "tracker", "interval_secs");
 
 impl Config {
-    /// The addresses and the options of a server of the built site in `site`, with its database in `data`; else
+    /// The addresses and the options of a server of the built site in `site`; else
     /// everything that is wrong with them. `for_this_machine`: the site is built for the address it is served at.
     pub fn server(
         &self,
         site: PathBuf,
-        data: PathBuf,
         typed: &Typed,
         for_this_machine: bool,
     ) -> Result<(Addresses, serve::Options), Vec<Problem>> {
         let mut faults = Faults::default();
         let addresses = self.addresses(typed, for_this_machine, &mut faults);
-        let mut options = serve::Options::new(site, data);
+        let mut options = serve::Options::new(site);
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
         options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
@@ -135,7 +134,7 @@ mod tests {
 
     fn lowered(text: &str, typed: &Typed, here: bool) -> Result<(Addresses, serve::Options), String> {
         let config = Config::parse(text, Path::new("everseed.toml")).expect("known keys");
-        let lowered = config.server("site".into(), "data".into(), typed, here);
+        let lowered = config.server("site".into(), typed, here);
         lowered.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))
     }
 
