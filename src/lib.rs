@@ -13,7 +13,7 @@
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
-//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy: `fsx` |
+//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy, rustix: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
 //!
 //! # Invariants

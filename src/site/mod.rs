@@ -8,7 +8,9 @@ mod date;
 mod files;
 mod front;
 mod html;
+mod interim;
 mod item;
+mod journal;
 mod links;
 mod markdown;
 mod medium;
@@ -17,9 +19,11 @@ mod plan;
 mod record;
 mod root;
 mod sheet;
+mod staging;
 mod write;
 
 pub use options::{BaseUrl, Kind, NotABaseUrl, Options, Show, categories};
+pub use staging::restore;
 
 #[cfg(test)]
 mod testing;
@@ -38,6 +42,7 @@ use crate::problem::Problem;
 use crate::release;
 use content::{Content, Release};
 use html::Theme;
+use journal::Watch;
 use root::Root;
 use write::Output;
 
@@ -84,6 +89,17 @@ pub struct Summary {
 /// The first build of a site reads each medium once; the next ones read those that changed. A torrent's creation date is its
 /// release's own date: no clock goes into the output, so that the same content gives the same bytes.
 pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::Progress) -> Result<Summary, Error> {
+    build_watched(options, out, state, progress, &mut || Ok(()))
+}
+
+/// Builds; `watch` sees each change to the output, and can stop it there.
+fn build_watched(
+    options: &Options,
+    out: &Path,
+    state: &Path,
+    progress: &dyn hash::Progress,
+    watch: Watch,
+) -> Result<Summary, Error> {
     let root = Root::open(&options.root).map_err(|problem| Error::Content(vec![problem]))?;
     let output = Output::open(out, state, root.path())?;
 
@@ -102,7 +118,7 @@ pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::P
     let built = (|| {
         let releases = make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?;
         let plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
-        let written = output.write(&plan, || media.unchanged()).map_err(Error::Trouble)?;
+        let written = output.write(&plan, || media.unchanged(), watch).map_err(Error::Trouble)?;
         Ok((plan, written))
     })();
     // Placing media as hard links changes their ctime, and with it what the cache knows them by.
