@@ -7,10 +7,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::build::{self, STATE_FOLDER, read_config};
-use super::report::Failure;
+use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
 use crate::serve::{Addresses, Bound, Log, Server, StartError, Summary, Udp};
+use crate::site;
 
 /// Where HTTP is served unless somebody says otherwise.
 const LISTEN: &str = "127.0.0.1:8080";
@@ -48,7 +49,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     // Bound before anything is built: the site is built for the ports that were taken.
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
     let site = match &source {
-        Source::Site(site) => site.clone(),
+        Source::Site(site) => whole(site),
         Source::Root(root) => build_for(args, &config, root, &data, &bound)?,
     };
     let typed = Typed {
@@ -116,6 +117,20 @@ fn address(text: &str, flag: &str) -> Result<SocketAddr, Failure> {
                 .help("write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080"),
         )
     })
+}
+
+/// The folder `site`, after a build that was killed there has been taken back.
+fn whole(site: &Path) -> PathBuf {
+    match site::restore(site) {
+        Ok(false) => {}
+        Ok(true) => {
+            let problem = Problem::at(site, "a build was killed here; the site from before it is served");
+            report::warn(&problem.help("build again"));
+        }
+        // It may be another user's to write. What its manifest names can be served all the same.
+        Err(problem) => report::warn(&problem),
+    }
+    site.to_owned()
 }
 
 /// Builds the site of `root` below `data`, for the address that `bound` has or the one that was asked for.
