@@ -104,7 +104,10 @@ fn build_watched(
     let output = Output::open(out, state, root.path())?;
 
     let mut theme_warnings = Vec::new();
-    let (content, theme) = match (content::load(options), Theme::load(&root, &options.theme, &mut theme_warnings)) {
+    let (content, theme) = match (
+        content::load(options, &output.own()),
+        Theme::load(&root, &options.config_path, &options.theme, &mut theme_warnings),
+    ) {
         (Ok(content), Ok(theme)) => (content, theme),
         (content, theme) => {
             let faults = content.err().into_iter().chain(theme.err()).flatten();

@@ -79,6 +79,11 @@ impl Output {
         &self.path
     }
 
+    /// What is the build's own and no content, though it may stand in the site's folder, and what each is.
+    pub fn own(&self) -> [(PathBuf, &'static str); 2] {
+        [(self.path.clone(), "the output of builds"), (self.state.clone(), "what builds remember")]
+    }
+
     /// Makes the folder what `plan` says. `guard` is asked when everything is staged and nothing is in place yet; its error
     /// ends the build and leaves the former site, as does every error later on. `watch` sees each change to the folder.
     pub fn write(

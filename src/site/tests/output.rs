@@ -113,12 +113,11 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
             "about/index.md",
             "+++\ntitle = \"About\"\nimage = \"Über uns.PNG\"\n+++\n\n![](Über%20uns.PNG) [pdf](docs/Info.pdf#page=2)\n\
              [gone](gone.pdf) [draft](../draft.md)\n[folder](docs) [nowhere](/nowhere/) [home](/) [served](/swarms)\n\
-             [other](https://a.example.org/x) [mail](mailto:a@show.example.org) <a@show.example.org> [here](#here) [dot](.dot)\n",
+             [other](https://a.example.org/x) [mail](mailto:a@show.example.org) <a@show.example.org> [here](#here)\n",
         )
         .page("draft.md", "+++\ndraft = true\n+++\n")
         .file("content/about/Über uns.PNG", "png")
-        .file("content/about/docs/Info.pdf", "pdf")
-        .file("content/about/.dot", "dot");
+        .file("content/about/docs/Info.pdf", "pdf");
     let summary = house.build();
     let warnings: Vec<_> = summary.warnings.iter().map(ToString::to_string).collect();
     expect![[r#"
@@ -129,9 +128,7 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
         content/about/index.md:8: link "/nowhere/" leads to nothing on this site
           help: a link to a page is written as the path of its .md file
         content/about/index.md:8: link "docs" leads to a folder
-          help: name a file in it
-        content/about/index.md:9: link ".dot" leads to a dot-file, which is not published
-          help: give the file a name without the dot"#]]
+          help: name a file in it"#]]
     .assert_eq(&warnings.join("\n"));
     assert_eq!(house.output("about/uber-uns.png"), "png");
     assert_eq!(house.output("about/docs/info.pdf"), "pdf");
@@ -141,7 +138,7 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
         <p><img src="../about/uber-uns.png" alt="" /> <a href="../about/docs/info.pdf#page=2">pdf</a>
         <a href="gone.pdf">gone</a> <a href="../draft.md">draft</a>
         <a href="docs">folder</a> <a href="../nowhere/">nowhere</a> <a href="../">home</a> <a href="../swarms">served</a>
-        <a href="https://a.example.org/x">other</a> <a href="mailto:a@show.example.org">mail</a> <a href="mailto:a@show.example.org">a@show.example.org</a> <a href="#here">here</a> <a href=".dot">dot</a></p>"##]].assert_eq(&prose.join("\n"));
+        <a href="https://a.example.org/x">other</a> <a href="mailto:a@show.example.org">mail</a> <a href="mailto:a@show.example.org">a@show.example.org</a> <a href="#here">here</a></p>"##]].assert_eq(&prose.join("\n"));
 }
 
 #[test]
