@@ -76,6 +76,16 @@ fn a_build_that_was_killed_is_taken_back_before_its_site_is_served() {
 }
 
 #[test]
+fn every_address_that_no_file_may_take_is_answered_by_the_server() {
+    let house = House::furnished();
+    house.build().ok();
+    let server = house.serve_site();
+    for path in everseed::manifest::SERVED {
+        assert_ne!(server.get(&format!("/{path}")).status, 404, "{path}");
+    }
+}
+
+#[test]
 fn what_is_gone_from_the_content_goes_from_the_site_and_what_is_not_ours_stays() {
     let house = House::furnished();
     house.build().ok();

@@ -180,7 +180,7 @@ fn order(options: &Options, source: &Release) -> release::Order {
         trackers: options.announce_tiers(),
         web_seeds: vec![web_seed],
         creation_date: Some(source.date.at().unix_timestamp()),
-        created_by: Some(plan::GENERATOR.into()),
+        created_by: Some(crate::GENERATOR.into()),
         comment: Some(options.base_url.join(&format!("episodes/{}/", source.slug))),
     }
 }

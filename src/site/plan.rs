@@ -12,17 +12,13 @@ use super::html::{Pages, Static, Theme};
 use super::item::Item;
 use super::markdown;
 use super::options::{Kind as Order, Options};
+use crate::GENERATOR;
 use crate::feed;
 use crate::manifest::{self, Manifest};
 use crate::media::Kind;
 use crate::problem::Problem;
 use crate::release;
 use crate::sitepath::SitePath;
-
-/// The program and its version, as pages, feeds and torrents name it.
-pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
-/// The paths that the server answers and no file stands for.
-const SERVED: [&str; 6] = ["announce", "scrape", "swarms", "healthz", "metrics", "api/swarms.json"];
 
 /// Every file of the output.
 #[derive(Debug, Default)]
@@ -96,6 +92,13 @@ impl Planner<'_> {
             self.plan.files.insert(place.clone(), entry);
         }
         for (place, source) in &self.content.statics {
+            if manifest::SERVED.contains(&place.as_str().trim_end_matches("/index.html")) {
+                let problem = Problem::at(
+                    format!("static/{place}"),
+                    format!("would be published as {place}, where the server answers by itself"),
+                );
+                self.problems.push(problem.help("give the file another name"));
+            }
             self.plan.files.insert(place.clone(), Entry::Copy(source.clone()));
         }
         if let Some((place, source)) = &self.content.cover {
@@ -328,7 +331,7 @@ impl Planner<'_> {
                 let is_planned =
                     |text: &str| SitePath::new(text).is_ok_and(|place| self.plan.files.contains_key(&place));
                 let known = bare.is_empty()
-                    || SERVED.contains(&bare)
+                    || manifest::SERVED.contains(&bare)
                     || (is_planned(bare) && bare == target)
                     || is_planned(&format!("{bare}/index.html"));
                 if !known {

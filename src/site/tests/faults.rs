@@ -248,10 +248,17 @@ fn a_build_that_fails_leaves_the_former_site() {
     house.write("templates/index.html", "index");
     house.write("static/everseed.json", "{}");
     house.write("static/episodes", "a file");
+    house.write("static/swarms/index.html", "mine");
+    house.write("static/swarms/logo.svg", "mine, and seen");
+    house.write("static/announce", "hear ye");
     expect![[r#"
+        static/announce: would be published as announce, where the server answers by itself
+          help: give the file another name
         static/episodes: would be published as episodes, which the site has itself
           help: give the file another name
         static/everseed.json: would be published as everseed.json, which the site has itself
+          help: give the file another name
+        static/swarms/index.html: would be published as swarms/index.html, where the server answers by itself
           help: give the file another name"#]]
     .assert_eq(&house.faults());
     let house = house.with(|options| options.theme = "drak".into());

@@ -179,6 +179,8 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
         .page("about.md", "+++\ntitle = \"About\"\n+++\n")
         .with(|options| options.theme = "dark".into());
     symlink("/etc/hostname", house.root().join("static/link")).expect("linked");
+    house.write("static/.DS_Store", "desktop");
+    house.write("static/.well-known/a/b.txt", "b");
     let summary = house.build();
     assert_eq!(house.output("style.css"), "site");
     assert_eq!(house.output("robots.txt"), "none");
@@ -186,7 +188,14 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
     assert_eq!(house.output("about/index.html"), "theme About");
     assert_eq!(house.output("404.html"), "A show / &lt;&amp;&quot;/");
     assert!(!house.out().join("link").exists() && !house.out().join(".dot").exists());
-    assert_eq!(summary.warnings.len(), 1);
+    let warnings: Vec<_> = summary.warnings.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        static/.dot: begins with a dot, and is not published: page hosts drop such names
+          help: name it without the dot, or put it onto the web server by yourself
+        static/.well-known: begins with a dot, and is not published: page hosts drop such names
+          help: name it without the dot, or put it onto the web server by yourself
+        static/link: is a symbolic link, and not published
+          help: put the file itself there"#]].assert_eq(&warnings.join("\n"));
 }
 
 /// The contract with the authors of themes: a name that is missing here is one that their templates fail on.
