@@ -14,7 +14,7 @@
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy, rustix: `fsx` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
+//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `mime` | |
 //!
 //! # Invariants
 //!
@@ -47,6 +47,7 @@ pub mod jinja;
 pub mod manifest;
 pub mod media;
 pub mod metainfo;
+pub mod mime;
 pub mod problem;
 pub mod release;
 pub mod seed;

@@ -195,7 +195,8 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
         static/.well-known: begins with a dot, and is not published: page hosts drop such names
           help: name it without the dot, or put it onto the web server by yourself
         static/link: is a symbolic link, and not published
-          help: put the file itself there"#]].assert_eq(&warnings.join("\n"));
+          help: put the file itself there"#]]
+    .assert_eq(&warnings.join("\n"));
 }
 
 /// The contract with the authors of themes: a name that is missing here is one that their templates fail on.
