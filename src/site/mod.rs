@@ -61,7 +61,7 @@ pub enum Error {
 /// What a build did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Plain pages.
+    /// Pages: the home page, plain pages, those of the releases, and the one for what is not found.
     pub pages: usize,
     /// Releases: episodes and others.
     pub releases: usize,
@@ -133,7 +133,7 @@ fn build_watched(
     let mut warnings = plan.warnings;
     warnings.append(&mut theme_warnings);
     Ok(Summary {
-        pages: content.pages.len(),
+        pages: plan.pages,
         releases: content.releases.len(),
         torrents: content.releases.len(),
         files_hashed: cache.files_hashed(),

@@ -25,6 +25,8 @@ use crate::sitepath::SitePath;
 pub struct Plan {
     /// The files by their places.
     pub files: BTreeMap<SitePath, Entry>,
+    /// How many of them are pages made from templates.
+    pub pages: usize,
     /// What is not wrong and still worth a look.
     pub warnings: Vec<Problem>,
 }
@@ -199,7 +201,10 @@ impl Planner<'_> {
                 episode => episode.map(Pages::value).unwrap_or_default(),
             };
             match pages.render(template, data) {
-                Ok(html) => self.put(place, Entry::Bytes(html.into_bytes())),
+                Ok(html) => {
+                    self.put(place, Entry::Bytes(html.into_bytes()));
+                    self.plan.pages += 1;
+                }
                 Err(problem) if self.problems.contains(&problem) => {}
                 Err(problem) => self.problems.push(problem),
             }

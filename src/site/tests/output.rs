@@ -17,7 +17,7 @@ fn a_summary_is_json_for_scripts() {
     summary.output = "public".into();
     expect![[r#"
         {
-          "pages": 1,
+          "pages": 4,
           "releases": 1,
           "torrents": 1,
           "files_hashed": 1,
@@ -146,7 +146,7 @@ fn a_page_that_a_release_names_is_its_data() {
     let house = House::new()
         .page("set/index.md", "+++\ntitle = \"Set\"\ndate = 2026-05-02\nfiles = [\".\"]\n+++\n")
         .page("set/README.md", "# No front matter\n");
-    assert_eq!(house.build().pages, 0);
+    assert_eq!(house.build().pages, 3, "the home page, that of the release, and 404.html");
     assert_eq!(house.output("media/set/README.md"), "# No front matter\n");
     assert!(!house.out().join("media/set/index.md").exists());
 }
