@@ -264,7 +264,15 @@ impl Reader<'_> {
                 None
             }
             (Some(media), None) => {
-                place(self.root, sheet).single(media).map_err(|problem| self.problems.push(problem)).ok()
+                let medium = place(self.root, sheet).single(media);
+                let medium = medium.map_err(|problem| self.problems.push(problem)).ok()?;
+                if !medium.name.contains('.') {
+                    let what = format!("`media` {:?} has no extension that tells its kind", media.value);
+                    let warning = Problem::at(&sheet.source.shown, format!("{what}, and is not in feed.xml"));
+                    let help = "rename it to end in .mp3, .m4a, .mp4 or what else it is";
+                    self.warnings.push(warning.line(media.line).help(help));
+                }
+                Some(medium)
             }
             (None, Some(files)) => {
                 let mut warnings = Vec::new();

@@ -5,6 +5,7 @@
 mod content;
 mod context;
 mod date;
+mod directories;
 mod files;
 mod front;
 mod html;

@@ -8,10 +8,11 @@ use time::OffsetDateTime;
 
 use super::content::{Content, Text};
 use super::context;
+use super::directories;
 use super::html::{Pages, Static, Theme};
 use super::item::Item;
 use super::markdown;
-use super::options::{Kind as Order, Options};
+use super::options::{Kind as Order, Options, Show};
 use crate::GENERATOR;
 use crate::feed;
 use crate::manifest::{self, Manifest};
@@ -258,8 +259,10 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether there is a podcast feed: where something is heard or watched, or where the author speaks of a show. The feed then
+    /// outlives its last episode, and those who subscribed to it find it empty, and not gone.
     fn has_podcast(&self) -> bool {
-        self.items.iter().any(|item| item.kind() != Kind::Other)
+        self.options.show != Show::default() || self.items.iter().any(|item| item.kind() != Kind::Other)
     }
 
     fn feeds(&mut self) {
@@ -330,6 +333,9 @@ impl Planner<'_> {
     /// Links to addresses of the site are looked up among what is planned.
     fn links(&mut self) {
         let mut warnings = self.content.warnings.clone();
+        if self.has_podcast() {
+            warnings.append(&mut directories::warnings(self.options));
+        }
         for text in texts(self.content) {
             for (target, line) in &text.unproven {
                 let bare = target.trim_end_matches('/');

@@ -11,7 +11,7 @@ use crate::metainfo;
 
 #[test]
 fn a_summary_is_json_for_scripts() {
-    let house = House::with_episode().page("about.md", "+++\ntitle = \"About\"\n+++\n[x](gone.md)\n");
+    let house = House::with_episode().described().page("about.md", "+++\ntitle = \"About\"\n+++\n[x](gone.md)\n");
     let mut summary = house.build();
     assert_eq!(summary.output, house.out());
     summary.output = "public".into();
@@ -22,7 +22,7 @@ fn a_summary_is_json_for_scripts() {
           "torrents": 1,
           "files_hashed": 1,
           "bytes_hashed": 8,
-          "files_written": 13,
+          "files_written": 14,
           "files_unchanged": 0,
           "files_removed": 0,
           "warnings": [
@@ -77,9 +77,82 @@ fn a_site_without_audio_has_no_podcast_feed() {
 }
 
 #[test]
+fn a_podcast_feed_outlives_its_last_episode() {
+    let house = House::with_episode().described();
+    let guid = |house: &House| house.output("feed.xml").lines().find(|line| line.contains("guid")).map(str::to_owned);
+    house.build();
+    let before = guid(&house);
+    fs::remove_file(house.root().join("content/ep1.md")).expect("removed");
+    house.build();
+    assert_eq!(guid(&house), before);
+    assert!(house.output("index.html").contains("feed.xml\""));
+    expect![[r#"
+        <?xml version="1.0" encoding="utf-8"?>
+        <rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" xmlns:podcast="https://podcastindex.org/namespace/1.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:content="http://purl.org/rss/1.0/modules/content/">
+          <channel>
+            <title>A show</title>
+            <link>https://show.example.org/</link>
+            <atom:link href="https://show.example.org/feed.xml" rel="self" type="application/rss+xml"/>
+            <description>About things.</description>
+            <language>en</language>
+            <generator>everseed 0.1.0</generator>
+            <podcast:guid>ee8652b0-fb36-5d4d-b957-cb3daeec47a6</podcast:guid>
+            <podcast:locked>yes</podcast:locked>
+            <itunes:type>episodic</itunes:type>
+            <itunes:explicit>false</itunes:explicit>
+            <itunes:category text="Arts"/>
+            <itunes:image href="https://show.example.org/cover.jpg"/>
+            <image>
+              <url>https://show.example.org/cover.jpg</url>
+              <title>A show</title>
+              <link>https://show.example.org/</link>
+            </image>
+          </channel>
+        </rss>
+    "#]].assert_eq(&house.output("feed.xml"));
+}
+
+#[test]
+fn what_podcast_directories_refuse_is_told() {
+    let house = House::with_episode()
+        .page("ep2.md", &super::EP2.replace("ep2.mp3", "voice"))
+        .file("content/voice", "a recording of some kind")
+        .file("cover.webp", "a cover");
+    let warnings = |house: &House| {
+        let warnings = house.build().warnings;
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    expect![[r#"
+        content/ep2.md:4: `media` "voice" has no extension that tells its kind, and is not in feed.xml
+          help: rename it to end in .mp3, .m4a, .mp4 or what else it is
+        everseed.toml: the podcast feed has no category, for which podcast directories refuse it
+          help: add a line to [show]: category = ["Arts"], from the list of Apple Podcasts
+        everseed.toml: the podcast feed has no cover, for which podcast directories refuse it
+          help: add a line to [show]: image = "cover.jpg", a square JPEG or PNG of 1400 to 3000 pixels a side
+        everseed.toml: the podcast feed has no description, for which podcast directories refuse it
+          help: add a line to [site]: description = "What it is about.""#]].assert_eq(&warnings(&house));
+    fs::remove_file(house.root().join("content/ep2.md")).expect("removed");
+    let house = house.described().with(|options| {
+        options.show.email = Some("me at example.org".into());
+        options.show.image = Some("cover.webp".into());
+    });
+    expect![[r#"
+        everseed.toml: `email` "me at example.org" is not an e-mail address; podcast directories write to it
+          help: write it as hello@show.example.org, or leave it out
+        everseed.toml: `image` "cover.webp" is of a kind that podcast directories refuse
+          help: name a square JPEG or PNG of 1400 to 3000 pixels a side"#]].assert_eq(&warnings(&house));
+    let house = house.described().with(|options| options.show.email = Some("me@example.org".into()));
+    assert_eq!(warnings(&house), "");
+    // Who publishes no podcast is not asked for a cover.
+    let house = House::new().page("about.md", "+++\ntitle = \"About\"\n+++\n");
+    assert_eq!(warnings(&house), "");
+}
+
+#[test]
 fn below_a_path_every_link_stays_there() {
     let url = BaseUrl::parse("https://example.org/show").expect("a URL");
     let house = House::with_episode()
+        .described()
         .page("about.md", "+++\ntitle = \"About\"\n+++\n[one](ep1.md), [listen](ep1.mp3), [feed](/feed.xml)\n")
         .with(|options| options.base_url = url);
     assert_eq!(house.build().warnings, []);
@@ -109,6 +182,7 @@ fn the_identity_of_the_show_is_that_of_its_configured_address() {
 #[test]
 fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_told() {
     let house = House::with_episode()
+        .described()
         .page(
             "about/index.md",
             "+++\ntitle = \"About\"\nimage = \"Über uns.PNG\"\n+++\n\n![](Über%20uns.PNG) [pdf](docs/Info.pdf#page=2)\n\
@@ -168,6 +242,7 @@ fn names_that_some_clients_cannot_ask_for_are_changed_with_a_warning() {
 #[test]
 fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
     let house = House::with_episode()
+        .described()
         .file("static/style.css", "site")
         .file("static/robots.txt", "none")
         .file("static/.dot", "dot")
