@@ -13,8 +13,8 @@
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
-//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy: `fsx` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` | |
+//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy, rustix: `fsx` |
+//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `mime` | |
 //!
 //! # Invariants
 //!
@@ -48,6 +48,7 @@ pub mod jinja;
 pub mod manifest;
 pub mod media;
 pub mod metainfo;
+pub mod mime;
 pub mod problem;
 pub mod release;
 pub mod seed;

@@ -12,6 +12,9 @@ use crate::sitepath::SitePath;
 
 /// The name of the manifest below a site's root.
 pub const FILE_NAME: &str = "everseed.json";
+/// The paths below a site's root that the server answers by itself: a file that a publisher puts there is not seen.
+pub const SERVED: [&str; 8] =
+    ["announce", "api/swarms.json", "healthz", "metrics", "scrape", "swarms", "swarms.css", "swarms.js"];
 /// The version of the format that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
 /// The most bytes a manifest has.

@@ -59,6 +59,33 @@ fn a_build_that_fails_leaves_the_former_site_standing() {
 }
 
 #[test]
+fn a_build_that_was_killed_is_taken_back_before_its_site_is_served() {
+    let house = House::furnished();
+    house.build().ok();
+    // What it leaves: the feed is the new one already, and the former one is kept.
+    let staging = house.root().join(".public.everseed-staging");
+    fs::create_dir(&staging).expect("made");
+    fs::rename(house.public().join("feed.xml"), staging.join("former-0")).expect("moved");
+    fs::write(house.public().join("feed.xml"), "half of another site").expect("written");
+    let journal = "{\"version\":1,\"steps\":[{\"place\":\"feed.xml\",\"does\":\"replaces\"}],\"folders\":[]}";
+    fs::write(staging.join("journal.json"), journal).expect("written");
+    let server = house.serve_site();
+    assert!(server.get("/feed.xml").text().starts_with("<?xml"));
+    assert!(!staging.exists());
+    server.said("a build was killed here");
+}
+
+#[test]
+fn every_address_that_no_file_may_take_is_answered_by_the_server() {
+    let house = House::furnished();
+    house.build().ok();
+    let server = house.serve_site();
+    for path in everseed::manifest::SERVED {
+        assert_ne!(server.get(&format!("/{path}")).status, 404, "{path}");
+    }
+}
+
+#[test]
 fn what_is_gone_from_the_content_goes_from_the_site_and_what_is_not_ours_stays() {
     let house = House::furnished();
     house.build().ok();

@@ -650,7 +650,7 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         4 errors; nothing was changed
         [exit 3]
         [stderr]
-        error: everseed.toml: there is no theme "none"
+        error: everseed.toml: `theme`: there is no theme "none"
           help: the themes are default; one of your own stands in themes/<name>/templates
         [exit 3]
         [stderr]

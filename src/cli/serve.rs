@@ -12,6 +12,7 @@ use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
+use crate::site;
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
@@ -41,7 +42,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let (source, config) = source(args)?;
     let data = data_folder(args, &config, &source);
     let site = match &source {
-        Source::Site(site) => site.clone(),
+        Source::Site(site) => whole(site),
         Source::Root(_) => data.join("site"),
     };
     let for_this_machine = matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none();
@@ -96,6 +97,20 @@ fn typed(args: &ServeArgs) -> Typed {
         trusted_proxies: args.trusted_proxies.clone(),
         interval_secs: args.interval,
     }
+}
+
+/// The folder `site`, after a build that was killed there has been taken back.
+fn whole(site: &Path) -> PathBuf {
+    match site::restore(site) {
+        Ok(false) => {}
+        Ok(true) => {
+            let problem = Problem::at(site, "a build was killed here; the site from before it is served");
+            report::warn(&problem.help("build again"));
+        }
+        // It may be another user's to write. What its manifest names can be served all the same.
+        Err(problem) => report::warn(&problem),
+    }
+    site.to_owned()
 }
 
 /// Builds the site of `root` into `site`, for the address that `bound` has or the one that was asked for.

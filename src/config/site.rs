@@ -62,6 +62,7 @@ impl Config {
             return Err(faults.0);
         };
         let mut options = site::Options::new(root, &table.title, base_url);
+        options.config_path.clone_from(&self.source.0);
         options.identity_url = identity_url;
         options.show = show;
         options.piece_length = piece_length;

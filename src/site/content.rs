@@ -27,6 +27,8 @@ const IMAGES: [&str; 7] = ["avif", "gif", "jpeg", "jpg", "png", "svg", "webp"];
 /// The extensions of transcripts that apps read.
 const TRANSCRIPTS: [&str; 6] = ["htm", "html", "json", "srt", "txt", "vtt"];
 
+const CONFIGURATION: &str = "the configuration of the site";
+
 /// Everything that a site publishes, checked.
 #[derive(Debug)]
 pub struct Content {
@@ -103,13 +105,14 @@ pub struct Release {
     pub guid: Option<String>,
 }
 
-/// Reads the content of the site. An error: every fault that was found, in the order of the files.
-pub fn load(options: &Options) -> Result<Content, Vec<Problem>> {
+/// Reads the content of the site. `own` are files and folders of the build's, and what each is: if they stand in the site's
+/// folder, they are no content. An error: every fault that was found, in the order of the files.
+pub fn load(options: &Options, own: &[(PathBuf, &'static str)]) -> Result<Content, Vec<Problem>> {
     let root = Root::open(&options.root).map_err(|problem| vec![problem])?;
     let mut reader = Reader { root: &root, problems: Vec::new(), warnings: Vec::new() };
     let sources = reader.sources();
     let sheets = reader.sheets(&sources, options.drafts);
-    let content = reader.content(&sheets, options);
+    let content = reader.content(&sheets, options, own);
     let Reader { mut problems, mut warnings, .. } = reader;
     if !problems.is_empty() {
         problems.sort();
@@ -192,7 +195,7 @@ impl Reader<'_> {
     fn data(&self, sheets: &[Sheet]) -> BTreeSet<PathBuf> {
         let mut data = BTreeSet::new();
         for sheet in sheets.iter().filter(|sheet| sheet.kind == Kind::Release) {
-            let place = self.place(sheet);
+            let place = place(self.root, sheet);
             for file in sheet.front.files.iter().flatten() {
                 let medium = place.several(std::slice::from_ref(file), &mut Vec::new());
                 data.extend(medium.into_iter().flat_map(|medium| medium.files).map(|file| file.source));
@@ -201,20 +204,11 @@ impl Reader<'_> {
         data
     }
 
-    fn place<'s>(&'s self, sheet: &'s Sheet) -> Place<'s> {
-        Place {
-            root: self.root,
-            folder: sheet.folder(),
-            page: &sheet.source.shown,
-            page_path: &sheet.source.path,
-            slug: &sheet.slug,
-        }
-    }
-
-    fn content(&mut self, sheets: &[Sheet], options: &Options) -> Content {
+    fn content(&mut self, sheets: &[Sheet], options: &Options, own: &[(PathBuf, &'static str)]) -> Content {
         self.clashes(sheets);
         let media: Vec<_> = sheets.iter().map(|sheet| self.medium(sheet)).collect();
-        let site = site(self.root, sheets, &media);
+        let mut site = site(self.root, sheets, &media);
+        site.private = private(self.root, options, own);
         let mut content = Content {
             home: None,
             pages: Vec::new(),
@@ -269,10 +263,20 @@ impl Reader<'_> {
                 self.problems.push(problem.help("keep `media` for one file, or `files` for several"));
                 None
             }
-            (Some(media), None) => self.place(sheet).single(media).map_err(|problem| self.problems.push(problem)).ok(),
+            (Some(media), None) => {
+                let medium = place(self.root, sheet).single(media);
+                let medium = medium.map_err(|problem| self.problems.push(problem)).ok()?;
+                if !medium.name.contains('.') {
+                    let what = format!("`media` {:?} has no extension that tells its kind", media.value);
+                    let warning = Problem::at(&sheet.source.shown, format!("{what}, and is not in feed.xml"));
+                    let help = "rename it to end in .mp3, .m4a, .mp4 or what else it is";
+                    self.warnings.push(warning.line(media.line).help(help));
+                }
+                Some(medium)
+            }
             (None, Some(files)) => {
                 let mut warnings = Vec::new();
-                let medium = self.place(sheet).several(files, &mut warnings);
+                let medium = place(self.root, sheet).several(files, &mut warnings);
                 self.warnings.append(&mut warnings);
                 medium.map_err(|mut problems| self.problems.append(&mut problems)).ok()
             }
@@ -349,7 +353,7 @@ impl Reader<'_> {
 
     fn cover(&mut self, options: &Options) -> Option<(SitePath, PathBuf)> {
         let image = options.show.image.as_ref()?;
-        match self.file(Path::new("everseed.toml"), self.root.path(), "image", image, &IMAGES) {
+        match self.file(&options.config_path, self.root.path(), "image", image, &IMAGES) {
             Ok(path) => {
                 let extension =
                     path.extension().map(|extension| extension.to_ascii_lowercase().to_string_lossy().into_owned());
@@ -373,13 +377,25 @@ impl Reader<'_> {
     }
 }
 
+/// Files and folders that are not published because a page links to them.
+fn private(root: &Root, options: &Options, own: &[(PathBuf, &'static str)]) -> Vec<(PathBuf, &'static str)> {
+    let config = options.config_path.canonicalize().map(|path| (path, CONFIGURATION));
+    let sources =
+        [("everseed.toml", CONFIGURATION), ("templates", "a template of the site"), ("themes", "a part of a theme")]
+            .map(|(name, what)| (root.path().join(name), what));
+    own.iter().cloned().chain(config).chain(sources).collect()
+}
+
 /// What links can lead to.
 fn site<'a>(root: &'a Root, sheets: &[Sheet], media: &[Option<Medium>]) -> Site<'a> {
-    let mut site = Site { root, pages: HashMap::new(), drafts: BTreeSet::new(), media: HashMap::new() };
+    let (pages, drafts, private) = (HashMap::new(), BTreeSet::new(), Vec::new());
+    let mut site = Site { root, pages, drafts, media: HashMap::new(), draft_media: BTreeSet::new(), private };
     for (sheet, medium) in sheets.iter().zip(media) {
         let path = sheet.source.path.clone();
         if sheet.kind == Kind::Draft {
             site.drafts.insert(path);
+            let named = sheet.front.media.iter().chain(sheet.front.files.iter().flatten());
+            site.draft_media.extend(place(root, sheet).sources(named));
         } else {
             site.pages.insert(path, sheet.url());
         }
@@ -390,6 +406,10 @@ fn site<'a>(root: &'a Root, sheets: &[Sheet], media: &[Option<Medium>]) -> Site<
         }
     }
     site
+}
+
+fn place<'s>(root: &'s Root, sheet: &'s Sheet) -> Place<'s> {
+    Place { root, folder: sheet.folder(), page: &sheet.source.shown, page_path: &sheet.source.path, slug: &sheet.slug }
 }
 
 fn release(sheet: &Sheet, text: Text, date: Published, medium: Medium, transcript: Option<SitePath>) -> Release {

@@ -15,6 +15,9 @@ pub const DEPTH_MAX: usize = 64;
 /// The most files of a folder that is published as it is.
 const FILES_MAX: usize = 100_000;
 
+/// Dot-files that nobody means to publish, and that stand in many folders.
+const UNTOLD: [&str; 4] = [".DS_Store", ".gitattributes", ".gitignore", ".gitkeep"];
+
 /// The files of a folder that is published as it is, by their paths in it.
 pub fn files_below(
     root: &Root,
@@ -23,8 +26,8 @@ pub fn files_below(
     warnings: &mut Vec<Problem>,
 ) -> BTreeMap<SitePath, PathBuf> {
     let mut files = BTreeMap::new();
-    let walk = WalkDir::new(folder).sort_by_file_name().max_depth(DEPTH_MAX);
-    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_dot_file(entry.path())) {
+    let mut walk = WalkDir::new(folder).sort_by_file_name().max_depth(DEPTH_MAX).into_iter();
+    while let Some(entry) = walk.next() {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -34,6 +37,16 @@ pub fn files_below(
             }
         };
         let shown = root.shown(entry.path());
+        if entry.depth() > 0 && is_dot_file(entry.path()) {
+            if entry.file_type().is_dir() {
+                walk.skip_current_dir();
+            }
+            if !UNTOLD.iter().any(|name| entry.file_name() == *name) {
+                let warning = Problem::at(shown, "begins with a dot, and is not published: page hosts drop such names");
+                warnings.push(warning.help("name it without the dot, or put it onto the web server by yourself"));
+            }
+            continue;
+        }
         if entry.file_type().is_symlink() {
             warnings
                 .push(Problem::at(shown, "is a symbolic link, and not published").help("put the file itself there"));

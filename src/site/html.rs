@@ -50,8 +50,8 @@ pub enum Static {
 }
 
 impl Theme {
-    /// Reads the theme `name` of the site.
-    pub fn load(root: &Root, name: &str, warnings: &mut Vec<Problem>) -> Result<Self, Vec<Problem>> {
+    /// Reads the theme `name` of the site, which the file `config` names.
+    pub fn load(root: &Root, config: &Path, name: &str, warnings: &mut Vec<Problem>) -> Result<Self, Vec<Problem>> {
         let path = |text: &str| SitePath::new(text).expect("a plain name");
         let mut theme = Self {
             templates: BUILT_IN
@@ -63,7 +63,7 @@ impl Theme {
         };
         let folder = root.path().join("themes").join(name);
         if !is_plain_name(name) || (name != DEFAULT_THEME && !folder.is_dir()) {
-            return Err(vec![unknown_theme(root, name)]);
+            return Err(vec![unknown_theme(root, config, name)]);
         }
         let mut problems = Vec::new();
         theme.add_templates(root, &folder.join("templates"), &mut problems);
@@ -155,13 +155,13 @@ impl Pages<'_> {
     }
 }
 
-fn unknown_theme(root: &Root, name: &str) -> Problem {
+fn unknown_theme(root: &Root, config: &Path, name: &str) -> Problem {
     let mut known = vec![DEFAULT_THEME.to_owned()];
     let folders = fs::read_dir(root.path().join("themes")).into_iter().flatten().flatten();
     known
         .extend(folders.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok()));
     known.sort();
     known.dedup();
-    Problem::at("everseed.toml", format!("there is no theme {name:?}"))
+    Problem::at(config, format!("`theme`: there is no theme {name:?}"))
         .help(format!("the themes are {}; one of your own stands in themes/<name>/templates", known.join(", ")))
 }

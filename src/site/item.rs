@@ -6,7 +6,8 @@ use super::markdown;
 use super::options::Options;
 use crate::feed;
 use crate::manifest;
-use crate::media::{self, Kind};
+use crate::media::Kind;
+use crate::mime;
 use crate::release;
 use crate::sitepath::SitePath;
 use crate::units::{duration_text, size_text};
@@ -110,7 +111,7 @@ impl<'a> Item<'a> {
             size_text: size_text(self.bytes()),
             transcript: source.transcript.as_ref().map(|place| context::Transcript {
                 url: place.url(),
-                mime: transcript_mime(place),
+                mime: mime::of(place.as_str()),
                 language: options.language.clone(),
             }),
             torrent: context::Torrent {
@@ -161,7 +162,7 @@ impl<'a> Item<'a> {
             episode: source.episode,
             transcript: source.transcript.as_ref().map(|place| feed::Transcript {
                 url: self.absolute(place),
-                mime: transcript_mime(place),
+                mime: mime::of(place.as_str()),
                 language: options.language.clone(),
             }),
         }
@@ -197,14 +198,5 @@ impl<'a> Item<'a> {
             page: Some(self.options.base_url.join(&self.url())),
             published: Some(self.source.date.to_string()),
         }
-    }
-}
-
-/// The type of a transcript as apps know it.
-fn transcript_mime(place: &SitePath) -> String {
-    match place.as_str().rsplit_once('.') {
-        Some((_, "vtt")) => "text/vtt".into(),
-        Some((_, "srt")) => "application/x-subrip".into(),
-        _ => media::mime(place.as_str()),
     }
 }

@@ -20,6 +20,10 @@ pub struct Site<'a> {
     pub drafts: BTreeSet<PathBuf>,
     /// The files of releases, with their encoded paths below the site's root.
     pub media: HashMap<PathBuf, String>,
+    /// The files of releases that are not built.
+    pub draft_media: BTreeSet<PathBuf>,
+    /// Files and folders of the site's that are not for readers, and what each is.
+    pub private: Vec<(PathBuf, &'static str)>,
 }
 
 /// A page with links.
@@ -117,6 +121,10 @@ pub fn resolve(site: &Site, page: &Page, assets: &mut Assets) -> Resolved {
             Err(Nowhere::Fault(fault)) => {
                 resolved.warnings.push(fault.problem(page.shown, &what(&reference)).line(line));
             }
+            Err(Nowhere::Private(why, help)) => {
+                let problem = Problem::at(page.shown, format!("{} leads to {why}", what(&reference))).line(line);
+                resolved.problems.push(problem.help(help));
+            }
             Err(Nowhere::Because(why, help)) => {
                 let warning = Problem::at(page.shown, format!("{} {why}", what(&reference))).line(line);
                 resolved.warnings.push(warning.help(help));
@@ -135,6 +143,7 @@ enum Nowhere {
     Unproven(String),
     Fault(Fault),
     Because(&'static str, &'static str),
+    Private(String, &'static str),
 }
 
 fn destination(site: &Site, page: &Page, path: &str, assets: &mut Assets) -> Result<String, Nowhere> {
@@ -161,13 +170,26 @@ fn destination(site: &Site, page: &Page, path: &str, assets: &mut Assets) -> Res
     if site.drafts.contains(&file) {
         return Err(Nowhere::Because("leads to a draft", "publish the draft, or take the link away"));
     }
-    if is_dot_file(&file) {
-        return Err(Nowhere::Because(
-            "leads to a dot-file, which is not published",
-            "give the file a name without the dot",
-        ));
+    if let Some(private) = private(site, &file) {
+        return Err(private);
     }
     Ok(assets.add(page.folder, &file).url())
+}
+
+/// Whether `file` must not be copied into the site only because a link leads there.
+fn private(site: &Site, file: &Path) -> Option<Nowhere> {
+    if site.draft_media.contains(file) {
+        let why = "the medium of a draft, which is not built";
+        return Some(Nowhere::Private(why.into(), "publish the draft, or take the link away"));
+    }
+    if let Some((_, what)) = site.private.iter().find(|(private, _)| file.starts_with(private)) {
+        let help = "take the link away; what readers may have stands beside the page, or in static/";
+        return Some(Nowhere::Private(format!("{what}, which is not published"), help));
+    }
+    site.root.shown(file).ancestors().any(is_dot_file).then(|| {
+        let help = "give it a name without the dot, and its folder too";
+        Nowhere::Private("a dot-file, or one in such a folder, which is not published".into(), help)
+    })
 }
 
 /// A link within the page, or one with a scheme or a host of its own.

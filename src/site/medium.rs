@@ -108,6 +108,16 @@ impl Place<'_> {
         }
     }
 
+    /// The files that `named` stands for, of those that can be found.
+    pub fn sources<'n>(&self, named: impl Iterator<Item = &'n Located<String>>) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for name in named {
+            // What is wrong with it is told where it counts.
+            let _ = self.collect(name, &mut found);
+        }
+        found.into_iter().map(|candidate| candidate.source).collect()
+    }
+
     fn empty(&self, what: &str) -> Problem {
         Problem::at(self.page, format!("{what} is empty (0 bytes)")).help("put the whole file there")
     }

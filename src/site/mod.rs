@@ -5,10 +5,13 @@
 mod content;
 mod context;
 mod date;
+mod directories;
 mod files;
 mod front;
 mod html;
+mod interim;
 mod item;
+mod journal;
 mod links;
 mod markdown;
 mod medium;
@@ -17,9 +20,11 @@ mod plan;
 mod record;
 mod root;
 mod sheet;
+mod staging;
 mod write;
 
 pub use options::{BaseUrl, Kind, NotABaseUrl, Options, Show, categories};
+pub use staging::restore;
 
 #[cfg(test)]
 mod testing;
@@ -38,6 +43,7 @@ use crate::problem::Problem;
 use crate::release;
 use content::{Content, Release};
 use html::Theme;
+use journal::Watch;
 use root::Root;
 use write::Output;
 
@@ -56,7 +62,7 @@ pub enum Error {
 /// What a build did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Plain pages.
+    /// Pages: the home page, plain pages, those of the releases, and the one for what is not found.
     pub pages: usize,
     /// Releases: episodes and others.
     pub releases: usize,
@@ -84,11 +90,25 @@ pub struct Summary {
 /// The first build of a site reads each medium once; the next ones read those that changed. A torrent's creation date is its
 /// release's own date: no clock goes into the output, so that the same content gives the same bytes.
 pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::Progress) -> Result<Summary, Error> {
+    build_watched(options, out, state, progress, &mut || Ok(()))
+}
+
+/// Builds; `watch` sees each change to the output, and can stop it there.
+fn build_watched(
+    options: &Options,
+    out: &Path,
+    state: &Path,
+    progress: &dyn hash::Progress,
+    watch: Watch,
+) -> Result<Summary, Error> {
     let root = Root::open(&options.root).map_err(|problem| Error::Content(vec![problem]))?;
     let output = Output::open(out, state, root.path())?;
 
     let mut theme_warnings = Vec::new();
-    let (content, theme) = match (content::load(options), Theme::load(&root, &options.theme, &mut theme_warnings)) {
+    let (content, theme) = match (
+        content::load(options, &output.own()),
+        Theme::load(&root, &options.config_path, &options.theme, &mut theme_warnings),
+    ) {
         (Ok(content), Ok(theme)) => (content, theme),
         (content, theme) => {
             let faults = content.err().into_iter().chain(theme.err()).flatten();
@@ -102,7 +122,7 @@ pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::P
     let built = (|| {
         let releases = make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?;
         let plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
-        let written = output.write(&plan, || media.unchanged()).map_err(Error::Trouble)?;
+        let written = output.write(&plan, || media.unchanged(), watch).map_err(Error::Trouble)?;
         Ok((plan, written))
     })();
     // Placing media as hard links changes their ctime, and with it what the cache knows them by.
@@ -114,7 +134,7 @@ pub fn build(options: &Options, out: &Path, state: &Path, progress: &dyn hash::P
     let mut warnings = plan.warnings;
     warnings.append(&mut theme_warnings);
     Ok(Summary {
-        pages: content.pages.len(),
+        pages: plan.pages,
         releases: content.releases.len(),
         torrents: content.releases.len(),
         files_hashed: cache.files_hashed(),
@@ -161,7 +181,7 @@ fn order(options: &Options, source: &Release) -> release::Order {
         trackers: options.announce_tiers(),
         web_seeds: vec![web_seed],
         creation_date: Some(source.date.at().unix_timestamp()),
-        created_by: Some(plan::GENERATOR.into()),
+        created_by: Some(crate::GENERATOR.into()),
         comment: Some(options.base_url.join(&format!("episodes/{}/", source.slug))),
     }
 }

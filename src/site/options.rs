@@ -85,6 +85,9 @@ impl fmt::Display for BaseUrl {
 pub struct Options {
     /// The site's folder: it holds `content/`, and `static/`, `templates/`, `themes/` where there are any.
     pub root: PathBuf,
+    /// The file in which these settings are written, as people see it: what is wrong with one is told of it, and it is never
+    /// published.
+    pub config_path: PathBuf,
     /// The title of the site.
     pub title: String,
     /// What it is about, in plain text.
@@ -151,6 +154,7 @@ impl Options {
     pub fn new(root: impl Into<PathBuf>, title: impl Into<String>, base_url: BaseUrl) -> Self {
         Self {
             root: root.into(),
+            config_path: "everseed.toml".into(),
             title: title.into(),
             description: String::new(),
             identity_url: base_url.clone(),

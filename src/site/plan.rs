@@ -8,10 +8,12 @@ use time::OffsetDateTime;
 
 use super::content::{Content, Text};
 use super::context;
+use super::directories;
 use super::html::{Pages, Static, Theme};
 use super::item::Item;
 use super::markdown;
-use super::options::{Kind as Order, Options};
+use super::options::{Kind as Order, Options, Show};
+use crate::GENERATOR;
 use crate::feed;
 use crate::manifest::{self, Manifest};
 use crate::media::Kind;
@@ -19,16 +21,13 @@ use crate::problem::Problem;
 use crate::release;
 use crate::sitepath::SitePath;
 
-/// The program and its version, as pages, feeds and torrents name it.
-pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
-/// The paths that the server answers and no file stands for.
-const SERVED: [&str; 6] = ["announce", "scrape", "swarms", "healthz", "metrics", "api/swarms.json"];
-
 /// Every file of the output.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The files by their places.
     pub files: BTreeMap<SitePath, Entry>,
+    /// How many of them are pages made from templates.
+    pub pages: usize,
     /// What is not wrong and still worth a look.
     pub warnings: Vec<Problem>,
 }
@@ -96,6 +95,13 @@ impl Planner<'_> {
             self.plan.files.insert(place.clone(), entry);
         }
         for (place, source) in &self.content.statics {
+            if manifest::SERVED.contains(&place.as_str().trim_end_matches("/index.html")) {
+                let problem = Problem::at(
+                    format!("static/{place}"),
+                    format!("would be published as {place}, where the server answers by itself"),
+                );
+                self.problems.push(problem.help("give the file another name"));
+            }
             self.plan.files.insert(place.clone(), Entry::Copy(source.clone()));
         }
         if let Some((place, source)) = &self.content.cover {
@@ -196,7 +202,10 @@ impl Planner<'_> {
                 episode => episode.map(Pages::value).unwrap_or_default(),
             };
             match pages.render(template, data) {
-                Ok(html) => self.put(place, Entry::Bytes(html.into_bytes())),
+                Ok(html) => {
+                    self.put(place, Entry::Bytes(html.into_bytes()));
+                    self.plan.pages += 1;
+                }
                 Err(problem) if self.problems.contains(&problem) => {}
                 Err(problem) => self.problems.push(problem),
             }
@@ -250,8 +259,10 @@ impl Planner<'_> {
         }
     }
 
+    /// Whether there is a podcast feed: where something is heard or watched, or where the author speaks of a show. The feed then
+    /// outlives its last episode, and those who subscribed to it find it empty, and not gone.
     fn has_podcast(&self) -> bool {
-        self.items.iter().any(|item| item.kind() != Kind::Other)
+        self.options.show != Show::default() || self.items.iter().any(|item| item.kind() != Kind::Other)
     }
 
     fn feeds(&mut self) {
@@ -322,13 +333,16 @@ impl Planner<'_> {
     /// Links to addresses of the site are looked up among what is planned.
     fn links(&mut self) {
         let mut warnings = self.content.warnings.clone();
+        if self.has_podcast() {
+            warnings.append(&mut directories::warnings(self.options));
+        }
         for text in texts(self.content) {
             for (target, line) in &text.unproven {
                 let bare = target.trim_end_matches('/');
                 let is_planned =
                     |text: &str| SitePath::new(text).is_ok_and(|place| self.plan.files.contains_key(&place));
                 let known = bare.is_empty()
-                    || SERVED.contains(&bare)
+                    || manifest::SERVED.contains(&bare)
                     || (is_planned(bare) && bare == target)
                     || is_planned(&format!("{bare}/index.html"));
                 if !known {

@@ -170,7 +170,11 @@ fn near(path: &Path) -> Option<String> {
         .filter(|name| !name.starts_with('.') && Path::new(name).extension() == path.extension())
         .collect();
     names.sort();
-    nearest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
+    // Without what is the same in all of them, which would make any two names look alike.
+    let stem = |name: &str| Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stems: Vec<_> = names.iter().filter_map(|name| stem(name)).collect();
+    let near = nearest(&stem(wanted)?, stems.iter().map(String::as_str))?;
+    stems.iter().position(|stem| stem == near).map(|at| names.swap_remove(at))
 }
 
 #[cfg(test)]
@@ -195,6 +199,11 @@ mod tests {
         for text in ["/a.mp3", "../a.mp3", "sub/../../a.mp3", "inner.mp3", "//a.mp3"] {
             assert_eq!(resolve(text), Ok(a.clone()), "{text}");
         }
+        fs::write(folder.join("unread.mp3"), "u").expect("written");
+        let missing = |near: Option<&str>| Err(Fault::Missing { near: near.map(str::to_owned) });
+        assert_eq!(resolve("nope.mp3"), missing(None), "an extension makes no two names alike");
+        assert_eq!(resolve("unraed.mp3"), missing(Some("unread.mp3")));
+        assert_eq!(resolve("unread.wav"), missing(None));
         assert_eq!(resolve("sub"), Ok(Found::Folder(folder.join("sub"))));
         assert_eq!(resolve("../../secret.mp3"), Err(Fault::Outside));
         assert_eq!(resolve("/../secret.mp3"), Err(Fault::Outside));

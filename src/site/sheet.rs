@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::front::{self, Front, Located};
+use crate::manifest::SERVED;
 use crate::problem::Problem;
 
 /// The most bytes of a slug: `<slug>.torrent` and the like stay within a file's name.
 const SLUG_BYTES_MAX: usize = 120;
-/// The addresses at the root that are the site's own or the server's.
-const RESERVED: [&str; 13] = [
-    "announce", "api", "episodes", "feed", "healthz", "media", "metrics", "scrape", "sitemap", "static", "swarms",
-    "themes", "torrents",
-];
+/// The addresses at the root that are the site's own, beside those of the server ([`SERVED`]).
+const RESERVED: [&str; 8] = ["api", "episodes", "feed", "media", "sitemap", "static", "themes", "torrents"];
 
 /// A file below `content/`, with its text.
 #[derive(Debug)]
@@ -123,7 +121,8 @@ impl<'a> Sheet<'a> {
             let problem = Problem::at(page, "is the home page, which is no release").line(line);
             problems.push(problem.help("move it into a folder of its own: content/ep1/index.md"));
         }
-        if self.kind == Kind::Page && RESERVED.contains(&self.slug.as_str()) {
+        let slug = self.slug.as_str();
+        if self.kind == Kind::Page && (RESERVED.contains(&slug) || SERVED.contains(&slug)) {
             let problem = self.slug_problem("which is an address of the site's own");
             problems.push(problem.help("give it another: slug = \"...\""));
         }

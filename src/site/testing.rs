@@ -56,6 +56,15 @@ impl House {
         fs::write(path, content).expect("written");
     }
 
+    /// Says of the show what podcast directories ask for.
+    pub fn described(self) -> Self {
+        self.file("cover.jpg", "a cover").with(|options| {
+            options.description = "About things.".into();
+            options.show.image = Some("cover.jpg".into());
+            options.show.categories = super::categories(["Arts"]);
+        })
+    }
+
     /// Changes the options.
     pub fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);

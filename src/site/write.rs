@@ -1,5 +1,5 @@
-//! The output folder: what differs is written beside it first, then renamed into place, so that a build that fails or is killed
-//! leaves the former site whole and every link leads somewhere at each instant.
+//! The output folder: what differs is written beside it first, then renamed into place, so that a build that fails leaves the
+//! former site whole, one that is killed is taken back, and at each instant the manifest that stands is true.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -8,18 +8,18 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::interim;
+use super::journal::{Does, Watch};
 use super::plan::{Entry, Plan};
 use super::record::{Known, Record};
+use super::staging::{self, Staging};
 use crate::fingerprint::Fingerprint;
-use crate::fsx;
 use crate::manifest;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
 /// The folders of a site in which no output may stand.
 const SOURCES: [&str; 4] = ["content", "static", "templates", "themes"];
-/// The staging folder within the output, where there can be none beside it.
-const INNER_STAGING: &str = ".everseed-staging";
 
 /// What was done to the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl Output {
         let mut output = Self { path, state, former, _memory: memory, folder: None };
         if output.path.is_dir() {
             output.hold().map_err(Error::Trouble)?;
+            staging::recover(&output.path, &mut || Ok(())).map_err(Error::Trouble)?;
         }
         output.is_ours(out).map_err(refused)?;
         Ok(output)
@@ -78,24 +79,34 @@ impl Output {
         &self.path
     }
 
+    /// What is the build's own and no content, though it may stand in the site's folder, and what each is.
+    pub fn own(&self) -> [(PathBuf, &'static str); 2] {
+        [(self.path.clone(), "the output of builds"), (self.state.clone(), "what builds remember")]
+    }
+
     /// Makes the folder what `plan` says. `guard` is asked when everything is staged and nothing is in place yet; its error
-    /// ends the build and leaves the former site.
-    pub fn write(mut self, plan: &Plan, guard: impl FnOnce() -> Result<(), Problem>) -> Result<Written, Problem> {
+    /// ends the build and leaves the former site, as does every error later on. `watch` sees each change to the folder.
+    pub fn write(
+        mut self,
+        plan: &Plan,
+        guard: impl FnOnce() -> Result<(), Problem>,
+        watch: Watch,
+    ) -> Result<Written, Problem> {
         let changed = self.changed(plan)?;
-        let mut written = Written { changed: changed.len(), unchanged: plan.files.len() - changed.len(), removed: 0 };
+        let removed = self.removed(plan);
         fs::create_dir_all(&self.path).map_err(|error| problem(&self.path, &error))?;
         self.hold()?;
-        let staging = self.staging()?;
-        let done = self.stage(&changed, &staging).and_then(|()| guard()).and_then(|()| {
-            if !changed.is_empty() {
+        let mut staging = Staging::make(&self.path)?;
+        let done = self.stage(plan, &changed, &removed, &mut staging).and_then(|()| guard()).and_then(|()| {
+            if !staging.is_empty() {
                 self.record_all(plan)?;
-                self.rename(&changed, &staging)?;
+                staging.commit(watch).inspect_err(|_| self.record_again())?;
             }
-            written.removed = self.remove_former(plan)?;
+            self.remove_empty_folders(&removed);
             self.record(plan)
         });
-        let cleaned = remove_folder(&staging).map_err(|error| problem(&staging, &error));
-        done.and(cleaned).map(|()| written)
+        done.and(staging.clean())?;
+        Ok(Written { changed: changed.len(), unchanged: plan.files.len() - changed.len(), removed: removed.len() })
     }
 
     /// Takes the folder for this build alone: another one may know it from elsewhere.
@@ -155,10 +166,11 @@ impl Output {
                     .help("move it to another place, or remove it"));
                 }
             }
-            changed.push(Change { rank: rank(place), replaces: existing.is_some(), place, entry });
+            let does = if existing.is_some() { Does::Replaces } else { Does::Adds };
+            changed.push(Change { rank: rank(place), does, place, entry });
         }
         // What is new comes before what is replaced: only the latter can be linked to from what is in place already.
-        changed.sort_by_key(|change| (change.rank, change.replaces, change.place));
+        changed.sort_by_key(|change| (change.rank, change.does == Does::Replaces, change.place));
         Ok(changed)
     }
 
@@ -207,90 +219,71 @@ impl Output {
         Ok(is_copy && fs::read(source)? == fs::read(path)?)
     }
 
-    /// A folder for files on their way, on the file system of the output.
-    fn staging(&self) -> Result<PathBuf, Problem> {
-        let beside = self.staging_beside();
-        let inner = self.path.join(INNER_STAGING);
-        // What a killed build left.
-        for staging in [&beside, &inner] {
-            remove_folder(staging).map_err(|error| problem(staging, &error))?;
+    fn stage(
+        &self,
+        plan: &Plan,
+        changed: &[Change],
+        removed: &[SitePath],
+        staging: &mut Staging,
+    ) -> Result<(), Problem> {
+        if let Some(json) = self.interim(plan, changed) {
+            staging.put(&manifest_place(), Does::Replaces, &Entry::Bytes(json.into_bytes()))?;
         }
-        if fs::create_dir(&beside).is_ok() {
-            let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
-            if device(&beside) == device(&self.path) {
-                return Ok(beside);
-            }
-            remove_folder(&beside).map_err(|error| problem(&beside, &error))?;
+        for change in changed {
+            staging.put(change.place, change.does, change.entry)?;
         }
-        fs::create_dir(&inner).map_err(|error| problem(&inner, &error))?;
-        Ok(inner)
-    }
-
-    fn staging_beside(&self) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default().display();
-        self.path.with_file_name(format!(".{name}{INNER_STAGING}"))
-    }
-
-    fn stage(&self, changed: &[Change], staging: &Path) -> Result<(), Problem> {
-        for (at, change) in changed.iter().enumerate() {
-            let to = staging.join(at.to_string());
-            let place = change.place.below(&self.path);
-            let from = |source: &Path| {
-                let message = format!("can't be put there from {}", source.display());
-                let place = place.clone();
-                move |error: io::Error| Problem::at(place, format!("{message}: {error}"))
-            };
-            match change.entry {
-                Entry::Bytes(bytes) => fs::write(&to, bytes).map_err(|error| problem(&place, &error))?,
-                Entry::Copy(source) => fsx::copy(source, &to).map_err(from(source))?,
-                Entry::Media(source) => fsx::place(source, &to).map(drop).map_err(from(source))?,
-            }
-        }
+        removed.iter().for_each(|place| staging.remove(place));
         Ok(())
     }
 
-    fn rename(&self, changed: &[Change], staging: &Path) -> Result<(), Problem> {
-        for (at, change) in changed.iter().enumerate() {
-            let to = change.place.below(&self.path);
-            let folder = to.parent().expect("a file stands in a folder");
-            fs::create_dir_all(folder)
-                .and_then(|()| fs::rename(staging.join(at.to_string()), &to))
-                .map_err(|error| problem(&to, &error))?;
-        }
-        Ok(())
+    /// The manifest that is true while files are replaced, where neither the former nor the new one is.
+    fn interim(&self, plan: &Plan, changed: &[Change]) -> Option<String> {
+        let place = manifest_place();
+        let Some(Entry::Bytes(new)) = plan.files.get(&place) else { return None };
+        let former = fs::read(place.below(&self.path)).ok()?;
+        let replaced = changed.iter().filter(|change| change.does == Does::Replaces).map(|change| change.place);
+        interim::manifest(&former, new, &replaced.collect())
     }
 
-    /// Removes what the former build wrote and this one does not, and folders that are empty then.
-    fn remove_former(&self, plan: &Plan) -> Result<usize, Problem> {
-        let mut removed = 0;
-        let mut folders = BTreeSet::new();
-        for name in self.former.iter().flat_map(|former| former.files.keys()) {
-            let Ok(place) = SitePath::new(name.as_str()) else { continue };
-            // Through a symbolic link it could be anybody's.
-            if plan.files.contains_key(&place) || self.check_folders(&place).is_err() {
-                continue;
-            }
-            let path = place.below(&self.path);
-            if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_dir()) {
-                fs::remove_file(&path).map_err(|error| problem(&path, &error))?;
-                removed += 1;
-            }
-            let above = path.ancestors().skip(1).take_while(|folder| *folder != self.path);
-            folders.extend(above.map(Path::to_owned));
-        }
+    /// What the former build wrote and this one does not.
+    fn removed(&self, plan: &Plan) -> Vec<SitePath> {
+        let former = self.former.iter().flat_map(|former| former.files.keys());
+        let places = former.filter_map(|name| SitePath::new(name.as_str()).ok());
+        // Through a symbolic link it could be anybody's.
+        let is_gone = |place: &SitePath| !plan.files.contains_key(place) && self.check_folders(place).is_ok();
+        let is_file =
+            |place: &SitePath| fs::symlink_metadata(place.below(&self.path)).is_ok_and(|metadata| !metadata.is_dir());
+        places.filter(is_gone).filter(is_file).collect()
+    }
+
+    fn remove_empty_folders(&self, removed: &[SitePath]) {
+        let paths = removed.iter().map(|place| place.below(&self.path));
+        let above = |path: PathBuf| {
+            let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.path).map(Path::to_owned);
+            folders.collect::<Vec<_>>()
+        };
+        let folders: BTreeSet<_> = paths.flat_map(above).collect();
         // The deepest first; those that are not empty stay.
         for folder in folders.iter().rev() {
             let _ = fs::remove_dir(folder);
         }
-        Ok(removed)
     }
 
     /// Writes down what will be everseed's, before it is: a build that is killed then knows its files.
     fn record_all(&self, plan: &Plan) -> Result<(), Problem> {
         let mut record = Record::new(&self.path);
-        let former = self.former.iter().flat_map(|former| former.files.keys().cloned());
-        record.files.extend(former.chain(plan.files.keys().map(SitePath::to_string)).map(|name| (name, None)));
+        record.files.extend(plan.files.keys().map(|place| (place.to_string(), None)));
+        // By these, files that stay are known again.
+        record.files.extend(self.former.iter().flat_map(|former| former.files.clone()));
         record.save(&self.state)
+    }
+
+    /// Writes down what was known before, when the former site stands again.
+    fn record_again(&self) {
+        if let Some(former) = &self.former {
+            // Without it, the next build takes longer, and no more.
+            let _ = former.save(&self.state);
+        }
     }
 
     fn record(&self, plan: &Plan) -> Result<(), Problem> {
@@ -326,9 +319,13 @@ fn lock(file: &File, path: &Path) -> Result<(), Problem> {
 /// A file that is to be written.
 struct Change<'p> {
     rank: u8,
-    replaces: bool,
+    does: Does,
     place: &'p SitePath,
     entry: &'p Entry,
+}
+
+fn manifest_place() -> SitePath {
+    SitePath::new(manifest::FILE_NAME).expect("a plain name")
 }
 
 /// In which order files come into place: what is linked to before what links, and the manifest, which `serve` watches, last.
@@ -378,13 +375,6 @@ fn place_fits(out: &Path, state: &Path, root: &Path) -> Result<(), String> {
         return Err("holds the folder in which builds keep what they know".into());
     }
     Ok(())
-}
-
-fn remove_folder(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -508,7 +498,7 @@ mod tests {
         plan.files.insert(path("index.html"), Entry::Bytes(b"new".to_vec()));
         plan.files.insert(path("media/gone.mp3"), Entry::Media("/nowhere/gone.mp3".into()));
         let output = Output::open(&house.out(), &state, house.root()).expect("free");
-        let problem = output.write(&plan, || Ok(())).expect_err("there is no such medium");
+        let problem = output.write(&plan, || Ok(()), &mut || Ok(())).expect_err("there is no such medium");
         assert!(problem.to_string().contains("can't be put there from /nowhere/gone.mp3"), "{problem}");
         assert_eq!(house.contents(), before);
         assert!(!house.root().join("../.public.everseed-staging").exists());

@@ -1,6 +1,8 @@
 //! What a file is called in the headers (`Content-Type`), who may read it from another origin (CORS), and how long a
 //! cache may keep it: all three follow from its name.
 
+use crate::mime;
+
 /// How a file is presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presentation {
@@ -18,35 +20,8 @@ const REVALIDATE: &str = "no-cache";
 /// former bytes feeds a web seed that fails every hash.
 const AN_HOUR: &str = "public, max-age=3600";
 
-/// Names whose type is fixed here, because the common tables do not know it or know another one.
-const TYPES: &[(&str, &str)] = &[
-    (".chapters.json", "application/json+chapters"),
-    (".torrent", "application/x-bittorrent"),
-    (".vtt", "text/vtt; charset=utf-8"),
-    (".srt", "application/x-subrip; charset=utf-8"),
-    (".rss", "application/rss+xml; charset=utf-8"),
-    (".atom", "application/atom+xml; charset=utf-8"),
-    (".xml", "application/xml; charset=utf-8"),
-    (".json", "application/json"),
-    (".js", "text/javascript; charset=utf-8"),
-    (".mjs", "text/javascript; charset=utf-8"),
-    (".mp3", "audio/mpeg"),
-    (".m4a", "audio/mp4"),
-    (".m4b", "audio/mp4"),
-    (".aac", "audio/aac"),
-    (".ogg", "audio/ogg"),
-    (".oga", "audio/ogg"),
-    (".opus", "audio/ogg"),
-    (".flac", "audio/flac"),
-    (".wav", "audio/wav"),
-    (".mp4", "video/mp4"),
-    (".m4v", "video/mp4"),
-    (".webm", "video/webm"),
-    (".mkv", "video/matroska"),
-    (".mov", "video/quicktime"),
-    (".webmanifest", "application/manifest+json"),
-];
-
+/// Types of text that are not `text/*`: they are UTF-8 here, and say so.
+const TEXTS: [&str; 4] = ["application/atom+xml", "application/rss+xml", "application/x-subrip", "application/xml"];
 /// The names of the feeds a site has at its root.
 const FEEDS: [&str; 2] = ["feed.xml", "torrents.xml"];
 
@@ -73,11 +48,11 @@ fn content_type(path: &str) -> String {
     if path.strip_suffix(".json").is_some() && path.split('/').any(|folder| folder == "chapters") {
         return "application/json+chapters".to_owned();
     }
-    if let Some((_, known)) = TYPES.iter().find(|(ending, _)| name.ends_with(ending)) {
-        return (*known).to_owned();
+    let essence = mime::of(name);
+    if essence.starts_with("text/") || TEXTS.contains(&essence.as_str()) {
+        return format!("{essence}; charset=utf-8");
     }
-    let guess = mime_guess::from_path(name).first_or_octet_stream();
-    if guess.type_() == mime_guess::mime::TEXT { format!("{guess}; charset=utf-8") } else { guess.to_string() }
+    essence
 }
 
 #[cfg(test)]

@@ -71,7 +71,10 @@ fn every_fault_of_the_content_is_told_in_one_run() {
         .file("content/case/a", "2")
         .file("../secret.mp3", "secret")
         .file("content/v-latin.md", b"+++\ntitle = \"\xfc\"\n+++\n")
-        .with(|options| options.show.image = Some("cover.jpg".into()));
+        .with(|options| {
+            options.show.image = Some("cover.jpg".into());
+            options.config_path = "show/other.toml".into();
+        });
     fs::create_dir(house.root().join("content/folder")).expect("made");
     symlink("loop.mp3", house.root().join("content/loop.mp3")).expect("linked");
     symlink("../../secret.mp3", house.root().join("content/link.mp3")).expect("linked");
@@ -134,9 +137,66 @@ fn every_fault_of_the_content_is_told_in_one_run() {
           help: put the file into the site's folder; a path that begins with `/` counts from there
         content/v-latin.md:2: is not UTF-8
           help: save it as UTF-8
-        everseed.toml: `image` "cover.jpg" does not exist
+        show/other.toml: `image` "cover.jpg" does not exist
           help: a path counts from the folder of this file; one that begins with `/`, from the site's folder"#]].assert_eq(&house.faults());
     assert!(!house.out().exists(), "nothing is written");
+}
+
+#[test]
+fn a_link_publishes_nothing_that_is_not_for_readers() {
+    let draft = EP1.replace("media", "draft = true\nmedia");
+    let house = House::with_episode()
+        .page("draft.md", &draft.replace("ep1.mp3", "secret.mp3"))
+        .page("set/index.md", "+++\ndraft = true\nfiles = [\"data\", \"gone\"]\n+++\n")
+        // Its medium is that of an episode also.
+        .page("shared.md", &draft)
+        .page(
+            "links.md",
+            "+++\ntitle = \"T\"\n+++\n[a](../everseed.toml) [b](/other.toml)\n[c](secret.mp3) [d](set/data/x.bin)\n\
+             [e](/.everseed/hashes) ![f](.private/a/me.jpg)\n[g](/templates/index.html) [h](/themes/mine/notes.txt)\n\
+             [i](/remembered/x) [k](/public/index.html)\n[fine](ep1.mp3) [fine](/static/logo.svg)\n",
+        )
+        .with(|options| options.config_path = options.root.join("other.toml"));
+    let files = [
+        "everseed.toml",
+        "other.toml",
+        "content/secret.mp3",
+        "content/set/data/x.bin",
+        ".everseed/hashes",
+        "content/.private/a/me.jpg",
+        "themes/mine/notes.txt",
+        "remembered/x",
+        "static/logo.svg",
+    ];
+    files.iter().for_each(|file| house.write(file, "secret"));
+    house.write("templates/index.html", "home");
+    let root = house.root();
+    house.write("public/everseed.json", "{}");
+    house.write("public/index.html", "home");
+    let built = build(&house.options, &root.join("public"), &root.join("remembered"), &());
+    let Err(Error::Content(problems)) = built else { panic!("it is refused: {built:?}") };
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        content/links.md:4: link "../everseed.toml" leads to the configuration of the site, which is not published
+          help: take the link away; what readers may have stands beside the page, or in static/
+        content/links.md:4: link "/other.toml" leads to the configuration of the site, which is not published
+          help: take the link away; what readers may have stands beside the page, or in static/
+        content/links.md:5: link "secret.mp3" leads to the medium of a draft, which is not built
+          help: publish the draft, or take the link away
+        content/links.md:5: link "set/data/x.bin" leads to the medium of a draft, which is not built
+          help: publish the draft, or take the link away
+        content/links.md:6: image ".private/a/me.jpg" leads to a dot-file, or one in such a folder, which is not published
+          help: give it a name without the dot, and its folder too
+        content/links.md:6: link "/.everseed/hashes" leads to a dot-file, or one in such a folder, which is not published
+          help: give it a name without the dot, and its folder too
+        content/links.md:7: link "/templates/index.html" leads to a template of the site, which is not published
+          help: take the link away; what readers may have stands beside the page, or in static/
+        content/links.md:7: link "/themes/mine/notes.txt" leads to a part of a theme, which is not published
+          help: take the link away; what readers may have stands beside the page, or in static/
+        content/links.md:8: link "/public/index.html" leads to the output of builds, which is not published
+          help: take the link away; what readers may have stands beside the page, or in static/
+        content/links.md:8: link "/remembered/x" leads to what builds remember, which is not published
+          help: take the link away; what readers may have stands beside the page, or in static/"#]].assert_eq(&told.join("\n"));
 }
 
 #[test]
@@ -188,15 +248,22 @@ fn a_build_that_fails_leaves_the_former_site() {
     house.write("templates/index.html", "index");
     house.write("static/everseed.json", "{}");
     house.write("static/episodes", "a file");
+    house.write("static/swarms/index.html", "mine");
+    house.write("static/swarms/logo.svg", "mine, and seen");
+    house.write("static/announce", "hear ye");
     expect![[r#"
+        static/announce: would be published as announce, where the server answers by itself
+          help: give the file another name
         static/episodes: would be published as episodes, which the site has itself
           help: give the file another name
         static/everseed.json: would be published as everseed.json, which the site has itself
+          help: give the file another name
+        static/swarms/index.html: would be published as swarms/index.html, where the server answers by itself
           help: give the file another name"#]]
     .assert_eq(&house.faults());
     let house = house.with(|options| options.theme = "drak".into());
     expect![[r#"
-        everseed.toml: there is no theme "drak"
+        everseed.toml: `theme`: there is no theme "drak"
           help: the themes are default; one of your own stands in themes/<name>/templates"#]]
     .assert_eq(&house.faults());
     assert_eq!(house.contents(), before);

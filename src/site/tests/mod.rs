@@ -3,6 +3,7 @@
 mod again;
 mod faults;
 mod output;
+mod stopped;
 
 use super::testing::{EP1, EP2, House};
 

@@ -11,18 +11,18 @@ use crate::metainfo;
 
 #[test]
 fn a_summary_is_json_for_scripts() {
-    let house = House::with_episode().page("about.md", "+++\ntitle = \"About\"\n+++\n[x](gone.md)\n");
+    let house = House::with_episode().described().page("about.md", "+++\ntitle = \"About\"\n+++\n[x](gone.md)\n");
     let mut summary = house.build();
     assert_eq!(summary.output, house.out());
     summary.output = "public".into();
     expect![[r#"
         {
-          "pages": 1,
+          "pages": 4,
           "releases": 1,
           "torrents": 1,
           "files_hashed": 1,
           "bytes_hashed": 8,
-          "files_written": 13,
+          "files_written": 14,
           "files_unchanged": 0,
           "files_removed": 0,
           "warnings": [
@@ -77,9 +77,84 @@ fn a_site_without_audio_has_no_podcast_feed() {
 }
 
 #[test]
+fn a_podcast_feed_outlives_its_last_episode() {
+    let house = House::with_episode().described();
+    let guid = |house: &House| house.output("feed.xml").lines().find(|line| line.contains("guid")).map(str::to_owned);
+    house.build();
+    let before = guid(&house);
+    fs::remove_file(house.root().join("content/ep1.md")).expect("removed");
+    house.build();
+    assert_eq!(guid(&house), before);
+    assert!(house.output("index.html").contains("feed.xml\""));
+    expect![[r#"
+        <?xml version="1.0" encoding="utf-8"?>
+        <rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" xmlns:podcast="https://podcastindex.org/namespace/1.0" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:content="http://purl.org/rss/1.0/modules/content/">
+          <channel>
+            <title>A show</title>
+            <link>https://show.example.org/</link>
+            <atom:link href="https://show.example.org/feed.xml" rel="self" type="application/rss+xml"/>
+            <description>About things.</description>
+            <language>en</language>
+            <generator>everseed 0.1.0</generator>
+            <podcast:guid>ee8652b0-fb36-5d4d-b957-cb3daeec47a6</podcast:guid>
+            <podcast:locked>yes</podcast:locked>
+            <itunes:type>episodic</itunes:type>
+            <itunes:explicit>false</itunes:explicit>
+            <itunes:category text="Arts"/>
+            <itunes:image href="https://show.example.org/cover.jpg"/>
+            <image>
+              <url>https://show.example.org/cover.jpg</url>
+              <title>A show</title>
+              <link>https://show.example.org/</link>
+            </image>
+          </channel>
+        </rss>
+    "#]].assert_eq(&house.output("feed.xml"));
+}
+
+#[test]
+fn what_podcast_directories_refuse_is_told() {
+    let house = House::with_episode()
+        .page("ep2.md", &super::EP2.replace("ep2.mp3", "voice"))
+        .file("content/voice", "a recording of some kind")
+        .file("cover.webp", "a cover");
+    let warnings = |house: &House| {
+        let warnings = house.build().warnings;
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    expect![[r#"
+        content/ep2.md:4: `media` "voice" has no extension that tells its kind, and is not in feed.xml
+          help: rename it to end in .mp3, .m4a, .mp4 or what else it is
+        everseed.toml: the podcast feed has no category, for which podcast directories refuse it
+          help: add a line to [show]: category = ["Arts"], from the list of Apple Podcasts
+        everseed.toml: the podcast feed has no cover, for which podcast directories refuse it
+          help: add a line to [show]: image = "cover.jpg", a square JPEG or PNG of 1400 to 3000 pixels a side
+        everseed.toml: the podcast feed has no description, for which podcast directories refuse it
+          help: add a line to [site]: description = "What it is about.""#]]
+    .assert_eq(&warnings(&house));
+    fs::remove_file(house.root().join("content/ep2.md")).expect("removed");
+    let house = house.described().with(|options| {
+        options.show.email = Some("me at example.org".into());
+        options.show.image = Some("cover.webp".into());
+    });
+    expect![[r#"
+        everseed.toml: `email` "me at example.org" is not an e-mail address; podcast directories write to it
+          help: write it as hello@show.example.org, or leave it out
+        everseed.toml: `image` "cover.webp" is of a kind that podcast directories refuse
+          help: name a square JPEG or PNG of 1400 to 3000 pixels a side"#]]
+    .assert_eq(&warnings(&house));
+    let house = house.described().with(|options| options.show.email = Some("me@example.org".into()));
+    assert_eq!(warnings(&house), "");
+    // Who publishes no podcast is not asked for a cover.
+    let house = House::new().page("about.md", "+++\ntitle = \"About\"\n+++\n");
+    assert_eq!(warnings(&house), "");
+}
+
+#[test]
 fn below_a_path_every_link_stays_there() {
     let url = BaseUrl::parse("https://example.org/show").expect("a URL");
     let house = House::with_episode()
+        .described()
         .page("about.md", "+++\ntitle = \"About\"\n+++\n[one](ep1.md), [listen](ep1.mp3), [feed](/feed.xml)\n")
         .with(|options| options.base_url = url);
     assert_eq!(house.build().warnings, []);
@@ -109,16 +184,16 @@ fn the_identity_of_the_show_is_that_of_its_configured_address() {
 #[test]
 fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_told() {
     let house = House::with_episode()
+        .described()
         .page(
             "about/index.md",
             "+++\ntitle = \"About\"\nimage = \"Über uns.PNG\"\n+++\n\n![](Über%20uns.PNG) [pdf](docs/Info.pdf#page=2)\n\
              [gone](gone.pdf) [draft](../draft.md)\n[folder](docs) [nowhere](/nowhere/) [home](/) [served](/swarms)\n\
-             [other](https://a.example.org/x) [mail](mailto:a@show.example.org) <a@show.example.org> [here](#here) [dot](.dot)\n",
+             [other](https://a.example.org/x) [mail](mailto:a@show.example.org) <a@show.example.org> [here](#here)\n",
         )
         .page("draft.md", "+++\ndraft = true\n+++\n")
         .file("content/about/Über uns.PNG", "png")
-        .file("content/about/docs/Info.pdf", "pdf")
-        .file("content/about/.dot", "dot");
+        .file("content/about/docs/Info.pdf", "pdf");
     let summary = house.build();
     let warnings: Vec<_> = summary.warnings.iter().map(ToString::to_string).collect();
     expect![[r#"
@@ -129,9 +204,7 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
         content/about/index.md:8: link "/nowhere/" leads to nothing on this site
           help: a link to a page is written as the path of its .md file
         content/about/index.md:8: link "docs" leads to a folder
-          help: name a file in it
-        content/about/index.md:9: link ".dot" leads to a dot-file, which is not published
-          help: give the file a name without the dot"#]]
+          help: name a file in it"#]]
     .assert_eq(&warnings.join("\n"));
     assert_eq!(house.output("about/uber-uns.png"), "png");
     assert_eq!(house.output("about/docs/info.pdf"), "pdf");
@@ -141,7 +214,7 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
         <p><img src="../about/uber-uns.png" alt="" /> <a href="../about/docs/info.pdf#page=2">pdf</a>
         <a href="gone.pdf">gone</a> <a href="../draft.md">draft</a>
         <a href="docs">folder</a> <a href="../nowhere/">nowhere</a> <a href="../">home</a> <a href="../swarms">served</a>
-        <a href="https://a.example.org/x">other</a> <a href="mailto:a@show.example.org">mail</a> <a href="mailto:a@show.example.org">a@show.example.org</a> <a href="#here">here</a> <a href=".dot">dot</a></p>"##]].assert_eq(&prose.join("\n"));
+        <a href="https://a.example.org/x">other</a> <a href="mailto:a@show.example.org">mail</a> <a href="mailto:a@show.example.org">a@show.example.org</a> <a href="#here">here</a></p>"##]].assert_eq(&prose.join("\n"));
 }
 
 #[test]
@@ -149,7 +222,7 @@ fn a_page_that_a_release_names_is_its_data() {
     let house = House::new()
         .page("set/index.md", "+++\ntitle = \"Set\"\ndate = 2026-05-02\nfiles = [\".\"]\n+++\n")
         .page("set/README.md", "# No front matter\n");
-    assert_eq!(house.build().pages, 0);
+    assert_eq!(house.build().pages, 3, "the home page, that of the release, and 404.html");
     assert_eq!(house.output("media/set/README.md"), "# No front matter\n");
     assert!(!house.out().join("media/set/index.md").exists());
 }
@@ -171,6 +244,7 @@ fn names_that_some_clients_cannot_ask_for_are_changed_with_a_warning() {
 #[test]
 fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
     let house = House::with_episode()
+        .described()
         .file("static/style.css", "site")
         .file("static/robots.txt", "none")
         .file("static/.dot", "dot")
@@ -182,6 +256,8 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
         .page("about.md", "+++\ntitle = \"About\"\n+++\n")
         .with(|options| options.theme = "dark".into());
     symlink("/etc/hostname", house.root().join("static/link")).expect("linked");
+    house.write("static/.DS_Store", "desktop");
+    house.write("static/.well-known/a/b.txt", "b");
     let summary = house.build();
     assert_eq!(house.output("style.css"), "site");
     assert_eq!(house.output("robots.txt"), "none");
@@ -189,7 +265,15 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
     assert_eq!(house.output("about/index.html"), "theme About");
     assert_eq!(house.output("404.html"), "A show / &lt;&amp;&quot;/");
     assert!(!house.out().join("link").exists() && !house.out().join(".dot").exists());
-    assert_eq!(summary.warnings.len(), 1);
+    let warnings: Vec<_> = summary.warnings.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        static/.dot: begins with a dot, and is not published: page hosts drop such names
+          help: name it without the dot, or put it onto the web server by yourself
+        static/.well-known: begins with a dot, and is not published: page hosts drop such names
+          help: name it without the dot, or put it onto the web server by yourself
+        static/link: is a symbolic link, and not published
+          help: put the file itself there"#]]
+    .assert_eq(&warnings.join("\n"));
 }
 
 /// The contract with the authors of themes: a name that is missing here is one that their templates fail on.
