@@ -9,7 +9,7 @@ use expect_test::expect;
 use house::{House, KIB, Server, episode, until};
 
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn info_hash(server: &Server, slug: &str) -> [u8; 20] {
@@ -309,5 +309,52 @@ fn what_is_typed_contradicts_only_what_is_typed() {
         ];
         let run = serve(&env, args);
         assert!(run.stderr.contains("not an address with a port"), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn paths_in_a_configuration_count_from_its_own_folder() {
+    let house = House::furnished().toml(
+        "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\noutput = \"out\"\n[serve]\ndata = \"state\"\nsite = \"out\"\n",
+    );
+    let config = house.root().join("everseed.toml").display().to_string();
+    // Each is run in the folder above, where nothing is left.
+    let above = |command: &[&str]| {
+        let mut program = house::everseed();
+        house::Run::of(program.args(command).current_dir(house.beside("")), &house.beside(""))
+    };
+    above(&["build", "show", "--config", &config]).ok();
+    assert!(house.root().join("out/feed.xml").exists());
+    let args = ["--config", &config, "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"].map(str::to_owned);
+    let server = Server::start(&args, &house.beside(""));
+    assert_eq!(server.greeted("seeding"), "3 of 3 torrents");
+    // The site that was built elsewhere, for its own address.
+    assert!(server.get("/feed.xml").text().contains("https://a.example.org/feed.xml"));
+    assert!(house.root().join("state").is_dir());
+    drop(server);
+    let there = fs::read_dir(house.beside("")).expect("listed").count();
+    assert_eq!(there, 1, "only the show");
+}
+
+#[test]
+fn what_is_typed_or_in_the_environment_comes_before_the_site_of_the_file() {
+    let house = House::furnished()
+        .toml("[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\n[serve]\nsite = \"nowhere\"\n");
+    let served = |env: &[(&str, &str)], args: &[&str]| {
+        let mut program = house::everseed();
+        program.args(["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"]);
+        program.args(args).envs(env.iter().copied()).current_dir(house.root());
+        house::Run::of(&mut program, &house.root()).stderr
+    };
+    // None of them stays up: there is no such site, and no such theme.
+    assert!(served(&[], &[]).contains("nowhere: can't be opened"));
+    assert!(served(&[("EVERSEED_SITE", "env")], &[]).contains("env: can't be opened"));
+    assert!(served(&[("EVERSEED_SITE", "env")], &["--site", "flag"]).contains("flag: can't be opened"));
+    let house = house.write("content/broken.md", b"no front matter");
+    for args in [&["."][..], &["--drafts"], &["--production"], &["--base-url", "https://b.example.org/"]] {
+        let mut program = house::everseed();
+        program.args(["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"]);
+        let run = house::Run::of(program.args(args).current_dir(house.root()), &house.root());
+        assert!(run.stderr.contains("content/broken.md"), "{args:?}: {}", run.stderr);
     }
 }

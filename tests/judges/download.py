@@ -1,0 +1,57 @@
+"""Downloads a torrent with libtorrent: download.py FOLDER BYTES_PER_SECOND TORRENT_OR_MAGNET
+
+It ends when all files are there and the tracker, if there is one, has been told.
+"""
+
+import sys
+
+import libtorrent as lt
+
+folder, limit, wanted = sys.argv[1:]
+session = lt.session(
+    {
+        "listen_interfaces": "0.0.0.0:6881",
+        "enable_dht": False,
+        "enable_lsd": False,
+        "enable_upnp": False,
+        "enable_natpmp": False,
+        "download_rate_limit": int(limit),
+        # Seconds: a server that came back is found again soon.
+        "min_reconnect_time": 1,
+        "alert_mask": lt.alert.category_t.status_notification
+        | lt.alert.category_t.error_notification
+        | lt.alert.category_t.tracker_notification,
+    }
+)
+params = lt.parse_magnet_uri(wanted) if wanted.startswith("magnet:") else lt.load_torrent_file(wanted)
+params.save_path = folder
+params.flags &= ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
+has_tracker = bool(params.trackers) or bool(params.ti and list(params.ti.trackers()))
+torrent = session.add_torrent(params)
+
+
+def alerts():
+    """What happens, one thing after another; `timeout` ends a program that waits for ever."""
+    while True:
+        session.wait_for_alert(1000)
+        for alert in session.pop_alerts():
+            print(type(alert).__name__, alert.message(), flush=True)
+            yield alert
+
+
+# The tracker's answers alone do not tell what was asked.
+events = {}
+finished = False
+for alert in alerts():
+    if isinstance(alert, lt.torrent_finished_alert):
+        finished = True
+    if isinstance(alert, lt.tracker_announce_alert):
+        events[alert.url, alert.local_endpoint] = alert.event
+    if isinstance(alert, (lt.tracker_reply_alert, lt.tracker_error_alert)):
+        event = events[alert.url, alert.local_endpoint]
+        if event == lt.event_t.completed and isinstance(alert, lt.tracker_reply_alert):
+            torrent.pause()
+        if event == lt.event_t.stopped:
+            break
+    if finished and not has_tracker:
+        break

@@ -1,0 +1,51 @@
+"""Tells what feedparser and podcastparser read in a feed: a JSON object from each, in that order."""
+
+import calendar
+import json
+import sys
+
+import feedparser
+import podcastparser
+
+
+def of_feedparser(path):
+    feed = feedparser.parse(path)
+    if feed.bozo or feed.version != "rss20":
+        raise SystemExit(f"feedparser takes it for {feed.version!r}: {feed.get('bozo_exception')}")
+    return {
+        "title": feed.feed.title,
+        "link": feed.feed.link,
+        "items": [
+            {
+                "title": entry.title,
+                "guid": entry.id,
+                "published": calendar.timegm(entry.published_parsed),
+                "link": entry.link,
+                "enclosures": [[file.href, int(file.length), file.type] for file in entry.enclosures],
+            }
+            for entry in feed.entries
+        ],
+    }
+
+
+def of_podcastparser(path):
+    with open(path, "rb") as stream:
+        feed = podcastparser.parse("https://show.example.org/feed.xml", stream)
+    return {
+        "title": feed["title"],
+        "link": feed["link"],
+        "items": [
+            {
+                "title": episode["title"],
+                "guid": episode["guid"],
+                "published": episode["published"],
+                "link": episode["link"],
+                "enclosures": [[file["url"], file["file_size"], file["mime_type"]] for file in episode["enclosures"]],
+            }
+            for episode in feed["episodes"]
+        ],
+    }
+
+
+for read in (of_feedparser, of_podcastparser):
+    print(json.dumps(read(sys.argv[1])))

@@ -1,0 +1,64 @@
+//! Judges that are not us: real clients download from a running `everseed serve`, foreign readers read what it
+//! publishes, a browser opens its pages.
+//!
+//! `.ci/install-judges` installs what they need, as root on Debian; `.ci/run` does that and runs them:
+//! `cargo test --test judges -- --ignored`.
+#![cfg(target_os = "linux")]
+
+#[path = "../house/mod.rs"]
+mod house;
+
+mod bencode;
+mod clients;
+mod downloads;
+mod feeds;
+mod net;
+mod pages;
+
+use std::process::Command;
+
+use house::{House, files};
+
+/// The example show in a temporary folder.
+fn example() -> House {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/site-example");
+    files(example.as_ref()).into_iter().fold(House::new(), |house, (name, bytes)| house.write(&name, &bytes))
+}
+
+/// Where `.ci/install-judges` puts what does not come from Debian.
+const TOOLS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/judges");
+
+/// Python with its modules, about to run a script of this folder.
+fn script(name: &str) -> Command {
+    let mut command = bounded(&format!("{TOOLS}/venv/bin/python3"));
+    // Without `-B` it leaves compiled modules in this folder.
+    command.arg("-B").arg(format!("{}/tests/judges/{name}", env!("CARGO_MANIFEST_DIR")));
+    command
+}
+
+/// Node with its packages, about to run a script of this folder.
+fn node_script(name: &str) -> Command {
+    let mut command = bounded("node");
+    command.env("NODE_PATH", format!("{TOOLS}/node_modules"));
+    command.arg(format!("{}/tests/judges/{name}", env!("CARGO_MANIFEST_DIR")));
+    command
+}
+
+/// A program that is ended when it has not ended by itself.
+fn bounded(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", PROGRAM_SECS, program]);
+    command
+}
+
+/// How long a foreign program may run, in seconds, before it is ended and the test fails.
+const PROGRAM_SECS: &str = "120";
+
+/// What a program printed, if it ended well.
+#[track_caller]
+fn printed(mut command: Command) -> String {
+    let output = command.output().expect("the program starts");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", output.status);
+    stdout.into_owned()
+}

@@ -1,0 +1,117 @@
+//! A network that is not the machine's: one room for the server and one for each client, with an address each.
+//!
+//! Some clients refuse peers on loopback addresses, and some turn away a second peer at an address they know. Each
+//! room is a network namespace that lives as long as its keeper, a `cat` that reads from the test: however the test
+//! ends, the keeper ends after it, and the kernel takes the namespace and its cables away.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Where everseed and the test itself are.
+pub const SERVER: &str = "10.77.0.1";
+
+/// The rooms of one test and the cables between them. No cable leads to the machine's own network.
+pub struct Net {
+    hub: Keeper,
+    clients: AtomicU8,
+}
+
+impl Net {
+    /// Runs `story` in the server's room: what it starts and what it connects to is there.
+    pub fn inside(story: impl FnOnce(&Self) + Send) {
+        let hub =
+            Keeper::new("ip link add hub type bridge && ip address add 10.77.0.1/24 dev hub && ip link set hub up");
+        let net = Self { hub, clients: AtomicU8::new(0) };
+        let told = std::thread::scope(|scope| {
+            let inside = || {
+                // Of this thread alone, and of the threads and programs that it starts.
+                let namespace = File::open(net.hub.namespace()).expect("the room's namespace");
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root");
+                story(&net);
+            };
+            scope.spawn(inside).join()
+        });
+        if let Err(panic) = told {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// A room for a client, at the next address.
+    pub fn room(&self) -> Room {
+        let number = self.clients.fetch_add(1, Ordering::Relaxed) + 2;
+        let keeper = Keeper::new("true");
+        let (hub, client) = (self.hub.0.id(), keeper.0.id());
+        let cable = format!(
+            "ip link add c{number} type veth peer name eth0 netns {client} && ip link set c{number} master hub up"
+        );
+        enter(hub).args(["sh", "-c", &cable]).ran();
+        let plug = format!("ip address add 10.77.0.{number}/24 dev eth0 && ip link set eth0 up");
+        enter(client).args(["sh", "-c", &plug]).ran();
+        Room(keeper)
+    }
+}
+
+/// Where one client lives.
+pub struct Room(Keeper);
+
+impl Room {
+    /// The same command, to run here.
+    pub fn entered(&self, command: &Command) -> Command {
+        let mut entered = enter(self.0.0.id());
+        entered.arg(command.get_program()).args(command.get_args());
+        entered
+    }
+}
+
+/// The process by which a namespace is known.
+struct Keeper(Child);
+
+impl Keeper {
+    fn new(furnish: &str) -> Self {
+        let script = format!("ip link set lo up && {furnish} && echo ready && exec cat");
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("unshare, of util-linux");
+        let mut line = String::new();
+        let stdout = child.stdout.as_mut().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        assert_eq!(line, "ready\n", "a network namespace needs root and iproute2");
+        Self(child)
+    }
+
+    fn namespace(&self) -> String {
+        format!("/proc/{}/ns/net", self.0.id())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn enter(pid: u32) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/proc/{pid}/ns/net"));
+    command
+}
+
+/// Running a command that has nothing to say.
+trait Ran {
+    fn ran(&mut self);
+}
+
+impl Ran for Command {
+    #[track_caller]
+    fn ran(&mut self) {
+        let status = self.status().expect("the program starts");
+        assert!(status.success(), "{self:?}: {status}");
+    }
+}
