@@ -45,8 +45,8 @@ const TRUSTED_PROXIES: Setting = Setting("--trusted-proxy", "tracker", "trusted_
 const INTERVAL: Setting = Setting("--interval", "tracker", "interval_secs");
 
 impl Config {
-    /// The addresses and the options of a server of the built site in `site`; else everything that is wrong with them.
-    /// `for_this_machine`: the site is built for the address it is served at.
+    /// The addresses and the options of a server of the built site in `site`; else
+    /// everything that is wrong with them. `for_this_machine`: the site is built for the address it is served at.
     pub fn server(
         &self,
         site: PathBuf,
