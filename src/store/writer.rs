@@ -217,7 +217,24 @@ fn outcome(state: &State, answered: bool) -> Result<(), Problem> {
     }
 }
 
+/// Tells those who wait that the thread has ended, and all others where nobody asked it to.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.ended = true;
+        if !state.closing {
+            let problem = Problem::new("the thread that writes the database has stopped by itself; nothing is kept");
+            state.health.trouble = Some(problem.help("start everseed again, and report this"));
+        }
+        drop(state);
+        self.0.done.notify_all();
+    }
+}
+
 fn work(mut store: Store, shared: &Shared, options: &WriterOptions, told: impl Fn(Trouble)) {
+    let _ending = Ending(shared);
     loop {
         let waiting = shared.wake.wait_timeout_while(shared.lock(), options.flush_every, |state| {
             state.asked == state.answered && !state.closing
@@ -250,11 +267,10 @@ fn work(mut store: Store, shared: &Shared, options: &WriterOptions, told: impl F
         }
         let mut state = shared.lock();
         state.answered = asked;
-        state.ended = closing;
         drop(state);
-        shared.done.notify_all();
         if closing {
             return;
         }
+        shared.done.notify_all();
     }
 }

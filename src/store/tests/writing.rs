@@ -222,6 +222,22 @@ fn a_disk_that_takes_nothing_is_reported_and_tried_again() {
 }
 
 #[test]
+fn a_thread_that_stops_by_itself_is_reported_and_holds_nobody() {
+    let house = House::new();
+    let store = house.open();
+    store.db.busy_timeout(Duration::ZERO).expect("set");
+    let options = WriterOptions { flush_every: LONG, ..WriterOptions::default() };
+    let writer = Writer::start(store, options, |_| panic!("nobody listens")).expect("starts");
+    let blocker = Connection::open(house.path()).expect("a database");
+    blocker.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    writer.push(&mut vec![completed(1)]);
+    let error = writer.flush(LONG).expect_err("the thread is gone");
+    assert!(error.message().contains("has stopped by itself"), "{error}");
+    assert_eq!(writer.health().trouble, Some(error.clone()));
+    assert_eq!(writer.close(LONG), Err(error));
+}
+
+#[test]
 fn a_full_disk_and_a_read_only_file_fail_whole_and_recover() {
     let house = House::new();
     let mut store = house.open();
