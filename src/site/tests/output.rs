@@ -130,7 +130,8 @@ fn what_podcast_directories_refuse_is_told() {
         everseed.toml: the podcast feed has no cover, for which podcast directories refuse it
           help: add a line to [show]: image = "cover.jpg", a square JPEG or PNG of 1400 to 3000 pixels a side
         everseed.toml: the podcast feed has no description, for which podcast directories refuse it
-          help: add a line to [site]: description = "What it is about.""#]].assert_eq(&warnings(&house));
+          help: add a line to [site]: description = "What it is about.""#]]
+    .assert_eq(&warnings(&house));
     fs::remove_file(house.root().join("content/ep2.md")).expect("removed");
     let house = house.described().with(|options| {
         options.show.email = Some("me at example.org".into());
@@ -140,7 +141,8 @@ fn what_podcast_directories_refuse_is_told() {
         everseed.toml: `email` "me at example.org" is not an e-mail address; podcast directories write to it
           help: write it as hello@show.example.org, or leave it out
         everseed.toml: `image` "cover.webp" is of a kind that podcast directories refuse
-          help: name a square JPEG or PNG of 1400 to 3000 pixels a side"#]].assert_eq(&warnings(&house));
+          help: name a square JPEG or PNG of 1400 to 3000 pixels a side"#]]
+    .assert_eq(&warnings(&house));
     let house = house.described().with(|options| options.show.email = Some("me@example.org".into()));
     assert_eq!(warnings(&house), "");
     // Who publishes no podcast is not asked for a cover.
