@@ -1,8 +1,8 @@
-//! What the file system is asked for beyond `std::fs`: files that appear whole, and files placed without copying them
-//! where that is possible.
+//! What the file system is asked for beyond `std::fs`: files that appear whole, files placed without copying them
+//! where that is possible, and files read up to a limit.
 
 use std::fs::{self, File, FileTimes};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 /// How a file came to its second place.
@@ -14,6 +14,29 @@ pub enum Placed {
     HardLink,
     /// It was copied.
     Copy,
+}
+
+/// The bytes of the regular file `path`, at most `bytes_max` of them.
+///
+/// Errors beside those of the disk: `FileTooLarge`, `IsADirectory`, and `InvalidInput` for a pipe or a device, which
+/// may have no end or let a reader wait for ever.
+pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    // Before it is opened: the opening of a pipe waits for its writer.
+    let metadata = fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"));
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let too_large = || io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes"));
+    if metadata.len() > bytes_max {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    // It may have grown meanwhile, and files of /proc say that they are empty.
+    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// Writes `bytes` to `path` by way of a file beside it, so that `path` is seen with its old content or with the new.
@@ -104,6 +127,19 @@ mod tests {
         fs::create_dir(&folder).expect("made");
         write_whole(&folder, b"three").expect_err("a folder is not replaced");
         assert_eq!(fs::read_dir(dir.path()).expect("listed").count(), 2);
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_the_limit_and_what_is_no_file_is_not_read() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("a");
+        fs::write(&path, b"four").expect("written");
+        assert_eq!(read_at_most(&path, 4).expect("as long as is allowed"), b"four");
+        let kind = |path: &Path| read_at_most(path, 3).expect_err("not read").kind();
+        assert_eq!(kind(&path), ErrorKind::FileTooLarge);
+        assert_eq!(kind(dir.path()), ErrorKind::IsADirectory);
+        assert_eq!(kind(Path::new("/dev/zero")), ErrorKind::InvalidInput);
+        assert_eq!(kind(&dir.path().join("b")), ErrorKind::NotFound);
     }
 
     #[test]

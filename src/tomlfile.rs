@@ -10,7 +10,7 @@ use crate::problem::{Problem, nearest};
 ///
 /// `T` refuses unknown keys (`deny_unknown_fields`); the problem then names the known key that is nearest.
 pub fn read<T: DeserializeOwned>(text: &str, path: &Path, first_line: usize) -> Result<T, Problem> {
-    toml::from_str(text).map_err(|error| {
+    let problem = |error: &toml::de::Error, words: fn(&str, Option<&str>) -> (String, Option<String>)| {
         let at = error.span().map_or(0, |span| span.start);
         let line = text.get(..at).unwrap_or(text).matches('\n').count();
         let (message, help) = words(error.message(), key_of(text, line));
@@ -19,7 +19,20 @@ pub fn read<T: DeserializeOwned>(text: &str, path: &Path, first_line: usize) -> 
             Some(help) => problem.help(help),
             None => problem,
         }
-    })
+    };
+    let values = toml::Deserializer::parse(text).map_err(|error| problem(&error, syntax))?;
+    T::deserialize(values).map_err(|error| problem(&error, meaning))
+}
+
+/// The remedy for a text that is no TOML. `message` is what the parser says of it.
+pub fn syntax_help(message: &str) -> &'static str {
+    if message.contains("duplicate") {
+        "keep one of the two"
+    } else if message.starts_with("unclosed table") {
+        "write the name of a table in brackets, on a line of its own: `[table]`"
+    } else {
+        "write each value as `key = value`; text stands in quotation marks"
+    }
 }
 
 /// The key that is set on a line, where one is.
@@ -30,8 +43,18 @@ fn key_of(text: &str, line: usize) -> Option<&str> {
     (!key.is_empty() && key.chars().all(plain)).then_some(key)
 }
 
-/// What the parser says, said to a person: message and remedy.
-fn words(message: &str, key: Option<&str>) -> (String, Option<String>) {
+/// What the parser says of a text that is no TOML, said to a person: message and remedy.
+fn syntax(message: &str, key: Option<&str>) -> (String, Option<String>) {
+    let said = match key {
+        Some(key) if message == "duplicate key" => format!("`{key}` stands twice"),
+        Some(key) => format!("`{key}`: {}", message.trim()),
+        None => message.trim().to_owned(),
+    };
+    (said, Some(syntax_help(message).to_owned()))
+}
+
+/// What the parser says of values that are not those that are read, said to a person: message and remedy.
+fn meaning(message: &str, key: Option<&str>) -> (String, Option<String>) {
     let mut quoted = message.split('`').skip(1).step_by(2);
     if message.starts_with("unknown field") {
         let unknown = quoted.next().unwrap_or_default();
@@ -45,9 +68,6 @@ fn words(message: &str, key: Option<&str>) -> (String, Option<String>) {
     if message.starts_with("missing field") {
         let missing = quoted.next().unwrap_or_default();
         return (format!("`{missing}` is missing"), Some(format!("add a line `{missing} = ...`")));
-    }
-    if message == "duplicate key" {
-        return (format!("`{}` stands twice", key.unwrap_or("a key")), Some("remove one of the two".into()));
     }
     match key {
         Some(key) => (format!("`{key}`: {message}"), None),
@@ -79,6 +99,11 @@ mod tests {
             "title = \"a\"\n\ncount = -1",
             "title = \"a\"\ntitle = \"b\"",
             "title = \"a",
+            "title = T",
+            "title",
+            "[site",
+            "title = 2026-13-01",
+            "[a]\n[a]",
         ];
         let told =
             cases.map(|text| read::<Sample>(text, Path::new("a.toml"), 1).expect_err("something is wrong").to_string());
@@ -92,8 +117,19 @@ mod tests {
             a.toml:1: `title`: invalid type: integer `3`, expected a string
             a.toml:3: `count`: invalid value: integer `-1`, expected u32
             a.toml:2: `title` stands twice
-              help: remove one of the two
-            a.toml:1: `title`: invalid basic string, expected `"`"#]]
+              help: keep one of the two
+            a.toml:1: `title`: invalid basic string, expected `"`
+              help: write each value as `key = value`; text stands in quotation marks
+            a.toml:1: `title`: invalid boolean, expected `true`
+              help: write each value as `key = value`; text stands in quotation marks
+            a.toml:1: key with no value, expected `=`
+              help: write each value as `key = value`; text stands in quotation marks
+            a.toml:1: unclosed table, expected `]`
+              help: write the name of a table in brackets, on a line of its own: `[table]`
+            a.toml:1: `title`: invalid date, expected month between 01 and 12
+              help: write each value as `key = value`; text stands in quotation marks
+            a.toml:2: duplicate key
+              help: keep one of the two"#]]
         .assert_eq(&told.join("\n"));
     }
 

@@ -3,6 +3,7 @@
 mod house;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 use expect_test::{Expect, expect};
@@ -42,13 +43,76 @@ fn every_option_says_its_default() {
         let help = house.run(args).ok().stdout;
         let options = help.split("Options:").nth(1).expect("options");
         for option in options.split("\n  -").skip(1).flat_map(|part| part.split("\n      --")) {
-            let required = ["-o, --output <FILE>", "o, --output <FILE>", "h, --help", "site <DIR>"];
+            let required = ["-o, --output <FILE>", "o, --output <FILE>", "h, --help"];
             if required.iter().any(|free| option.trim_start().trim_start_matches('-').starts_with(free)) {
                 continue;
             }
             assert!(option.contains("[default:"), "{args:?}: {option}");
         }
     }
+}
+
+/// The program's standard output, of which nobody reads a byte.
+fn unread() -> std::io::PipeWriter {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let house = House::furnished();
+    let torrent = ["torrent", "create", "content/ep1.mp3", "-o", "a.torrent"];
+    for args in [&["--help"][..], &["build", "--help"], &["build"], &torrent, &["torrent", "show", "a.torrent"]] {
+        let mut command = everseed();
+        let mut child = command.args(args).current_dir(house.root()).stdout(unread()).stderr(unread()).spawn();
+        let status = child.as_mut().expect("the program starts").wait().expect("its status");
+        assert_eq!(status.code(), Some(0), "{args:?}");
+    }
+    for (args, code) in [(&["build", "nowhere"][..], 3), (&["biuld"], 3)] {
+        let mut child = everseed().args(args).current_dir(house.root()).stderr(unread()).spawn();
+        let status = child.as_mut().expect("the program starts").wait().expect("its status");
+        assert_eq!(status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_behind_stdout_is_told() {
+    let house = House::furnished();
+    house.run(&["torrent", "create", "content/ep1.mp3", "-o", "a.torrent"]).ok();
+    let full = || fs::File::options().write(true).open("/dev/full").expect("it is there");
+    for args in [&["torrent", "show", "a.torrent"][..], &["build", "--json"], &["--version"], &["init", "new"]] {
+        let mut command = everseed();
+        command.args(args).current_dir(house.root()).stdout(full()).stderr(std::process::Stdio::piped());
+        let output = command.spawn().and_then(std::process::Child::wait_with_output).expect("it runs");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "error: standard output can't be written: No space left on device (os error 28)\n",
+            "{args:?}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
+fn a_server_whose_greeting_nobody_reads_serves_on() {
+    let house = House::new().write("public/index.html", b"<p>plain");
+    let mut command = everseed();
+    command
+        .args(["serve", "--site", "public", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"])
+        .current_dir(house.root())
+        .stdout(unread())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut line = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    stderr.read_line(&mut line).expect("its output");
+    assert!(line.contains("nothing is tracked or seeded"), "{line}");
+    // It catches the signal since before that line.
+    let kill = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(child.wait().expect("its status").code(), Some(0));
 }
 
 #[test]
@@ -70,6 +134,8 @@ fn init_makes_a_folder_that_builds_and_refuses_one_that_is_not_empty() {
         [exit 3]
     "#]]
     .assert_eq(&init("my-show").whole());
+    let quoted = init("it's a # show").ok().stdout;
+    assert!(quoted.contains(r"`everseed build 'it'\''s a # show'`"), "{quoted}");
     let built = Run::of(everseed().args(["build", "my-show"]).current_dir(&dir), &dir).ok();
     assert_eq!(built.stderr, "");
     let made = files(&dir.join("my-show/public"));
@@ -250,6 +316,29 @@ fn a_torrent_is_made_shown_verified_and_linked() {
 }
 
 #[test]
+fn yes_and_no_are_said_in_many_ways_and_an_empty_variable_says_nothing() {
+    let house = House::new().page("a.md", "+++\ntitle = \"A\"\ndraft = true\n+++\n");
+    let run = |command: &str, env: &[(&str, &str)]| {
+        let mut program = everseed();
+        Run::of(program.arg(command).current_dir(house.root()).envs(env.iter().copied()), &house.beside(""))
+    };
+    for (value, built) in [("1", true), ("yes", true), ("true", true), ("0", false), ("no", false), ("", false)] {
+        run("build", &[("EVERSEED_DRAFTS", value)]).ok();
+        assert_eq!(house.public().join("a/index.html").exists(), built, "{value:?}");
+    }
+    let run_wrong = run("build", &[("EVERSEED_DRAFTS", "maybe")]);
+    assert_eq!(run_wrong.code, Some(3), "{}", run_wrong.stderr);
+    run("build", &[("EVERSEED_OUTPUT", ""), ("EVERSEED_BASE_URL", ""), ("EVERSEED_CONFIG", "")]).ok();
+    // It gets as far as an address that is none.
+    let empty = ["SITE", "LISTEN", "UDP_LISTEN", "DATA", "PUBLIC_ADDRESS", "TRUSTED_PROXY", "INTERVAL", "PRODUCTION"]
+        .map(|name| format!("EVERSEED_{name}"));
+    let mut env: Vec<_> = empty.iter().map(|name| (name.as_str(), "")).collect();
+    env.push(("EVERSEED_PEER_LISTEN", "none"));
+    let stderr = run("serve", &env).stderr;
+    assert!(stderr.contains("\"none\" is not an address with a port"), "{stderr}");
+}
+
+#[test]
 fn creation_date_is_source_date_epoch_or_absent() {
     let house = House::new().media("a.bin", 10);
     let create = |epoch: &str, out: &str| {
@@ -260,8 +349,81 @@ fn creation_date_is_source_date_epoch_or_absent() {
     create("1700000000", "dated.torrent").ok();
     assert!(house.run(&["torrent", "show", "dated.torrent"]).stdout.contains("2023-11-14T22:13:20Z"));
     assert_eq!(create("yesterday", "x.torrent").code, Some(3));
-    house.run(&["torrent", "create", "content/a.bin", "-o", "plain.torrent"]).ok();
+    create("", "plain.torrent").ok();
     assert!(!house.run(&["torrent", "show", "plain.torrent"]).stdout.contains("created  "));
+}
+
+#[test]
+fn what_makes_no_torrent_is_refused() {
+    let house = House::new().media("a.bin", 10).page("empty.bin", "").page("folder/empty.bin", "").page("none/.x", "x");
+    let told: String = [
+        &[
+            "content/a.bin",
+            "-o",
+            "x",
+            "--announce",
+            "ftp://foo/x",
+            "--announce",
+            "https://",
+            "--web-seed",
+            "udp://a:1/",
+        ][..],
+        &["content/empty.bin", "-o", "x"],
+        &["content/folder", "-o", "x"],
+        &["content/none", "-o", "x"],
+        &["content/a.bin", "-o", "content/../content/a.bin", "--force"],
+        &["/dev/null", "-o", "x"],
+    ]
+    .iter()
+    .map(|args| house.run(&[&["torrent", "create"], *args].concat()).whole())
+    .collect();
+    expect![[r#"
+        [stderr]
+        error: --announce: "ftp://foo/x" is not an announce URL
+          help: write it with its scheme, https or http or udp, as https://show.example.org/announce
+        error: --announce: "https://" is not an announce URL
+          help: write it with its scheme, https or http or udp, as https://show.example.org/announce
+        error: --web-seed: "udp://a:1/" is not the URL of a web seed
+          help: write it with its scheme, https or http, as https://show.example.org/media/
+        3 errors; nothing was changed
+        [exit 3]
+        [stderr]
+        error: content/empty.bin: is empty (0 bytes)
+          help: put the whole file there
+        [exit 3]
+        [stderr]
+        error: content/folder: all files of the folder are empty
+          help: put what is to be shared there
+        [exit 3]
+        [stderr]
+        error: content/none: the folder holds no files
+          help: put what is to be shared there
+        [exit 3]
+        [stderr]
+        error: content/a.bin: is the file to share, and would be written over
+          help: name another file with -o
+        [exit 3]
+        [stderr]
+        error: /dev/null: is not a regular file
+        [exit 3]
+    "#]]
+    .assert_eq(&told);
+    assert!(!house.root().join("x").exists());
+}
+
+#[test]
+fn a_torrent_in_the_folder_it_describes_is_left_out_and_web_seeds_of_folders_end_in_a_slash() {
+    let house = House::new().media("a/1.bin", 10);
+    let create = ["torrent", "create", "content/a", "-o", "content/a/x.torrent", "--force"];
+    let first = house.run(&[&create[..], &["--web-seed", "https://a.example.org/media"]].concat()).ok();
+    let again = house.run(&[&create[..], &["--web-seed", "https://a.example.org/media/"]].concat()).ok();
+    assert_eq!(first, again);
+    let shown = house.run(&["torrent", "show", "content/a/x.torrent"]).ok().stdout;
+    assert!(shown.contains("web seed   https://a.example.org/media/\n"), "{shown}");
+    assert!(shown.contains("file       a/1.bin (10 bytes)\n") && !shown.contains("a/x.torrent"), "{shown}");
+    let single = ["torrent", "create", "content/a/1.bin", "-o", "y", "--web-seed", "https://a.example.org/1.bin"];
+    house.run(&single).ok();
+    assert!(house.run(&["torrent", "show", "y"]).ok().stdout.contains("web seed   https://a.example.org/1.bin\n"));
 }
 
 #[test]
@@ -299,8 +461,8 @@ fn what_is_no_torrent_is_told_with_its_byte() {
         &["torrent", "create", "a.torrent", "-o", "c.torrent", "--announce", "show.example.org"],
         &expect![[r#"
             [stderr]
-            error: "show.example.org" is not a URL
-              help: write it with its scheme, as https://show.example.org/announce
+            error: --announce: "show.example.org" is not an announce URL
+              help: write it with its scheme, https or http or udp, as https://show.example.org/announce
             [exit 3]
         "#]],
     );
@@ -314,6 +476,49 @@ fn what_is_no_torrent_is_told_with_its_byte() {
             [exit 1]
         "#]],
     );
+}
+
+#[test]
+fn what_has_no_end_is_not_read() {
+    let house = House::new();
+    let fifo = std::process::Command::new("mkfifo").arg(house.root().join("pipe")).status();
+    assert!(fifo.expect("mkfifo runs").success());
+    let told: String = [
+        &["torrent", "show", "/dev/zero"][..],
+        &["torrent", "magnet", "pipe"],
+        &["torrent", "verify", "content", "content"],
+        &["build", "--config", "pipe"],
+        &["build", "--config", "/dev/zero"],
+        &["build", "--config", "content"],
+    ]
+    .iter()
+    .map(|args| house.run(args).whole())
+    .collect();
+    expect![[r#"
+        [stderr]
+        error: /dev/zero: can't be read: it is not a regular file
+          help: name a .torrent, which describes the files; not the files themselves
+        [exit 3]
+        [stderr]
+        error: pipe: can't be read: it is not a regular file
+          help: name a .torrent, which describes the files; not the files themselves
+        [exit 3]
+        [stderr]
+        error: content: can't be read: it is a folder
+          help: name a .torrent, which describes the files; not the files themselves
+        [exit 3]
+        [stderr]
+        error: pipe: can't be read: it is not a regular file
+        [exit 3]
+        [stderr]
+        error: /dev/zero: can't be read: it is not a regular file
+        [exit 3]
+        [stderr]
+        error: content: can't be read: it is a folder
+          help: name the file, such as everseed.toml, in it
+        [exit 3]
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]
@@ -389,6 +594,9 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         "[site]\nbase_url = \"https://a.example.org/\"\n",
         "[show]\nauthor = \"B\"\n",
         "[site\n",
+        "[site]\ntitle = A show\n",
+        "[site]\ntitle = \"A\"\ntitle = \"B\"\n",
+        "[site]\ntitle = \" \"\nbase_url = \"a\"\n[torrent]\npiece_length = 5\ntrackers = [\"ftp://a/b\"]\n",
         "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\ntheme = \"none\"\n",
         "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\n[show]\nimage = \"nowhere.jpg\"\n",
     ];
@@ -396,6 +604,9 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
     for toml in cases {
         told += &House::new().toml(toml).build().whole();
     }
+    let server = "[serve]\nlisten = \"somewhere\"\nudp_listen = \"8080\"\n[seed]\nlisten = \"x\"\n[tracker]\ntrusted_proxies = [\"x\"]\ninterval_secs = 1\n";
+    told += &House::new().toml(server).run(&["serve"]).whole();
+    told += &House::new().write("everseed.toml", b"[site]\n# \xe9t\xe9\n").build().whole();
     told += &House::new().run(&["build", "nowhere"]).whole();
     told += &House::new().run(&["build", "--base-url", "x"]).whole();
     expect![[r#"
@@ -417,6 +628,26 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         [exit 3]
         [stderr]
         error: everseed.toml:1: unclosed table, expected `]`
+          help: write the name of a table in brackets, on a line of its own: `[table]`
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: `title`: string values must be quoted, expected literal string
+          help: write each value as `key = value`; text stands in quotation marks
+        [exit 3]
+        [stderr]
+        error: everseed.toml:3: `title` stands twice
+          help: keep one of the two
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: `title`: it is empty
+          help: give the site a title
+        error: everseed.toml:3: `base_url`: "a" is not a base URL: it does not begin with https://
+          help: write it as https://show.example.org/ or https://example.org/show/
+        error: everseed.toml:5: `piece_length`: a piece length is a power of two from 16384 to 16777216 bytes, not 5
+          help: write a number of bytes, 16384 doubled up to 16777216, such as 262144, or leave it out
+        error: everseed.toml:6: `trackers`: "ftp://a/b" is not an announce URL
+          help: write it with its scheme, https or http or udp, as https://show.example.org/announce
+        4 errors; nothing was changed
         [exit 3]
         [stderr]
         error: everseed.toml: `theme`: there is no theme "none"
@@ -425,6 +656,22 @@ fn a_wrong_configuration_is_told_with_line_and_remedy() {
         [stderr]
         error: everseed.toml: `image` "nowhere.jpg" does not exist
           help: a path counts from the folder of this file; one that begins with `/`, from the site's folder
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: `listen`: "somewhere" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        error: everseed.toml:3: `udp_listen`: "8080" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        error: everseed.toml:5: `listen`: "x" is not an address with a port
+          help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+        error: everseed.toml:7: `trusted_proxies`: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+        error: everseed.toml:8: `interval_secs`: 1 seconds are out of range
+          help: name 60 to 86400 seconds
+        5 errors; nothing was changed
+        [exit 3]
+        [stderr]
+        error: everseed.toml:2: is not UTF-8
+          help: save it as UTF-8
         [exit 3]
         [stderr]
         error: nowhere/everseed.toml: can't be read: No such file or directory (os error 2)
@@ -493,7 +740,7 @@ fn serve_names_what_it_can_not_use() {
           help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
         [exit 3]
         [stderr]
-        error: trusted proxies: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+        error: --trusted-proxy: not a network: "x"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
         [exit 3]
         [stderr]
         error: DIR/show/nowhere: can't be opened: No such file or directory (os error 2)

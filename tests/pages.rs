@@ -15,6 +15,7 @@ fn page(house: &House, name: &str, expected: &Expect) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "they are the pages themselves")]
 fn the_pages_of_a_small_show() {
     let house = House::furnished().page("about.md", "+++\ntitle = \"About\"\n+++\nWe <b>& you</b>.\n");
     house.build().ok();
@@ -37,6 +38,7 @@ fn the_pages_of_a_small_show() {
               <meta property="og:url" content="https://show.example.org/episodes/ep1/">
               <link rel="alternate" type="application/rss+xml" title="A show" href="../../feed.xml">
               <link rel="alternate" type="application/rss+xml" title="A show (torrents)" href="../../torrents.xml">
+              <link rel="icon" href="data:,">
               <link rel="stylesheet" href="../../style.css">
               <meta property="og:audio" content="https://show.example.org/media/ep1.mp3">
               <meta property="og:audio:type" content="audio/mpeg">
@@ -136,6 +138,7 @@ fn the_pages_of_a_small_show() {
               <meta property="og:description" content="About things.">
               <link rel="alternate" type="application/rss+xml" title="A show" href="feed.xml">
               <link rel="alternate" type="application/rss+xml" title="A show (torrents)" href="torrents.xml">
+              <link rel="icon" href="data:,">
               <link rel="stylesheet" href="style.css">
             </head>
             <body class="kind-index">
@@ -251,6 +254,7 @@ fn the_pages_of_a_small_show() {
               <meta property="og:url" content="https://show.example.org/about/">
               <link rel="alternate" type="application/rss+xml" title="A show" href="../feed.xml">
               <link rel="alternate" type="application/rss+xml" title="A show (torrents)" href="../torrents.xml">
+              <link rel="icon" href="data:,">
               <link rel="stylesheet" href="../style.css">
             </head>
             <body class="kind-page">

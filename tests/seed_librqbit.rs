@@ -76,13 +76,8 @@ async fn seed(media: &Path, torrent: &Torrent) -> SocketAddr {
     let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), address.port()));
-    seed.set_torrents(vec![everseed::seed::Torrent {
-        info_hash: torrent.info_hash,
-        info: torrent.metainfo.info.clone(),
-        info_bytes: torrent.info_bytes().into(),
-        files: FILES.map(|(name, _)| (media.join(name), name.to_owned())).to_vec(),
-        trackers: Vec::new(),
-    }]);
+    let files = FILES.map(|(name, _)| (media.join(name), name.to_owned())).to_vec();
+    seed.set_torrents(vec![everseed::seed::Torrent::new(torrent, files, Vec::new()).expect("all its files")]);
     seed.look().await;
     assert_eq!(seed.statuses()[0].1.faults, Vec::<String>::new());
     tokio::spawn(Arc::clone(&seed).serve(vec![listener], std::future::pending()));

@@ -5,10 +5,11 @@ mod house;
 use std::fs;
 
 use everseed::metainfo;
-use house::{House, KIB, Server, episode};
+use expect_test::expect;
+use house::{House, KIB, Server, episode, until};
 
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn info_hash(server: &Server, slug: &str) -> [u8; 20] {
@@ -108,6 +109,25 @@ fn a_damaged_and_a_missing_medium_are_named_loudly_and_the_others_are_seeded() {
     assert!(health.text().contains("degraded"), "{}", health.text());
 }
 
+/// Nothing can be told where stderr is full; what is missing is not handed out all the same.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stderr_that_cannot_be_written_stops_nothing() {
+    let house = House::furnished();
+    house.build().ok();
+    let full = fs::File::options().write(true).open("/dev/full").expect("a device that takes nothing");
+    let server = house.serve_site_telling(full.into());
+    for slug in ["ep1", "ep2"] {
+        assert_eq!(shown(&server, slug, "seeds"), 1, "{slug}");
+        fs::remove_file(house.public().join(format!("media/{slug}.mp3"))).expect("removed");
+        // It looks at its files, and would say what it found.
+        server.signal("HUP");
+        until("the missing medium is withdrawn", || shown(&server, slug, "seeds") == 0);
+    }
+    let (status, _) = server.stop();
+    assert!(status.success(), "{status}");
+}
+
 #[test]
 fn counts_and_peers_survive_a_restart() {
     let house = House::furnished();
@@ -144,6 +164,109 @@ fn what_is_published_again_is_in_force_after_a_hangup_signal() {
     let hash = escaped(&gone);
     let path = format!("/announce?info_hash={hash}&peer_id={}&port=1&left=1", escaped(&[9; 20]));
     assert!(server.get(&path).text().contains("failure reason"));
+}
+
+/// The program with these arguments, in the show's folder, until it ends.
+fn ended(house: &House, args: &[&str]) -> house::Run {
+    house.run(&[&["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"], args].concat())
+}
+
+#[test]
+fn a_second_server_leaves_the_site_of_the_first_as_it_is() {
+    let house = House::furnished();
+    let server = house.serve();
+    let manifest = || fs::read(house.root().join(".everseed/site/everseed.json")).expect("built");
+    let before = manifest();
+    let second = ended(&house, &["."]);
+    expect![[r"
+        [stderr]
+        error: ./.everseed: another everseed uses this data folder
+          help: stop it, or give this one a folder of its own with `--data DIR`
+        [exit 1]
+    "]]
+    .assert_eq(&second.whole());
+    assert!(manifest() == before, "built for the address of the second");
+    assert_eq!(server.get("/").status, 200);
+}
+
+#[test]
+fn what_a_build_has_hashed_is_known_wherever_the_data_lies() {
+    let house = House::furnished();
+    let hashed = |house: &House| {
+        let json: serde_json::Value = serde_json::from_str(&house.run(&["build", "--json"]).ok().stdout).expect("JSON");
+        json["files_hashed"].as_u64().expect("a number")
+    };
+    assert_eq!(hashed(&house), 5);
+    let elsewhere = house.beside("elsewhere");
+    let house = house.serving_with(&["--data", &elsewhere.display().to_string()]);
+    let (status, _) = house.serve().stop();
+    assert!(status.success());
+    assert!(!elsewhere.join("hashes").exists(), "a second memory would not hear of the first");
+    assert_eq!(hashed(&house), 0);
+}
+
+#[test]
+fn a_show_that_cannot_be_written_is_served_with_its_data_elsewhere() {
+    let house = House::furnished();
+    // A file where the folder would be: no right to write helps here.
+    let house = house.write(".everseed", b"");
+    let elsewhere = house.beside("elsewhere");
+    let house = house.serving_with(&["--data", &elsewhere.display().to_string()]);
+    assert_eq!(house.serve().greeted("seeding"), "3 of 3 torrents");
+    assert!(elsewhere.join("hashes").exists());
+}
+
+#[test]
+fn a_manifest_that_leads_out_of_the_site_is_refused() {
+    let house = House::furnished();
+    house.build().ok();
+    let manifest = house.public().join("everseed.json");
+    let json = fs::read_to_string(&manifest).expect("built");
+    fs::write(&manifest, json.replace("media/ep1.mp3", "../etc/passwd")).expect("written");
+    expect![[r#"
+        [stderr]
+        error: DIR/show/public/everseed.json: torrents[2]: "../etc/passwd" is not a path below the site's root (no `..`, no leading `/`, no `\`)
+          help: build the site again; the format is described in the README
+        [exit 3]
+    "#]]
+    .assert_eq(&ended(&house, &["--site", "public", "--data", "data"]).whole());
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let house = House::furnished();
+    house.build().ok();
+    house.serve_site().stop();
+    let path = house.beside("data/everseed.sqlite3");
+    let database = rusqlite::Connection::open(&path).expect("the database");
+    database.pragma_update(None, "user_version", 99).expect("written");
+    drop(database);
+    let before = fs::read(&path).expect("read");
+    expect![[r"
+        [stderr]
+        error: ../data/everseed.sqlite3: the database is of version 99, and this everseed knows versions up to 1
+          help: run the newer everseed that wrote it, or name another folder with --data; nothing was changed
+        [exit 1]
+    "]]
+    .assert_eq(&ended(&house, &["--site", "public", "--data", "../data"]).whole());
+    assert!(fs::read(&path).expect("read") == before);
+}
+
+#[test]
+fn port_0_of_an_ipv6_address_is_taken_and_told() {
+    // A machine without IPv6 has nothing to show here.
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let house = House::furnished().serving_with(&["--listen", "[::1]:0", "--peer-listen", "[::1]:0"]);
+    let server = house.serve();
+    let http = server.http();
+    assert!(http.is_ipv6() && http.port() != 0 && server.peers().port() != 0, "{}", server.greeting);
+    assert!(server.greeting.contains(&format!("announce  udp://{http}/announce")), "{}", server.greeting);
+    let torrent = metainfo::parse(server.get("/torrents/ep1.torrent").body).expect("a torrent");
+    let http = format!("http://{http}/announce");
+    assert_eq!(torrent.metainfo.trackers, [[http.clone()], [http.replace("http", "udp")]]);
+    assert!(announce(&server, "ep1", 1, 5, "started").contains("6:peers618:"), "the everseed is there");
 }
 
 #[test]
@@ -186,5 +309,52 @@ fn what_is_typed_contradicts_only_what_is_typed() {
         ];
         let run = serve(&env, args);
         assert!(run.stderr.contains("not an address with a port"), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn paths_in_a_configuration_count_from_its_own_folder() {
+    let house = House::furnished().toml(
+        "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\noutput = \"out\"\n[serve]\ndata = \"state\"\nsite = \"out\"\n",
+    );
+    let config = house.root().join("everseed.toml").display().to_string();
+    // Each is run in the folder above, where nothing is left.
+    let above = |command: &[&str]| {
+        let mut program = house::everseed();
+        house::Run::of(program.args(command).current_dir(house.beside("")), &house.beside(""))
+    };
+    above(&["build", "show", "--config", &config]).ok();
+    assert!(house.root().join("out/feed.xml").exists());
+    let args = ["--config", &config, "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"].map(str::to_owned);
+    let server = Server::start(&args, &house.beside(""));
+    assert_eq!(server.greeted("seeding"), "3 of 3 torrents");
+    // The site that was built elsewhere, for its own address.
+    assert!(server.get("/feed.xml").text().contains("https://a.example.org/feed.xml"));
+    assert!(house.root().join("state").is_dir());
+    drop(server);
+    let there = fs::read_dir(house.beside("")).expect("listed").count();
+    assert_eq!(there, 1, "only the show");
+}
+
+#[test]
+fn what_is_typed_or_in_the_environment_comes_before_the_site_of_the_file() {
+    let house = House::furnished()
+        .toml("[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\n[serve]\nsite = \"nowhere\"\n");
+    let served = |env: &[(&str, &str)], args: &[&str]| {
+        let mut program = house::everseed();
+        program.args(["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"]);
+        program.args(args).envs(env.iter().copied()).current_dir(house.root());
+        house::Run::of(&mut program, &house.root()).stderr
+    };
+    // None of them stays up: there is no such site, and no such theme.
+    assert!(served(&[], &[]).contains("nowhere: can't be opened"));
+    assert!(served(&[("EVERSEED_SITE", "env")], &[]).contains("env: can't be opened"));
+    assert!(served(&[("EVERSEED_SITE", "env")], &["--site", "flag"]).contains("flag: can't be opened"));
+    let house = house.write("content/broken.md", b"no front matter");
+    for args in [&["."][..], &["--drafts"], &["--production"], &["--base-url", "https://b.example.org/"]] {
+        let mut program = house::everseed();
+        program.args(["serve", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"]);
+        let run = house::Run::of(program.args(args).current_dir(house.root()), &house.root());
+        assert!(run.stderr.contains("content/broken.md"), "{args:?}: {}", run.stderr);
     }
 }

@@ -3,6 +3,8 @@
 
 mod house;
 
+use std::io::Write;
+use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,4 +153,34 @@ fn a_server_that_is_asked_to_stop_ends_well_and_soon() {
         assert_eq!(status.code(), Some(0));
         assert!(took < Duration::from_secs(2), "{took:?}");
     }
+}
+
+/// Neither a tracker that does not answer nor those who are connected and say half of something hold it up.
+#[test]
+fn a_server_ends_soon_whoever_keeps_it_waiting() {
+    let silent = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    silent.set_read_timeout(Some(PATIENCE)).expect("set");
+    let url = format!("udp://{}/announce", silent.local_addr().expect("bound"));
+    let house = House::furnished().toml(&format!(
+        "[site]\ntitle = \"A\"\nbase_url = \"https://a.example.org/\"\n[torrent]\ntrackers = [\"{url}\"]\n"
+    ));
+    house.build().ok();
+    let server = house.serve_site();
+    let halves: [(_, &[u8]); 5] = [
+        (server.http(), b""),
+        (server.http(), b"GET / HTTP/1.1\r\nHo"),
+        (server.http(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+        (server.peers(), b""),
+        (server.peers(), b"\x13BitTorrent prot"),
+    ];
+    let connected = halves.map(|(to, bytes)| {
+        let mut stream = TcpStream::connect(to).expect("connected");
+        stream.write_all(bytes).expect("sent");
+        stream
+    });
+    silent.recv(&mut [0; 64]).expect("the tracker is asked, and would be told of the end");
+    let (status, took) = server.stop();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    drop(connected);
 }

@@ -4,10 +4,23 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::problem::Problem;
 use crate::units::PieceLength;
+
+/// The command line, without the environment variables that are empty: an empty one says nothing, as an unset one.
+pub fn command() -> clap::Command {
+    without_empty_variables(Args::command())
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(without_empty_variables)
+}
 
 /// Publish podcasts, video and large files over BitTorrent: site, feeds, torrents, tracker and permanent seed.
 #[derive(Debug, Parser)]
@@ -57,7 +70,7 @@ pub struct BuildArgs {
     #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,
     /// Build drafts as well [default: leave them out]
-    #[arg(long, env = "EVERSEED_DRAFTS")]
+    #[arg(long, env = "EVERSEED_DRAFTS", value_parser = BoolishValueParser::new())]
     pub drafts: bool,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long)]
@@ -77,7 +90,8 @@ pub struct ServeArgs {
     /// The folder that holds everseed.toml [default: the current folder, unless --site is given]
     #[arg(value_name = "ROOT")]
     pub root: Option<PathBuf>,
-    /// Serve the built site in DIR and build nothing
+    /// Serve the built site in DIR and build nothing [default: `[serve] site` of everseed.toml where no ROOT is given,
+    /// else build ROOT]
     #[arg(long, value_name = "DIR", env = "EVERSEED_SITE")]
     pub site: Option<PathBuf>,
     /// Read the configuration from FILE [default: ROOT/everseed.toml]
@@ -93,8 +107,8 @@ pub struct ServeArgs {
     /// where the site is built for that address]
     #[arg(long, value_name = "ADDR", env = "EVERSEED_PEER_LISTEN")]
     pub peer_listen: Option<String>,
-    /// Keep the database, and the site built here, in DIR [default: .everseed beside everseed.toml, else in the
-    /// current folder]
+    /// Keep the database, and the site built here, in DIR [default: ROOT/.everseed; for a site that was built
+    /// elsewhere, .everseed beside everseed.toml, else in the current folder]
     #[arg(long, value_name = "DIR", env = "EVERSEED_DATA")]
     pub data: Option<PathBuf>,
     /// Tell peers that the permanent seed is at IP; may be given for IPv4 and IPv6 [default: the local address at which
@@ -111,10 +125,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,
     /// Build for `base_url` of everseed.toml [default: for the address that is served]
-    #[arg(long, env = "EVERSEED_PRODUCTION")]
+    #[arg(long, env = "EVERSEED_PRODUCTION", value_parser = BoolishValueParser::new())]
     pub production: bool,
     /// Build drafts as well [default: leave them out]
-    #[arg(long, env = "EVERSEED_DRAFTS")]
+    #[arg(long, env = "EVERSEED_DRAFTS", value_parser = BoolishValueParser::new())]
     pub drafts: bool,
 }
 
@@ -139,6 +153,8 @@ impl ServeArgs {
         let builds = ["root", "base_url", "production", "drafts"].into_iter().any(&typed);
         if builds && !typed("site") {
             self.site = None;
+            // Also where the configuration names a built site.
+            self.root.get_or_insert_with(|| PathBuf::from("."));
         }
         if typed("base_url") {
             self.production = false;
@@ -157,8 +173,8 @@ pub enum TorrentCommand {
 
 /// Make a .torrent of a file or folder
 ///
-/// Files of a folder stand in the order of their paths; names that begin with a dot are left out. The same content
-/// gives the same bytes: `creation date` is written only where SOURCE_DATE_EPOCH is set.
+/// Files of a folder stand in the order of their paths; names that begin with a dot, and the torrent itself, are left
+/// out. The same content gives the same bytes: `creation date` is written only where SOURCE_DATE_EPOCH is set.
 #[derive(Debug, clap::Args)]
 pub struct CreateArgs {
     /// The file or folder to share
@@ -167,10 +183,12 @@ pub struct CreateArgs {
     /// Write the torrent to FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Announce to the tracker URL; each further one stands in a tier of its own (BEP 12) [default: none]
+    /// Announce to the tracker URL, https, http or udp; each further one stands in a tier of its own (BEP 12)
+    /// [default: none]
     #[arg(long, value_name = "URL")]
     pub announce: Vec<String>,
-    /// Name URL as a web seed (BEP 19); for a folder it ends in `/` [default: none]
+    /// Name URL, https or http, as a web seed (BEP 19); for a folder it ends in `/`, which is added where it is missing
+    /// [default: none]
     #[arg(long, value_name = "URL")]
     pub web_seed: Vec<String>,
     /// Cut the content into pieces of N bytes, a power of two from 16384 to 16777216; `256K` and `4M` are understood

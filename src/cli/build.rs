@@ -19,15 +19,14 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
         Some(url) => Target::At(url.clone()),
         None => Target::Configured,
     };
-    let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::usage)?;
-    let output = args.output.clone().or_else(|| config.output(&args.root)).unwrap_or_else(|| args.root.join("public"));
+    let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::Usage)?;
+    let output = args.output.clone().or_else(|| config.output()).unwrap_or_else(|| args.root.join("public"));
     let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
-    if args.json {
-        println!("{}", serde_json::to_string(&summary).expect("strings and numbers are JSON"));
+    report::say(if args.json {
+        serde_json::to_string(&summary).expect("strings and numbers are JSON")
     } else {
-        println!("{}", line(&summary));
-    }
-    Ok(())
+        line(&summary)
+    })
 }
 
 /// What a build did, in a line.
@@ -69,7 +68,8 @@ pub fn read_config(path: Option<&Path>, root: &Path) -> Result<Config, Failure> 
 
 /// `SOURCE_DATE_EPOCH`, in seconds since 1970, where it is set (reproducible-builds.org).
 pub fn source_date_epoch() -> Result<Option<i64>, Failure> {
-    let Some(value) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let value = std::env::var_os("SOURCE_DATE_EPOCH").filter(|value| !value.is_empty());
+    let Some(value) = value else { return Ok(None) };
     match value.to_str().map(str::parse) {
         Some(Ok(secs)) => Ok(Some(secs)),
         _ => Err(Failure::usage(

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::args::InitArgs;
-use super::report::Failure;
+use super::report::{self, Failure};
 use crate::problem::Problem;
 
 /// The files of a new show, as `templates/init` holds them.
@@ -43,9 +43,11 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
         let content = filled.as_deref().map_or(bytes, str::as_bytes);
         fs::write(&path, content).map_err(|error| trouble(&path, error))?;
     }
-    println!("{}: a show with one episode.", folder.display());
-    println!("Next: `everseed serve {0}` shows it, `everseed build {0}` builds it.", folder.display());
-    Ok(())
+    let shown = folder.display();
+    let typed = shell_word(&shown.to_string());
+    report::say(format_args!(
+        "{shown}: a show with one episode.\nNext: `everseed serve {typed}` shows it, `everseed build {typed}` builds it."
+    ))
 }
 
 /// `my-show` as a title: `My show`.
@@ -56,6 +58,14 @@ fn title(folder: &str) -> String {
         Some(first) => first.to_uppercase().chain(chars).collect(),
         None => "A new show".to_owned(),
     }
+}
+
+/// `path` as it is typed into a POSIX shell, so that the program gets it as it is.
+fn shell_word(path: &str) -> String {
+    // What begins with a dash would be taken for an option.
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.to_owned() };
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./,:+@%=".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// `text` for the inside of a basic TOML string.
@@ -78,6 +88,16 @@ mod tests {
         assert_eq!(title("éclairs_du_soir"), "Éclairs du soir");
         assert_eq!(title("--"), "A new show");
         assert_eq!(toml_escape("a \"b\" \\ \n"), "a \\\"b\\\" \\\\ \\u000A");
+    }
+
+    #[test]
+    fn a_path_is_printed_as_it_is_typed_into_a_shell() {
+        for plain in ["my-show", "../a/b.c", "/srv/été"] {
+            assert_eq!(shell_word(plain), plain);
+        }
+        assert_eq!(shell_word("it's a # show"), r"'it'\''s a # show'");
+        assert_eq!(shell_word("~/$HOME"), "'~/$HOME'");
+        assert_eq!(shell_word("-x"), "./-x");
     }
 
     #[test]

@@ -8,10 +8,11 @@ mod report;
 mod serve;
 mod torrent;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
@@ -20,16 +21,23 @@ use report::Failure;
 ///
 /// Exit codes: 0 done, 1 trouble while running, 2 findings, 3 configuration, content or usage that is wrong.
 pub fn main() -> ExitCode {
-    let parsed = Args::command().try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
+    let parsed = args::command().try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
     let (args, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(message) => {
             // Help and version are answers and go to stdout; clap prints each where it belongs.
-            let code = if message.use_stderr() { report::USAGE } else { 0 };
-            return if message.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(report::TROUBLE) };
+            let printed = message.print();
+            if message.use_stderr() {
+                return ExitCode::from(report::USAGE);
+            }
+            return ended(report::written(printed.and_then(|()| std::io::stdout().flush())));
         }
     };
-    match run(args.command, &matches) {
+    ended(run(args.command, &matches))
+}
+
+fn ended(result: Result<(), Failure>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();

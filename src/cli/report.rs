@@ -1,6 +1,7 @@
-//! How it ended, said to a person: errors on stderr, exit codes, and a progress bar on a terminal.
+//! What is said to a person: answers on stdout, errors on stderr, exit codes, and a progress bar on a terminal.
 
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Failure {
             Self::Usage(problems) => {
                 problems.iter().for_each(error);
                 if problems.len() > 1 {
-                    eprintln!("{} errors; nothing was changed", problems.len());
+                    log(&format!("{} errors; nothing was changed", problems.len()));
                 }
             }
         }
@@ -57,13 +58,40 @@ impl Failure {
     }
 }
 
+/// Prints what a command was asked for, with a line feed, on stdout.
+pub fn say(text: impl Display) -> Result<(), Failure> {
+    written(write_line(io::stdout().lock(), text))
+}
+
+/// What it means that stdout was written to so. A reader that has gone, as `| head` does, has what it wanted.
+pub fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Trouble(Problem::new(format!("standard output can't be written: {error}"))))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn error(problem: &Problem) {
-    eprintln!("error: {problem}");
+    log(&format!("error: {problem}"));
 }
 
 /// Says a warning on stderr.
 pub fn warn(problem: &Problem) {
-    eprintln!("warning: {problem}");
+    log(&format!("warning: {problem}"));
+}
+
+/// Says a line on stderr.
+fn log(line: &str) {
+    // Where stderr is gone too, there is nobody left to tell.
+    let _ = write_line(io::stderr().lock(), line);
+}
+
+/// Writes in one go, so that lines of several threads do not mingle, and to the end, so that an error shows.
+fn write_line(mut to: impl Write, text: impl Display) -> io::Result<()> {
+    to.write_all(format!("{text}\n").as_bytes())?;
+    to.flush()
 }
 
 /// A progress bar on a terminal, nothing elsewhere; it goes when it is dropped.

@@ -1,5 +1,6 @@
 //! `everseed serve`: sockets first, then the site for their address, then the server until it is asked to stop.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,8 @@ use super::build::{self, STATE_FOLDER, read_config};
 use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
-use crate::serve::{Addresses, Bound, Log, Server, StartError, Summary, Udp};
+use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
 use crate::site;
-
-/// Where HTTP is served unless somebody says otherwise.
-const LISTEN: &str = "127.0.0.1:8080";
-/// The port at which peers connect unless somebody says otherwise.
-const PEER_PORT: u16 = 6881;
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
@@ -45,26 +41,27 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let _ = rlimit::increase_nofile_limit(OPEN_FILES_WANTED);
     let (source, config) = source(args)?;
     let data = data_folder(args, &config, &source);
-    let addresses = addresses(args, &config, &source)?;
-    // Bound before anything is built: the site is built for the ports that were taken.
-    let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
     let site = match &source {
         Source::Site(site) => whole(site),
-        Source::Root(root) => build_for(args, &config, root, &data, &bound)?,
+        Source::Root(_) => data.join("site"),
     };
-    let typed = Typed {
-        public_addresses: args.public_addresses.clone(),
-        trusted_proxies: args.trusted_proxies.clone(),
-        interval_secs: args.interval,
-    };
-    let options = config.serve_options(site, data, &typed).map_err(Failure::usage)?;
+    let for_this_machine = matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none();
+    let (addresses, options) = config.server(site.clone(), &typed(args), for_this_machine).map_err(Failure::Usage)?;
+    // Bound before anything is built: the site is built for the ports that were taken.
+    let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
+    // Taken before anything is built, too: the site below it may be the one of a running server.
+    let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
+    if let Source::Root(root) = &source {
+        build_for(args, &config, root, &site, data.path(), &bound)?;
+    }
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, options, Log::stderr()).await.map_err(|error| match error {
+    let server = Server::start(bound, data, options, Log::stderr()).await.map_err(|error| match error {
         StartError::Site(problems) => Failure::Usage(problems),
         StartError::Trouble(problem) => Failure::Trouble(problem),
     })?;
-    urls.greet(&server.summary());
+    // A server whose first words nobody reads serves all the same.
+    let _ = report::say(urls.greeting(&server.summary()));
     server.run(stop).await.map_err(Failure::Trouble)
 }
 
@@ -75,48 +72,31 @@ fn source(args: &ServeArgs) -> Result<(Source, Config), Failure> {
     }
     let root = args.root.clone().unwrap_or_else(|| PathBuf::from("."));
     let config = read_config(args.config.as_deref(), &root)?;
-    // A server's configuration may name the built site itself.
-    match config.served_site(&root) {
-        Some(site) if args.root.is_none() && config.site.is_none() => Ok((Source::Site(site), config)),
+    // A server's configuration may name the built site itself; a ROOT that is typed comes before it.
+    match config.served_site() {
+        Some(site) if args.root.is_none() => Ok((Source::Site(site), config)),
         _ => Ok((Source::Root(root), config)),
     }
 }
 
 fn data_folder(args: &ServeArgs, config: &Config, source: &Source) -> PathBuf {
-    let root = match source {
+    let beside = match source {
         Source::Root(root) => root.as_path(),
-        Source::Site(_) => Path::new("."),
+        // The current folder, where there is no configuration.
+        Source::Site(_) => config.folder(),
     };
-    let configured = config.serve.data.as_ref().map(|data| root.join(data));
-    args.data.clone().or(configured).unwrap_or_else(|| root.join(STATE_FOLDER))
+    args.data.clone().or_else(|| config.data()).unwrap_or_else(|| beside.join(STATE_FOLDER))
 }
 
-fn addresses(args: &ServeArgs, config: &Config, source: &Source) -> Result<Addresses, Failure> {
-    let http_text = args.listen.as_deref().or(config.serve.listen.as_deref()).unwrap_or(LISTEN);
-    let http = address(http_text, "--listen")?;
-    let udp = match args.udp_listen.as_deref().or(config.serve.udp_listen.as_deref()) {
-        Some("off") => Udp::Off,
-        Some(text) => Udp::At(address(text, "--udp-listen")?),
-        None => Udp::WithHttp,
-    };
-    // A site that is built for this machine alone is seeded to this machine alone.
-    let local =
-        matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none() && http.ip().is_loopback();
-    let peer = match args.peer_listen.as_deref().or(config.seed.listen.as_deref()) {
-        Some(text) => address(text, "--peer-listen")?,
-        None if local => SocketAddr::new(http.ip(), PEER_PORT),
-        None => SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), PEER_PORT),
-    };
-    Ok(Addresses { http, udp, peer })
-}
-
-fn address(text: &str, flag: &str) -> Result<SocketAddr, Failure> {
-    text.parse().map_err(|_| {
-        Failure::usage(
-            Problem::new(format!("{flag}: {text:?} is not an address with a port"))
-                .help("write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080"),
-        )
-    })
+fn typed(args: &ServeArgs) -> Typed {
+    Typed {
+        listen: args.listen.clone(),
+        udp_listen: args.udp_listen.clone(),
+        peer_listen: args.peer_listen.clone(),
+        public_addresses: args.public_addresses.clone(),
+        trusted_proxies: args.trusted_proxies.clone(),
+        interval_secs: args.interval,
+    }
 }
 
 /// The folder `site`, after a build that was killed there has been taken back.
@@ -133,8 +113,15 @@ fn whole(site: &Path) -> PathBuf {
     site.to_owned()
 }
 
-/// Builds the site of `root` below `data`, for the address that `bound` has or the one that was asked for.
-fn build_for(args: &ServeArgs, config: &Config, root: &Path, data: &Path, bound: &Bound) -> Result<PathBuf, Failure> {
+/// Builds the site of `root` into `site`, for the address that `bound` has or the one that was asked for.
+fn build_for(
+    args: &ServeArgs,
+    config: &Config,
+    root: &Path,
+    site: &Path,
+    data: &Path,
+    bound: &Bound,
+) -> Result<(), Failure> {
     let target = if args.production {
         Target::Configured
     } else if let Some(url) = &args.base_url {
@@ -142,10 +129,19 @@ fn build_for(args: &ServeArgs, config: &Config, root: &Path, data: &Path, bound:
     } else {
         Target::Here { http: reachable(bound.http_addr()), udp: bound.udp_addr().map(reachable) }
     };
-    let options = config.site_options(root, &target, args.drafts).map_err(Failure::usage)?;
-    let site = data.join("site");
-    build::site(&options, &site, data)?;
-    Ok(site)
+    let options = config.site_options(root, &target, args.drafts).map_err(Failure::Usage)?;
+    build::site(&options, site, &build_state(root, data))?;
+    Ok(())
+}
+
+/// Where what builds remember is kept: where `everseed build` keeps it, so that the two know of each other's work, or
+/// below `data` where that can't be written.
+fn build_state(root: &Path, data: &Path) -> PathBuf {
+    let state = root.join(STATE_FOLDER);
+    let probe = state.join("writable");
+    let written =
+        fs::create_dir_all(&state).and_then(|()| fs::write(&probe, b"")).and_then(|()| fs::remove_file(&probe));
+    if written.is_ok() { state } else { data.to_owned() }
 }
 
 /// `addr`, with an address of this machine that others can use where it listens at all of them.
@@ -185,14 +181,12 @@ impl Urls {
         Self { site, udp: bound.udp_addr().map(reachable), peers: bound.peer_addr() }
     }
 
-    fn greet(&self, summary: &Summary) {
-        println!("site      {}", self.site);
-        println!("announce  {}announce", self.site);
-        if let Some(udp) = self.udp {
-            println!("announce  udp://{udp}/announce");
-        }
-        println!("swarms    {}swarms", self.site);
-        println!("peers     {} (TCP)", self.peers);
-        println!("seeding   {} of {} torrents", summary.seeded, summary.torrents);
+    fn greeting(&self, summary: &Summary) -> String {
+        let mut lines = vec![format!("site      {}", self.site), format!("announce  {}announce", self.site)];
+        lines.extend(self.udp.map(|udp| format!("announce  udp://{udp}/announce")));
+        lines.push(format!("swarms    {}swarms", self.site));
+        lines.push(format!("peers     {} (TCP)", self.peers));
+        lines.push(format!("seeding   {} of {} torrents", summary.seeded, summary.torrents));
+        lines.join("\n")
     }
 }

@@ -1,13 +1,12 @@
 //! `everseed torrent`: one `.torrent` at a time, without a site around it.
 
-use std::fmt::Write as _;
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::args::{CreateArgs, MagnetArgs, ShowArgs, VerifyArgs};
-use super::report::{Bar, Failure};
+use super::report::{Bar, Failure, say};
 use crate::fsx;
 use crate::hash::{self, Progress as _, Source, Wanted};
 use crate::metainfo::{self, Layout, Torrent};
@@ -21,15 +20,13 @@ const FILES_MAX: usize = 100_000;
 
 /// Makes a `.torrent`.
 pub fn create(args: &CreateArgs) -> Result<(), Failure> {
-    for url in args.announce.iter().chain(&args.web_seed) {
-        check_url(url)?;
-    }
+    check_urls(args).map_err(Failure::Usage)?;
     if args.output.exists() && !args.force {
         return Err(Failure::usage(
             Problem::at(&args.output, "exists already").help("add --force to write over it, or name another file"),
         ));
     }
-    let (name, single, files) = content_of(&args.path)?;
+    let (name, single, files) = content_of(&args.path, &args.output)?;
     let order = Order {
         name,
         files,
@@ -37,7 +34,7 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         piece_length: args.piece_length,
         private: args.private,
         trackers: args.announce.iter().map(|url| vec![url.clone()]).collect(),
-        web_seeds: args.web_seed.clone(),
+        web_seeds: args.web_seed.iter().map(|url| web_seed(url, single)).collect(),
         creation_date: super::build::source_date_epoch()?,
         created_by: Some(crate::GENERATOR.to_owned()),
         comment: None,
@@ -50,29 +47,36 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         )
     })?;
     let info = &release.torrent.metainfo.info;
-    println!(
+    say(format_args!(
         "{}: {} in {} pieces of {}, info-hash {}",
         args.output.display(),
         size_text(info.total_bytes()),
         info.pieces.len(),
         info.piece_length,
         release.torrent.info_hash
-    );
-    Ok(())
+    ))
 }
 
-fn check_url(text: &str) -> Result<(), Failure> {
-    match url::Url::parse(text) {
-        Ok(url) if url.has_host() => Ok(()),
-        _ => Err(Failure::usage(
-            Problem::new(format!("{text:?} is not a URL"))
-                .help("write it with its scheme, as https://show.example.org/announce"),
-        )),
-    }
+fn check_urls(args: &CreateArgs) -> Result<(), Vec<Problem>> {
+    let trackers =
+        args.announce.iter().map(|url| ("--announce", metainfo::check_tracker(url, metainfo::TRACKER_SCHEMES)));
+    let web_seeds = args.web_seed.iter().map(|url| ("--web-seed", metainfo::check_web_seed(url)));
+    let problem =
+        |(flag, error): (&str, metainfo::NotAUrl)| Problem::new(format!("{flag}: {error}")).help(error.help());
+    let wrong = trackers.chain(web_seeds).filter_map(|(flag, checked)| checked.err().map(|error| (flag, error)));
+    let problems: Vec<_> = wrong.map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// The torrent's name, whether it is one file, and the files, in the order of their paths.
-fn content_of(path: &Path) -> Result<(String, bool, Vec<FileOrder>), Failure> {
+/// The web seed of a folder ends in `/`: clients put the path of a file behind it (BEP 19).
+fn web_seed(url: &str, single: bool) -> String {
+    let slash = if single || url.ends_with('/') { "" } else { "/" };
+    format!("{url}{slash}")
+}
+
+/// The torrent's name, whether it is one file, and the files, in the order of their paths. `output`, where the torrent
+/// is written, is none of them: a torrent that held its former self would never be the same twice.
+fn content_of(path: &Path, output: &Path) -> Result<(String, bool, Vec<FileOrder>), Failure> {
     let unreadable = |error: std::io::Error| Failure::usage(Problem::at(path, format!("can't be read: {error}")));
     let canonical = path.canonicalize().map_err(unreadable)?;
     let name = canonical
@@ -81,17 +85,27 @@ fn content_of(path: &Path) -> Result<(String, bool, Vec<FileOrder>), Failure> {
         .filter(|name| is_plain_name(name))
         .ok_or_else(|| Failure::usage(Problem::at(path, "has no UTF-8 name that a torrent could have")))?
         .to_owned();
+    let output = output.canonicalize().ok();
     if !canonical.is_dir() {
+        if output.as_ref() == Some(&canonical) {
+            let problem = Problem::at(path, "is the file to share, and would be written over");
+            return Err(Failure::usage(problem.help("name another file with -o")));
+        }
+        if bytes_of(path)? == 0 {
+            return Err(Failure::usage(Problem::at(path, "is empty (0 bytes)").help("put the whole file there")));
+        }
         return Ok((name, true, vec![FileOrder { source: path.to_owned(), path: Vec::new() }]));
     }
-    let mut files = Vec::new();
+    let (mut files, mut bytes) = (Vec::new(), 0_u64);
     let visible =
         |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
     for entry in walkdir::WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(visible) {
         let entry = entry.map_err(|error| Failure::usage(Problem::new(format!("can't be read: {error}"))))?;
-        if entry.file_type().is_dir() {
+        let is_output = || output.is_some() && entry.path().canonicalize().ok() == output;
+        if entry.file_type().is_dir() || is_output() {
             continue;
         }
+        bytes += bytes_of(entry.path())?;
         let names = entry.path().strip_prefix(path).map(names).ok().flatten();
         let names = names
             .ok_or_else(|| Failure::usage(Problem::at(entry.path(), "has no UTF-8 name that a torrent could have")))?;
@@ -100,12 +114,17 @@ fn content_of(path: &Path) -> Result<(String, bool, Vec<FileOrder>), Failure> {
             return Err(Failure::usage(Problem::at(path, format!("holds more than {FILES_MAX} files"))));
         }
     }
-    if files.is_empty() {
-        return Err(Failure::usage(Problem::at(path, "the folder holds no files")));
+    if bytes == 0 {
+        let what = if files.is_empty() { "the folder holds no files" } else { "all files of the folder are empty" };
+        return Err(Failure::usage(Problem::at(path, what).help("put what is to be shared there")));
     }
     // By path names and not by folders first, so that the order is the same on every system.
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((name, false, files))
+}
+
+fn bytes_of(path: &Path) -> Result<u64, Failure> {
+    Source::open(path).map(|source| source.bytes()).map_err(Failure::usage)
 }
 
 fn names(path: &Path) -> Option<Vec<String>> {
@@ -116,15 +135,12 @@ fn names(path: &Path) -> Option<Vec<String>> {
 /// Shows a `.torrent`.
 pub fn show(args: &ShowArgs) -> Result<(), Failure> {
     let torrent = read(&args.file)?;
-    let text = if args.json { as_json(&torrent) } else { as_text(&torrent) };
-    print!("{text}");
-    Ok(())
+    say(if args.json { as_json(&torrent) } else { as_text(&torrent) })
 }
 
 /// Prints a magnet link.
 pub fn magnet(args: &MagnetArgs) -> Result<(), Failure> {
-    println!("{}", metainfo::magnet(&read(&args.file)?));
-    Ok(())
+    say(metainfo::magnet(&read(&args.file)?))
 }
 
 /// Checks files against a `.torrent`.
@@ -141,11 +157,11 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let bad: Vec<_> = (0..info.pieces.len()).filter(|&index| digests.pieces[index] != info.pieces[index]).collect();
     findings.extend(bad_files(&files, &sources, &bad, u64::from(info.piece_length.bytes())));
     if bad.is_empty() && findings.is_empty() {
-        println!("{}: {} pieces, all as the torrent says", args.path.display(), info.pieces.len());
-        return Ok(());
+        return say(format_args!("{}: {} pieces, all as the torrent says", args.path.display(), info.pieces.len()));
     }
-    findings.iter().for_each(|finding| println!("{finding}"));
-    println!("{}: {} of {} pieces are not as the torrent says", args.path.display(), bad.len(), info.pieces.len());
+    findings.iter().try_for_each(say)?;
+    let (bad, all) = (bad.len(), info.pieces.len());
+    say(format_args!("{}: {bad} of {all} pieces are not as the torrent says", args.path.display()))?;
     Err(Failure::Findings)
 }
 
@@ -199,11 +215,15 @@ fn bad_files(files: &[(PathBuf, u64)], sources: &[Source], bad: &[usize], piece_
 }
 
 fn read(path: &Path) -> Result<Torrent, Failure> {
-    let length = fs::metadata(path).map(|metadata| metadata.len());
-    if length.is_ok_and(|length| length > metainfo::TORRENT_BYTES_MAX as u64) {
-        return Err(Failure::usage(Problem::at(path, "is too large to be a .torrent")));
-    }
-    let bytes = fs::read(path).map_err(|error| Failure::usage(Problem::at(path, format!("can't be read: {error}"))))?;
+    let bytes = fsx::read_at_most(path, metainfo::TORRENT_BYTES_MAX as u64).map_err(|error| {
+        let problem = Problem::at(path, format!("can't be read: {error}"));
+        Failure::usage(match error.kind() {
+            ErrorKind::FileTooLarge | ErrorKind::IsADirectory | ErrorKind::InvalidInput => {
+                problem.help("name a .torrent, which describes the files; not the files themselves")
+            }
+            _ => problem,
+        })
+    })?;
     metainfo::parse(bytes).map_err(|error| Failure::usage(Problem::at(path, error.to_string())))
 }
 
@@ -248,7 +268,7 @@ fn as_json(torrent: &Torrent) -> String {
         files: info.files().into_iter().map(|(path, bytes)| ShownFile { path, bytes }).collect(),
         magnet: metainfo::magnet(torrent),
     };
-    serde_json::to_string_pretty(&shown).expect("strings and numbers are JSON") + "\n"
+    serde_json::to_string_pretty(&shown).expect("strings and numbers are JSON")
 }
 
 fn as_text(torrent: &Torrent) -> String {
@@ -270,13 +290,12 @@ fn as_text(torrent: &Torrent) -> String {
     lines.extend(metainfo.comment.iter().map(|text| ("comment", text.clone())));
     lines.extend(info.files().into_iter().map(|(path, bytes)| ("file", format!("{path} ({bytes} bytes)"))));
     lines.push(("magnet", metainfo::magnet(torrent)));
-    let mut text = String::new();
-    for (label, value) in lines {
+    let line = |(label, value): (&str, String)| {
         // Control characters of a foreign torrent do not reach the terminal.
         let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        writeln!(text, "{label:<11}{value}").expect("a String takes all that is written");
-    }
-    text
+        format!("{label:<11}{value}")
+    };
+    lines.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn date_text(secs: i64) -> String {

@@ -1,14 +1,19 @@
 //! `everseed.toml`, read strictly and lowered once into the options that each module owns.
 
-mod lower;
+mod server;
+mod site;
 
-pub use lower::{Target, Typed};
+pub use server::Typed;
+pub use site::Target;
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::fsx;
+use crate::metainfo;
 use crate::problem::Problem;
 use crate::tomlfile;
 
@@ -53,7 +58,7 @@ pub struct Site {
     pub language: Option<String>,
     /// The name of a folder in `themes/`, or `default`.
     pub theme: Option<String>,
-    /// Where the site is written, below the configuration's folder.
+    /// Where the site is written, from the configuration's folder.
     pub output: Option<PathBuf>,
 }
 
@@ -135,26 +140,30 @@ pub struct Serve {
     pub listen: Option<String>,
     /// Where UDP announces are answered, or `off`.
     pub udp_listen: Option<String>,
-    /// The folder of the database.
+    /// The folder of the database, from the configuration's folder.
     pub data: Option<PathBuf>,
-    /// A built site to serve.
+    /// A built site to serve, from the configuration's folder.
     pub site: Option<PathBuf>,
 }
 
 impl Config {
     /// Reads the configuration at `path`.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let length = std::fs::metadata(path).map(|metadata| metadata.len()).unwrap_or_default();
-        if length > BYTES_MAX {
-            return Err(Problem::at(path, "is larger than 1 MiB").help("a configuration holds a few lines"));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let bytes = fsx::read_at_most(path, BYTES_MAX).map_err(|error| {
             let problem = Problem::at(path, format!("can't be read: {error}"));
-            if error.kind() == std::io::ErrorKind::NotFound {
-                problem.help("name the folder that holds everseed.toml, or make one with `everseed init FOLDER`")
-            } else {
-                problem
+            match error.kind() {
+                ErrorKind::NotFound => {
+                    problem.help("name the folder that holds everseed.toml, or make one with `everseed init FOLDER`")
+                }
+                ErrorKind::FileTooLarge => problem.help("a configuration holds a few lines"),
+                ErrorKind::IsADirectory => problem.help("name the file, such as everseed.toml, in it"),
+                _ => problem,
             }
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.split(|&byte| byte == b'\n').count();
+            Problem::at(path, "is not UTF-8").line(line).help("save it as UTF-8")
         })?;
         Self::parse(&text, path)
     }
@@ -163,6 +172,39 @@ impl Config {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let config: Self = tomlfile::read(text, path, 1)?;
         Ok(Self { source: (path.to_owned(), text.to_owned()), ..config })
+    }
+
+    /// Where the configuration lets the site be written.
+    pub fn output(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.site.as_ref()?.output.as_ref()?))
+    }
+
+    /// The built site that the configuration lets be served.
+    pub fn served_site(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.serve.site.as_ref()?))
+    }
+
+    /// Where the configuration lets the database be kept.
+    pub fn data(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.serve.data.as_ref()?))
+    }
+
+    /// The folder from which paths in the configuration count: its own.
+    pub fn folder(&self) -> &Path {
+        self.source.0.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Notes each announce URL that is none.
+    fn check_trackers(&self, faults: &mut Faults) {
+        let mut check = |table, key, urls: &[String], schemes| {
+            for text in urls {
+                let checked = metainfo::check_tracker(text, schemes);
+                faults.ok(checked.map_err(|error| self.wrong(table, key, &error).help(error.help())));
+            }
+        };
+        check("tracker", "url", self.tracker.url.as_slice(), &["https", "http"]);
+        check("tracker", "udp_url", self.tracker.udp_url.as_slice(), &["udp"]);
+        check("torrent", "trackers", &self.torrent.trackers, metainfo::TRACKER_SCHEMES);
     }
 
     /// A problem of the value of `key` in `[table]`.
@@ -181,6 +223,22 @@ impl Config {
             Some(index) => problem.line(index + 1),
             None => problem,
         }
+    }
+}
+
+/// What is wrong, gathered until all has been looked at.
+#[derive(Debug, Default)]
+struct Faults(Vec<Problem>);
+
+impl Faults {
+    /// What `result` holds; its problem is kept.
+    fn ok<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    /// `value`, where nothing is wrong.
+    fn none<T>(self, value: T) -> Result<T, Vec<Problem>> {
+        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 }
 

@@ -6,10 +6,12 @@
 mod build;
 mod magnet;
 mod parse;
+mod urls;
 
 pub use build::{Draft, encode};
 pub use magnet::magnet;
 pub use parse::{Error, parse};
+pub use urls::{NotAUrl, TRACKER_SCHEMES, check_tracker, check_web_seed};
 
 use crate::id::{InfoHash, PieceHash};
 use crate::units::PieceLength;

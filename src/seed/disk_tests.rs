@@ -9,6 +9,7 @@ use std::io::Write;
 use proptest::prelude::*;
 use tokio::sync::watch;
 
+use super::super::Torrent;
 use super::super::test_house::{House, PIECE, modified};
 use super::super::torrents::{Health, Verdict};
 use super::*;
@@ -56,6 +57,17 @@ fn flip(house: &House, name: &str, at: usize) {
     let mut file = OpenOptions::new().write(true).open(house.path(name)).expect("writable");
     file.write_all(&bytes).expect("room");
     file.set_modified(before).expect("a settable time");
+}
+
+#[test]
+fn a_torrent_without_a_place_for_each_file_is_refused() {
+    let house = house();
+    let places = |count: usize| (0..count).map(|n| (house.path("a"), n.to_string())).collect();
+    for count in [0, 3, 5] {
+        let problem = Torrent::new(&house.published, places(count), Vec::new()).expect_err("four are needed");
+        assert_eq!(problem.message(), format!("\"set\" has 4 files, and places were named for {count}"));
+    }
+    Torrent::new(&house.published, places(4), Vec::new()).expect("each has one");
 }
 
 #[test]
@@ -242,7 +254,6 @@ fn a_piece_that_the_disk_does_not_give_is_tried_again() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_want_of_descriptors_is_not_held_against_the_file() {
     for code in [23, 24] {
         assert!(matches!(Trouble::from(io::Error::from_raw_os_error(code)), Trouble::Ours));

@@ -33,7 +33,8 @@ use tokio::time::Instant;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
-use crate::metainfo::Info;
+use crate::metainfo::{self, Info};
+use crate::problem::Problem;
 use crate::wire::Local;
 use announce::Announcer;
 use doors::Doors;
@@ -59,19 +60,36 @@ pub const VERIFY_BYTES_PER_SEC: u64 = 256 * 1024 * 1024;
 /// The most faults that are told of one torrent.
 pub const FAULTS_MAX: usize = 16;
 
-/// A torrent to be seeded.
+/// A torrent to be seeded, with a place for each of its files.
 #[derive(Debug, Clone)]
 pub struct Torrent {
-    /// Its info-hash.
-    pub info_hash: InfoHash,
-    /// What it says.
-    pub info: Info,
+    info_hash: InfoHash,
+    info: Info,
     /// Its `info` dictionary as it stands in the `.torrent`, for those who have a magnet link alone.
-    pub info_bytes: Arc<[u8]>,
-    /// Its files in the order of [`Info::files`], each where it lies (absolute) and as people know it.
-    pub files: Vec<(PathBuf, String)>,
-    /// The trackers it is announced to over the network, in tiers (BEP 12): all but our own.
-    pub trackers: Vec<Vec<String>>,
+    info_bytes: Arc<[u8]>,
+    files: Vec<(PathBuf, String)>,
+    trackers: Vec<Vec<String>>,
+}
+
+impl Torrent {
+    /// Takes the files of `torrent` in the order of [`Info::files`], each where it lies (absolute) and as people know
+    /// it, and the trackers it is announced to over the network, in tiers (BEP 12): all but our own.
+    ///
+    /// As many files as the torrent has; otherwise bytes of it would lie nowhere, and no file could be blamed.
+    pub fn new(
+        torrent: &metainfo::Torrent,
+        files: Vec<(PathBuf, String)>,
+        trackers: Vec<Vec<String>>,
+    ) -> Result<Self, Problem> {
+        let info = &torrent.metainfo.info;
+        let wanted = info.files().len();
+        if files.len() != wanted {
+            let message = format!("{:?} has {wanted} files, and places were named for {}", info.name, files.len());
+            return Err(Problem::new(message).help("name a place for each file, in the torrent's order"));
+        }
+        let info_bytes = torrent.info_bytes().into();
+        Ok(Self { info_hash: torrent.info_hash, info: info.clone(), info_bytes, files, trackers })
+    }
 }
 
 /// What the owner of a [`Seed`] decides.
@@ -85,6 +103,8 @@ pub struct Options {
     pub connections_max: usize,
     /// Connections from one IPv4 address or one IPv6 /64.
     pub connections_per_address_max: usize,
+    /// How long telling other trackers that it stops may take, all of them together.
+    pub stop_within: Duration,
 }
 
 impl Options {
@@ -95,6 +115,7 @@ impl Options {
             peer_port,
             connections_max: CONNECTIONS_MAX,
             connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+            stop_within: STOP_WITHIN,
         }
     }
 }
@@ -109,6 +130,7 @@ pub struct Seed {
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     announcer: Mutex<Announcer>,
+    stop_within: Duration,
     changes: watch::Sender<u64>,
     verify_wanted: Notify,
     sent: AtomicU64,
@@ -130,6 +152,7 @@ impl Seed {
             doors: Arc::new(Doors::new(options.connections_max, options.connections_per_address_max)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             announcer: Mutex::default(),
+            stop_within: options.stop_within,
             changes: watch::Sender::new(0),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),

@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::{Seed, peer};
+use crate::chores::Chores;
+use crate::problem::Problem;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -23,7 +25,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart finds the port of the connections it has just closed.
-    #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
@@ -36,22 +37,32 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl Seed {
     /// Serves at `listeners`, verifies in the background and announces to other trackers, `until` that is over.
-    /// Connections are closed then, and those
-    /// trackers are told, which takes [`super::STOP_WITHIN`] at most.
-    pub async fn serve(self: Arc<Self>, listeners: Vec<TcpListener>, until: impl Future<Output = ()>) {
+    /// Connections are closed then, and those trackers are told, which takes [`super::Options::stop_within`] at most.
+    ///
+    /// It comes back before that, with an error, where a part of it has stopped by itself.
+    pub async fn serve(
+        self: Arc<Self>,
+        listeners: Vec<TcpListener>,
+        until: impl Future<Output = ()>,
+    ) -> Result<(), Problem> {
         let (stop, stopped) = watch::channel(());
-        let mut tasks = JoinSet::new();
+        let mut tasks = Chores::default();
         for listener in listeners {
-            tasks.spawn(accept(Arc::clone(&self), listener, stopped.clone()));
+            tasks.spawn("the seed's door", accept(Arc::clone(&self), listener, stopped.clone()));
         }
-        tasks.spawn(Arc::clone(&self).announce(stopped));
-        let mut background = JoinSet::new();
-        background.spawn(Arc::clone(&self).look_again_and_again());
-        background.spawn(Arc::clone(&self).verify_what_is_unknown());
-        until.await;
+        tasks.spawn("the announcer to other trackers", Arc::clone(&self).announce(stopped));
+        let mut background = Chores::default();
+        background.spawn("the look at the media", Arc::clone(&self).look_again_and_again());
+        background.spawn("the verification of the media", Arc::clone(&self).verify_what_is_unknown());
+        let outcome = tokio::select! {
+            () = until => Ok(()),
+            problem = tasks.fallen() => Err(problem),
+            problem = background.fallen() => Err(problem),
+        };
         drop(stop);
         background.shutdown().await;
-        tasks.join_all().await;
+        tasks.ended().await;
+        outcome
     }
 }
 

@@ -24,7 +24,7 @@ struct Running {
     seed: Arc<Seed>,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), Problem>>,
 }
 
 impl Running {
@@ -40,7 +40,8 @@ impl Running {
 
     async fn stop(self) {
         self.stop.send(()).expect("it runs");
-        timeout(Duration::from_secs(1), self.task).await.expect("stops within a second").expect("without a panic");
+        let ended = timeout(PATIENCE, self.task).await.expect("it stops");
+        ended.expect("without a panic").expect("not by itself");
     }
 
     /// Waits until a torrent stands so.

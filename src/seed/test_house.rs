@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
 use super::Torrent;
-use crate::metainfo::{Draft, File, Info, Layout, encode};
+use crate::metainfo::{self, Draft, File, Info, Layout, encode};
 use crate::units::PieceLength;
 
 /// The bytes in a piece of every torrent made here.
@@ -16,6 +16,8 @@ pub const PIECE: usize = 16384;
 pub struct House {
     pub dir: TempDir,
     pub torrent: Torrent,
+    /// The same as it is published.
+    pub published: metainfo::Torrent,
     /// The content of all files, one behind the other.
     pub content: Vec<u8>,
 }
@@ -47,14 +49,9 @@ impl House {
             comment: None,
         };
         let made = encode(&draft);
-        let torrent = Torrent {
-            info_hash: made.info_hash,
-            info_bytes: made.info_bytes().into(),
-            info: draft.info,
-            files: files.iter().map(|(name, _)| (dir.path().join(name), format!("media/{name}"))).collect(),
-            trackers: Vec::new(),
-        };
-        Self { dir, torrent, content }
+        let places = files.iter().map(|(name, _)| (dir.path().join(name), format!("media/{name}"))).collect();
+        let torrent = Torrent::new(&made, places, Vec::new()).expect("a place for each file");
+        Self { dir, torrent, published: made, content }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -16,7 +16,11 @@ pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// Dropped with the body, when its last byte was taken.
+    held: Option<Arc<()>>,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -28,18 +32,26 @@ enum Kind {
 impl Body {
     /// No body.
     pub fn empty() -> Self {
-        Self(Kind::Empty)
+        Self { kind: Kind::Empty, held: None }
     }
 
     /// These bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        Self(Kind::Bytes(bytes.into()))
+        Self { kind: Kind::Bytes(bytes.into()), held: None }
     }
 
     /// `bytes` bytes of `file` from `start`. A file that ends before them ends the connection: what was promised in
     /// `Content-Length` can't be kept, and bytes that are made up would be taken for the file's.
     pub fn file(file: File, start: u64, bytes: u64) -> Self {
-        if bytes == 0 { Self::empty() } else { Self(Kind::File(FilePart::new(Arc::new(file), start, bytes))) }
+        if bytes == 0 {
+            return Self::empty();
+        }
+        Self { kind: Kind::File(FilePart::new(Arc::new(file), start, bytes)), held: None }
+    }
+
+    /// Keeps `token` for as long as a part of the body has not been taken.
+    pub fn hold(&mut self, token: Arc<()>) {
+        self.held = Some(token);
     }
 }
 
@@ -48,7 +60,7 @@ impl HttpBody for Body {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().kind {
             Kind::Empty => Poll::Ready(None),
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -61,7 +73,7 @@ impl HttpBody for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match &self.0 {
+        SizeHint::with_exact(match &self.kind {
             Kind::Empty => 0,
             Kind::Bytes(bytes) => bytes.len() as u64,
             Kind::File(part) => part.left,

@@ -3,10 +3,12 @@
 //! Every request gets an answer: a malformed one an HTTP error, one too many a 503, and a connection is closed so that
 //! its last answer arrives.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -20,7 +22,8 @@ use tokio::task::JoinSet;
 
 use super::log::{Log, Throttle};
 use super::reply::{self, Reply};
-use super::socket::{self, Keeper, REQUEST_LINE_BYTES_MAX};
+use super::socket::{self, Keeper};
+use crate::tracker::http::REQUEST_LINE_BYTES_MAX;
 
 /// The most headers of a request; more are answered 431.
 pub const HEADERS_MAX: usize = 128;
@@ -28,8 +31,12 @@ pub const HEADERS_MAX: usize = 128;
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The most connections that are turned away with a 503 at one time; further ones wait to be accepted.
 pub const TURNED_AWAY_MAX: usize = 256;
-/// The longest that answers in progress may take after the end was asked for.
-pub const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
+/// The longest that answers in progress may take after the end was asked for, unless [`Options`] say otherwise.
+pub const SHUTDOWN_MAX: Duration = Duration::from_millis(800);
+/// The longest that is waited for a client to close, after its last answer.
+const LINGER_MAX: Duration = Duration::from_secs(2);
+/// The same after the end was asked for.
+const LINGER_AT_END_MAX: Duration = Duration::from_millis(250);
 /// The longest pause after a failed accept, as long as they fail.
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -40,12 +47,15 @@ pub struct Options {
     pub connections_max: usize,
     /// The longest that a request's head may take, and that a connection may wait for its next request.
     pub head_timeout: Duration,
+    /// The longest that answers in progress may take after the end was asked for.
+    pub shutdown_max: Duration,
 }
 
 impl Default for Options {
-    /// 1,000 connections, which together with the peers' stay below the usual limits of a process, and 15 seconds.
+    /// 1,000 connections, which together with the peers' stay below the usual limits of a process, 15 seconds, and
+    /// [`SHUTDOWN_MAX`].
     fn default() -> Self {
-        Self { connections_max: 1000, head_timeout: Duration::from_secs(15) }
+        Self { connections_max: 1000, head_timeout: Duration::from_secs(15), shutdown_max: SHUTDOWN_MAX }
     }
 }
 
@@ -71,7 +81,8 @@ pub struct Counters {
     pub sent: Arc<AtomicU64>,
 }
 
-/// Answers requests on `listener` with `handle` until `until`, and ends within [`SHUTDOWN_MAX`] then.
+/// Answers requests on `listener` with `handle` until `until`, and ends within [`Options::shutdown_max`] then: answers in
+/// progress are finished, and connections that wait for a request, or for the rest of one, are closed at once.
 pub async fn serve<H, F>(
     listener: TcpListener,
     options: Options,
@@ -133,12 +144,12 @@ pub async fn serve<H, F>(
         drop(socket);
         counters.turned_away.fetch_add(1, Ordering::Relaxed);
         TOO_MANY.line(&log, || format!("http: more than {} connections; others get a 503", options.connections_max));
-        tasks.spawn(turn_away(keeper));
+        tasks.spawn(turn_away(keeper, ending.clone()));
     }
     drop(listener);
     drop(end);
     let finish = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(SHUTDOWN_MAX, finish).await;
+    let _ = tokio::time::timeout(options.shutdown_max, finish).await;
     tasks.shutdown().await;
 }
 
@@ -155,8 +166,11 @@ async fn converse<H, F>(
     F: Future<Output = Reply>,
 {
     let (socket, keeper) = socket::share(stream, Arc::clone(&counters.sent));
+    // Each answer in progress holds a part of it, from its request to its last byte.
+    let answering = Arc::new(());
     let service = service_fn(|request: Request<Incoming>| {
         counters.requests.fetch_add(1, Ordering::Relaxed);
+        let in_progress = Arc::clone(&answering);
         let answer = (!is_line_too_long(&request)).then(|| handle(ends, request));
         async move {
             let mut reply = match answer {
@@ -164,6 +178,7 @@ async fn converse<H, F>(
                 None => reply::text(StatusCode::URI_TOO_LONG, "the request line is longer than 8 KiB"),
             };
             reply::finish(&mut reply);
+            reply.body_mut().hold(in_progress);
             Ok::<_, std::convert::Infallible>(reply)
         }
     });
@@ -179,14 +194,35 @@ async fn converse<H, F>(
         result = connection.as_mut() => result,
         // The sender never sends: that it is gone is the message.
         _ = ending.changed() => {
+            let is_owed = || Arc::strong_count(&answering) > 1 || keeper.is_sending();
+            let linger = if is_owed() { LINGER_AT_END_MAX } else { Duration::ZERO };
             connection.as_mut().graceful_shutdown();
-            connection.await
+            let finished = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if is_owed() => Poll::Pending,
+                Poll::Pending => Poll::Ready(None),
+            });
+            match finished.await {
+                Some(Err(error)) => answer_for_hyper(&error, &keeper).await,
+                // Half a request, whose rest is not waited for.
+                None if keeper.is_unanswered() => keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await,
+                _ => {}
+            }
+            return keeper.close(linger).await;
         }
     };
     if let Err(error) = result {
         answer_for_hyper(&error, &keeper).await;
     }
-    keeper.close().await;
+    part(keeper, ending).await;
+}
+
+/// Closes a connection while the server goes on; its end is not held up.
+async fn part(keeper: Keeper, mut ending: watch::Receiver<()>) {
+    tokio::select! {
+        () = keeper.close(LINGER_MAX) => {}
+        _ = ending.changed() => {}
+    }
 }
 
 /// Where hyper ends a connection without a word, the client still hears why.
@@ -206,9 +242,9 @@ async fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
     keeper.answer(status).await;
 }
 
-async fn turn_away(keeper: Keeper) {
+async fn turn_away(keeper: Keeper, ending: watch::Receiver<()>) {
     keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await;
-    keeper.close().await;
+    part(keeper, ending).await;
 }
 
 fn is_line_too_long<B>(request: &Request<B>) -> bool {

@@ -1,6 +1,7 @@
 //! Lines for the operator, and the limit on those that a stranger can cause.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +19,7 @@ impl Log {
 
     /// Lines go to stderr.
     pub fn stderr() -> Self {
-        Self::new(|line| eprintln!("{line}"))
+        Self::new(|line| put(io::stderr().lock(), line))
     }
 
     /// Lines are kept for the caller to look at.
@@ -43,6 +44,12 @@ impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Log")
     }
+}
+
+/// A line that can't be written is lost: the disk below stderr may be full, or nobody may read it any more, and what is
+/// told of a server must not end it. `eprintln!` would panic.
+fn put(mut to: impl Write, line: &str) {
+    let _ = writeln!(to, "{line}");
 }
 
 /// Lets one line through every `every_secs` seconds and counts the others.
@@ -93,6 +100,24 @@ mod tests {
         let throttle = Throttle::new(60);
         let passed = [1000, 1000, 1059, 1060, 1061, 5000].map(|now| throttle.pass(now));
         assert_eq!(passed, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_is_lost_and_no_more() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        put(Full, "one");
+        let mut written = Vec::new();
+        put(&mut written, "two");
+        assert_eq!(written, b"two\n");
     }
 
     #[test]

@@ -2,21 +2,20 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
+use super::data::DataFolder;
 use super::http::{self, Counters};
 use super::log::Log;
 use super::reload::Watch;
@@ -24,6 +23,7 @@ use super::route;
 use super::site::{self, OwnTrackers};
 use super::state::{Inner, State};
 use super::udp::Wire;
+use crate::chores::Chores;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
@@ -34,9 +34,16 @@ use crate::tracker::{self, Seconds, Swarms, Tally};
 /// The longest that the end takes.
 pub const END_MAX: Duration = Duration::from_secs(2);
 /// How much of it the seed has to say goodbye to other trackers and the web server to finish its answers.
-const GOODBYE_MAX: Duration = Duration::from_millis(1600);
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
 /// How much of it is left for what these two still bring to the database.
 const LAST_WRITE_MAX: Duration = Duration::from_millis(350);
+/// What a busy machine takes beside.
+const END_SPARE: Duration = Duration::from_millis(500);
+const _: () = assert!(
+    GOODBYE_MAX.as_millis() + LAST_WRITE_MAX.as_millis() + END_SPARE.as_millis() <= END_MAX.as_millis()
+        && http::SHUTDOWN_MAX.as_millis() < GOODBYE_MAX.as_millis(),
+    "each part of the end has its time, and all together have theirs"
+);
 /// How often the manifest is looked at and peers expire.
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
@@ -45,18 +52,12 @@ const HEALTH_PAUSE: Duration = Duration::from_millis(200);
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
 const SAMPLE_EVERY_TICKS: u64 = 60;
-/// The database in the data folder.
-const DATABASE: &str = "everseed.sqlite3";
-/// The file in the data folder that is locked by the server that uses it.
-const LOCK: &str = "lock";
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder of the built site.
     pub site: PathBuf,
-    /// The folder of the database; it is created.
-    pub data: PathBuf,
     /// The path below which the site is published, as `/show/`; unset, it is that of the manifest's `base_url`.
     pub base_path: Option<String>,
     /// Addresses at which strangers reach the permanent seed; none: the one at which an announce arrived.
@@ -73,14 +74,15 @@ pub struct Options {
     pub http: http::Options,
     /// Connections of the permanent seed at most.
     pub peer_connections_max: usize,
+    /// [`GOODBYE_MAX`]; a test on a busy machine has more.
+    pub(super) goodbye_max: Duration,
 }
 
 impl Options {
-    /// Everything by default but the two folders.
-    pub fn new(site: impl Into<PathBuf>, data: impl Into<PathBuf>) -> Self {
+    /// Everything by default but the folder.
+    pub fn new(site: impl Into<PathBuf>) -> Self {
         Self {
             site: site.into(),
-            data: data.into(),
             base_path: None,
             public_addresses: Vec::new(),
             public_peer_port: None,
@@ -89,6 +91,7 @@ impl Options {
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             peer_connections_max: seed::CONNECTIONS_MAX,
+            goodbye_max: GOODBYE_MAX,
         }
     }
 }
@@ -142,22 +145,22 @@ impl From<Problem> for StartError {
 pub struct Server {
     state: Arc<State>,
     watch: Watch,
-    http: TcpListener,
+    pub(super) http: TcpListener,
     udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
     http_options: http::Options,
+    goodbye_max: Duration,
     peers_restored: usize,
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
     // Held as long as the server lives.
-    _lock: File,
+    _data: DataFolder,
 }
 
 impl Server {
-    /// Opens the database, restores counts and peers, reads the site, and looks for its media. It holds its thread
-    /// while it does.
-    pub async fn start(bound: Bound, options: Options, log: Log) -> Result<Self, StartError> {
-        let lock = lock(&options.data)?;
+    /// Reads the site, opens the database in `data`, restores counts and peers, and looks for the site's media. It
+    /// holds its thread while it does.
+    pub async fn start(bound: Bound, data: DataFolder, options: Options, log: Log) -> Result<Self, StartError> {
         let root = std::path::absolute(&options.site)
             .map_err(|error| Problem::at(&options.site, format!("is no path: {error}")))?;
         let own = OwnTrackers {
@@ -174,7 +177,7 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&options.data.join(DATABASE))?;
+        let opened = Store::open(&data.database())?;
         if let Some(notice) = opened.notice {
             log.line(format!("WARNING: {notice}"));
         }
@@ -195,6 +198,8 @@ impl Server {
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
         seed_options.connections_max = options.peer_connections_max;
+        // Nine tenths, so that it ends by itself.
+        seed_options.stop_within = options.goodbye_max * 9 / 10;
         let seed = Seed::new(&seed_options);
         seed.remember(&verdicts);
 
@@ -245,9 +250,10 @@ impl Server {
             state,
             watch,
             http_options: options.http,
+            goodbye_max: options.goodbye_max,
             peers_restored,
             tick: TICK,
-            _lock: lock,
+            _data: data,
         })
     }
 
@@ -265,8 +271,12 @@ impl Server {
 
     /// Serves until `until`, and then ends within [`END_MAX`]: connections are closed, other trackers are told
     /// `stopped`, and the database is written.
+    ///
+    /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, http_options, tick, .. } = self;
+        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, .. } = self;
+        // Before anything is answered: whoever has had an answer may send one.
+        let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
         let ended = || {
             let mut ending = ending.clone();
@@ -275,34 +285,42 @@ impl Server {
                 let _ = ending.changed().await;
             }
         };
-        let mut rooms = JoinSet::new();
+        let mut rooms = Chores::default();
         let routed = Arc::clone(&state);
-        rooms.spawn(http::serve(
-            http,
-            http_options,
-            Arc::clone(&state.http),
-            state.log.clone(),
-            move |ends, request| route::answer(Arc::clone(&routed), ends, request),
-            ended(),
-        ));
-        rooms.spawn(Arc::clone(&state.seed).serve(vec![peer], ended()));
-        let mut chores = JoinSet::new();
+        rooms.spawn(
+            "the web server",
+            http::serve(
+                http,
+                http_options,
+                Arc::clone(&state.http),
+                state.log.clone(),
+                move |ends, request| route::answer(Arc::clone(&routed), ends, request),
+                ended(),
+            ),
+        );
+        rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(vec![peer], ended()));
+        let mut chores = Chores::default();
         if let Some((wire, key)) = udp {
-            chores.spawn(wire.serve(Arc::clone(&state), key));
+            chores.spawn("the tracker over UDP", wire.serve(Arc::clone(&state), key));
         }
-        chores.spawn(every_tick(Arc::clone(&state), watch, tick));
-        chores.spawn(follow_health(Arc::clone(&state)));
-        until.await;
+        chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
+        chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        let outcome = tokio::select! {
+            () = until => Ok(()),
+            problem = rooms.fallen() => Err(problem),
+            problem = chores.fallen() => Err(problem),
+        };
 
         drop(end);
+        chores.shutdown().await;
         // Most of what waits for the disk goes there meanwhile.
         let writer = Arc::clone(&state.writer);
-        chores.spawn_blocking(move || drop(writer.flush(GOODBYE_MAX)));
-        let goodbye = async { while rooms.join_next().await.is_some() {} };
-        if timeout(GOODBYE_MAX, goodbye).await.is_err() {
+        let flush = tokio::task::spawn_blocking(move || writer.flush(goodbye_max));
+        if timeout(goodbye_max, rooms.ended()).await.is_err() {
             rooms.shutdown().await;
         }
-        chores.shutdown().await;
+        // It has had its time. What went wrong is tried once more and told below.
+        let _ = flush.await;
         state.pass_on_sent();
         state.pass_on_samples();
         state.pass_on_verdicts();
@@ -314,15 +332,16 @@ impl Server {
             Err(writer) => writer.flush(LAST_WRITE_MAX),
         });
         let last = last.await;
-        last.unwrap_or_else(|error| Err(Problem::new(format!("the database was not written at the end: {error}"))))
+        let last =
+            last.unwrap_or_else(|error| Err(Problem::new(format!("the database was not written at the end: {error}"))));
+        outcome.and(last)
     }
 }
 
 /// What is done again and again: silent peers expire, the manifest is looked at, counts go to the store.
-async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration) {
+async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut hangups: Option<Signal>) {
     let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hangups = signal(SignalKind::hangup()).ok();
     let mut count: u64 = 0;
     loop {
         let asked = tokio::select! {
@@ -354,25 +373,6 @@ async fn follow_health(state: Arc<State>) {
         tokio::time::sleep(HEALTH_PAUSE).await;
         if changes.changed().await.is_err() {
             return;
-        }
-    }
-}
-
-/// The data folder, for this server alone.
-fn lock(data: &Path) -> Result<File, Problem> {
-    let help = "name a folder that can be written with `--data DIR`";
-    fs::create_dir_all(data)
-        .map_err(|error| Problem::at(data, format!("the data folder can't be made: {error}")).help(help))?;
-    let path = data.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file =
-        file.map_err(|error| Problem::at(data, format!("the data folder can't be written: {error}")).help(help))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Problem::at(data, "another everseed uses this data folder")
-            .help("stop it, or give this one a folder of its own with `--data DIR`")),
-        Err(TryLockError::Error(error)) => {
-            Err(Problem::at(data, format!("the data folder can't be locked: {error}")).help(help))
         }
     }
 }

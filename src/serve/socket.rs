@@ -14,13 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// The most bytes of a request line (method, target, version); a longer one is answered 414.
-pub const REQUEST_LINE_BYTES_MAX: usize = 8192;
+use crate::tracker::http::REQUEST_LINE_BYTES_MAX;
+
 /// The longest a client may leave what was sent to it unread, before its connection is given up.
 pub const STALL_MAX: Duration = Duration::from_secs(60);
-/// The longest that is waited for a client to close, after the last answer.
-const LINGER_MAX: Duration = Duration::from_secs(2);
-/// The most bytes of a client that are thrown away meanwhile.
+/// The most bytes of a client that are thrown away while it is waited for to close.
 const LINGER_BYTES_MAX: usize = 1 << 20;
 
 /// What hyper gets.
@@ -41,13 +39,15 @@ struct Shared {
     sent: Arc<AtomicU64>,
     /// Bytes came in since the last that went out.
     unanswered: AtomicBool,
+    /// Bytes wait for room in the socket.
+    sending: AtomicBool,
     line_too_long: AtomicBool,
 }
 
 /// Shares `stream` between hyper and its keeper; bytes written are added to `sent`.
 pub fn share(stream: TcpStream, sent: Arc<AtomicU64>) -> (Socket, Keeper) {
-    let unanswered = AtomicBool::new(false);
-    let shared = Arc::new(Shared { stream, sent, unanswered, line_too_long: AtomicBool::new(false) });
+    let [unanswered, sending, line_too_long] = [false; 3].map(AtomicBool::new);
+    let shared = Arc::new(Shared { stream, sent, unanswered, sending, line_too_long });
     (Socket { shared: Arc::clone(&shared), line: Some(0), stall: None }, Keeper(shared))
 }
 
@@ -55,6 +55,11 @@ impl Keeper {
     /// Whether the client has sent something since it was last answered.
     pub fn is_unanswered(&self) -> bool {
         self.0.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Whether a part of an answer waits for the client to take what is before it.
+    pub fn is_sending(&self) -> bool {
+        self.0.sending.load(Ordering::Relaxed)
     }
 
     /// Whether the first request line was too long.
@@ -78,9 +83,9 @@ impl Keeper {
         }
     }
 
-    /// Closes, and reads on until the client has closed too. To close with unread bytes is to send a reset, which may
+    /// Closes, and reads on until the client has closed too, for `linger` at most. To close with unread bytes is to send a reset, which may
     /// overtake the answer (RFC 9112 section 9.6).
-    pub async fn close(self) {
+    pub async fn close(self, linger: Duration) {
         if SockRef::from(&self.0.stream).shutdown(std::net::Shutdown::Write).is_err() {
             return;
         }
@@ -95,7 +100,7 @@ impl Keeper {
                 }
             }
         };
-        let _ = tokio::time::timeout(LINGER_MAX, drain).await;
+        let _ = tokio::time::timeout(linger, drain).await;
     }
 }
 
@@ -124,6 +129,7 @@ impl Socket {
             match shared.stream.poll_write_ready(cx) {
                 Poll::Ready(ready) => ready?,
                 Poll::Pending => {
+                    shared.sending.store(true, Ordering::Relaxed);
                     let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL_MAX)));
                     ready!(stall.as_mut().poll(cx));
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -134,6 +140,7 @@ impl Socket {
                 sent => {
                     self.stall = None;
                     shared.unanswered.store(false, Ordering::Relaxed);
+                    shared.sending.store(false, Ordering::Relaxed);
                     shared.sent.fetch_add(*sent.as_ref().unwrap_or(&0) as u64, Ordering::Relaxed);
                     return Poll::Ready(sent);
                 }

@@ -15,7 +15,7 @@ use super::status::{Everseed, FAULTS_MAX, Row, Snapshot};
 use crate::id::InfoHash;
 use crate::seed::{self, Health, Seed};
 use crate::store::{self, Lifetime, Sample, Writer};
-use crate::tracker::{self, Reloaded, Seconds, SeedState};
+use crate::tracker::{self, Reloaded, Seconds, SeedState, Swarms};
 
 /// Lines that one look at the torrents' health writes at most.
 const HEALTH_LINES_MAX: usize = 20;
@@ -79,10 +79,10 @@ impl State {
         lock(&self.inner.sent).extend(sent);
     }
 
-    /// Puts a site in force, in the tracker, in the seed and on the pages.
+    /// Puts a site in force, in the tracker, in the seed and on the pages. A torrent that is new is offered until a
+    /// fault is found.
     pub fn enforce(&self, site: Site) -> Reloaded {
         self.pass_on_sent();
-        let reloaded = self.tracker.swarms().set_torrents(site.torrents.iter().map(|one| one.torrent.info_hash));
         self.seed.set_torrents(site.torrents.iter().map(to_seed).collect());
         // A torrent that is new to the seed goes on where it stopped.
         for (info_hash, known) in lock(&self.inner.sent).iter() {
@@ -90,6 +90,12 @@ impl State {
                 self.seed.add_sent(info_hash, known.saturating_sub(status.sent_bytes));
             }
         }
+        let found = self.found(&site);
+        // At once, so that no announce meets a torrent without its seed.
+        let mut swarms = self.tracker.swarms();
+        let reloaded = swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hash));
+        offer(&mut swarms, &found);
+        drop((swarms, found));
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         *lock(&self.inner.site_fault) = None;
         *lock(&self.inner.snapshot) = None;
@@ -116,16 +122,17 @@ impl State {
     /// operator what changed.
     pub fn look_at_health(&self) {
         let site = self.site();
-        let found: Vec<(&Published, Option<seed::Status>)> =
-            site.torrents.iter().map(|one| (one, self.seed.status(&one.torrent.info_hash))).collect();
-        let mut swarms = self.tracker.swarms();
-        for (one, status) in &found {
-            let state = if is_seeded(status.as_ref()) { SeedState::Offered } else { SeedState::Withdrawn };
-            swarms.set_seed(&one.torrent.info_hash, state);
-        }
-        drop(swarms);
+        let found = self.found(&site);
+        offer(&mut self.tracker.swarms(), &found);
         *lock(&self.inner.snapshot) = None;
         self.tell(&found);
+    }
+
+    /// How the torrents of `site` stand. Those that the seed does not know are left out: it has been given the ones of
+    /// another site, which is about to be in force.
+    fn found<'a>(&self, site: &'a Site) -> Vec<(&'a Published, seed::Status)> {
+        let status = |one: &'a Published| Some((one, self.seed.status(&one.torrent.info_hash)?));
+        site.torrents.iter().filter_map(status).collect()
     }
 
     /// Gives the store what the seed has sent since the last time.
@@ -212,7 +219,7 @@ impl State {
         for one in &site.torrents {
             let hash = one.torrent.info_hash;
             let (seed, swarm) = (by_hash.remove(&hash), tracked.get(&hash));
-            everseed.seeded += u64::from(is_seeded(seed.as_ref()));
+            everseed.seeded += u64::from(seed.as_ref().is_some_and(is_seeded));
             everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
                 faults.add(format!("{}: {fault}", title(one)));
@@ -224,24 +231,22 @@ impl State {
     }
 
     /// A line for each torrent that is not seeded any more, or is again.
-    fn tell(&self, found: &[(&Published, Option<seed::Status>)]) {
+    fn tell(&self, found: &[(&Published, seed::Status)]) {
         let mut told = lock(&self.inner.told);
         let mut lines = Vec::new();
         for (one, status) in found {
             let hash = one.torrent.info_hash;
-            let faults = status.as_ref().map(|status| status.faults.clone()).unwrap_or_default();
-            if is_seeded(status.as_ref()) {
+            if is_seeded(status) {
                 if told.remove(&hash).is_some() {
                     lines.push(format!("seed: {} is seeded again", title(one)));
                 }
-            } else if told.get(&hash) != Some(&faults) {
-                let health = status.as_ref().map_or(Health::Missing, |status| status.health);
-                let mut line = format!("WARNING: seed: {} is not seeded, it is {health}", title(one));
-                for fault in &faults {
+            } else if told.get(&hash) != Some(&status.faults) {
+                let mut line = format!("WARNING: seed: {} is not seeded, it is {}", title(one), status.health);
+                for fault in &status.faults {
                     write!(line, "\n  {fault}").expect("a String takes all that is written");
                 }
                 lines.push(line);
-                told.insert(hash, faults);
+                told.insert(hash, status.faults.clone());
             }
         }
         let served: std::collections::HashSet<InfoHash> = found.iter().map(|(one, _)| one.torrent.info_hash).collect();
@@ -258,8 +263,15 @@ impl State {
 }
 
 /// Whether the everseed has, as far as is known, all bytes of a torrent: then the tracker hands it out.
-fn is_seeded(status: Option<&seed::Status>) -> bool {
-    status.is_some_and(|status| matches!(status.health, Health::Verified | Health::Verifying))
+fn is_seeded(status: &seed::Status) -> bool {
+    matches!(status.health, Health::Verified | Health::Verifying)
+}
+
+fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
+    for (one, status) in found {
+        let state = if is_seeded(status) { SeedState::Offered } else { SeedState::Withdrawn };
+        swarms.set_seed(&one.torrent.info_hash, state);
+    }
 }
 
 fn title(one: &Published) -> &str {
@@ -267,18 +279,10 @@ fn title(one: &Published) -> &str {
 }
 
 fn to_seed(one: &Published) -> seed::Torrent {
-    seed::Torrent {
-        info_hash: one.torrent.info_hash,
-        info: one.torrent.metainfo.info.clone(),
-        info_bytes: one.torrent.info_bytes().into(),
-        files: one
-            .files
-            .iter()
-            .zip(&one.entry.files)
-            .map(|(path, file)| (path.clone(), file.path.as_str().to_owned()))
-            .collect(),
-        trackers: one.other_trackers.clone(),
-    }
+    let files = one.files.iter().zip(&one.entry.files);
+    let files = files.map(|(path, file)| (path.clone(), file.path.as_str().to_owned())).collect();
+    seed::Torrent::new(&one.torrent, files, one.other_trackers.clone())
+        .expect("a site is read only where its manifest names the files of each torrent")
 }
 
 fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Option<&tracker::Status>) -> Row {

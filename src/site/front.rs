@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::date::Published;
 use crate::problem::{Problem, nearest};
+use crate::tomlfile;
 
 /// The line that begins and ends front matter.
 const FENCE: &str = "+++";
@@ -105,11 +106,7 @@ pub fn read<'a>(path: &Path, text: &'a str) -> Result<Document<'a>, Problem> {
     let lines = Lines { toml, first: 2 };
     let table = DeTable::parse(toml).map_err(|error| {
         let line = error.span().map_or(1, |span| lines.of(span.start));
-        let help = if error.message().contains("duplicate") {
-            "keep one of the two"
-        } else {
-            "write each value as `key = value`; text stands in quotation marks"
-        };
+        let help = tomlfile::syntax_help(error.message());
         Problem::at(path, format!("the front matter is not TOML: {}", error.message().trim())).line(line).help(help)
     })?;
     let mut reader = Reader { path, lines, problems: Vec::new() };

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,9 +103,7 @@ fn prepare(path: &Path) -> Result<(), Problem> {
         fs::create_dir_all(folder).map_err(|error| not_writable(path, &error))?;
     }
     let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.create(true).append(true).mode(0o600);
     options.open(path).map(drop).map_err(|error| not_writable(path, &error))
 }
 

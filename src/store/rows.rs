@@ -1,7 +1,9 @@
 //! Rows and what they stand for: the statements of the store.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
@@ -306,23 +308,10 @@ fn unpack(bytes: &[u8]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
 }
 
-#[cfg(unix)]
 fn bytes_of(path: &Path) -> &[u8] {
-    std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())
+    path.as_os_str().as_bytes()
 }
 
-#[cfg(unix)]
 fn path_of(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
-}
-
-/// Where paths are not bytes, one that is not Unicode is written inexactly and its verdict not found again.
-#[cfg(not(unix))]
-fn bytes_of(path: &Path) -> Vec<u8> {
-    path.to_string_lossy().into_owned().into_bytes()
-}
-
-#[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
+    OsStr::from_bytes(bytes).into()
 }

@@ -12,8 +12,8 @@ use crate::id::{InfoHash, PeerId, hex_value};
 
 /// The `Content-Type` of every reply.
 pub const CONTENT_TYPE: &str = "text/plain";
-/// The longest request line that is answered; a longer one is 414 (rule 15).
-pub const REQUEST_LINE_MAX: usize = 8 * 1024;
+/// The most bytes of a request line (method, target, version) that is answered; a longer one is 414 (rule 15).
+pub const REQUEST_LINE_BYTES_MAX: usize = 8 * 1024;
 /// Torrents in one scrape at most. No request line has room for more, so a client never meets it.
 pub const SCRAPE_HASHES_MAX: usize = 512;
 

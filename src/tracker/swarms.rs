@@ -148,11 +148,6 @@ impl Swarms {
         &self.options
     }
 
-    /// Sets other options; what they limit holds for the announces to come, and no stored peer is dropped for them.
-    pub fn set_options(&mut self, options: Options) {
-        self.options = options;
-    }
-
     /// Serves exactly `torrents` from now on. A new one is accepted at once, one that is no longer named is refused
     /// as withdrawn, the others keep their peers.
     pub fn set_torrents(&mut self, torrents: impl IntoIterator<Item = InfoHash>) -> Reloaded {

@@ -14,8 +14,6 @@ pub use super::connection_id::ConnectionIds;
 /// The largest packet that is answered with: an IPv6 packet of 1,280 bytes, which every path carries whole, without
 /// its own 40 bytes and UDP's 8 (rule 19).
 pub const REPLY_BYTES_MAX: usize = 1280 - 40 - 8;
-/// The largest packet that is read. A scrape of 74 torrents has 1,496 bytes, and BEP 41 options stay below that.
-pub const REQUEST_BYTES_MAX: usize = 2048;
 /// Torrents in one scrape at most; those beyond it are not answered (BEP 15 "up to about 74").
 pub const SCRAPE_HASHES_MAX: usize = 74;
 

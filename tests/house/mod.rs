@@ -44,6 +44,17 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Asks again and again until it is so, or fails the test after [`PATIENCE`].
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "what never comes true must end")]
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "{what}: it never came true");
+        std::thread::yield_now();
+    }
+}
+
 /// The program, with an environment that holds nothing of the machine's.
 pub fn everseed() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_everseed"));
@@ -146,8 +157,13 @@ impl House {
 
     /// Serves `public/` as it was built.
     pub fn serve_site(&self) -> Server {
+        self.serve_site_telling(Stdio::piped())
+    }
+
+    /// Serves `public/` with this stderr.
+    pub fn serve_site_telling(&self, stderr: Stdio) -> Server {
         let (site, data) = (self.public().display().to_string(), self.beside("data").display().to_string());
-        Server::start(&self.serve_args(&["--site", &site, "--data", &data]), self.dir.path())
+        Server::start_telling(&self.serve_args(&["--site", &site, "--data", &data]), self.dir.path(), stderr)
     }
 
     fn serve_args(&self, first: &[&str]) -> Vec<String> {
@@ -209,17 +225,23 @@ pub struct Server {
 impl Server {
     /// Starts it and waits for its last line of greeting.
     pub fn start(args: &[String], dir: &Path) -> Self {
+        Self::start_telling(args, dir, Stdio::piped())
+    }
+
+    /// Starts it with this stderr; what goes elsewhere than into a pipe can't be asked for with [`Server::said`].
+    pub fn start_telling(args: &[String], dir: &Path, stderr: Stdio) -> Self {
         let mut command = everseed();
-        command.arg("serve").args(args).current_dir(dir).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg("serve").args(args).current_dir(dir).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");
-        let stderr = child.stderr.take().expect("piped");
         let (lines, errors) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // The test may have ended.
-                let _ = lines.send(line);
-            }
-        });
+        if let Some(stderr) = child.stderr.take() {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    // The test may have ended.
+                    let _ = lines.send(line);
+                }
+            });
+        }
         let mut greeting = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         while !greeting.contains("\nseeding") && !greeting.starts_with("seeding") {

@@ -29,8 +29,8 @@ const IN_FLIGHT_MAX: usize = 16;
 const LAST_IN_FLIGHT_MAX: usize = 64;
 /// How long one announce may take.
 const ANNOUNCE_WITHIN: Duration = Duration::from_secs(20);
-/// How long all `stopped` together may take.
-pub const STOP_WITHIN: Duration = Duration::from_millis(1500);
+/// How long all `stopped` together may take, unless [`super::Options`] say otherwise.
+pub const STOP_WITHIN: Duration = Duration::from_millis(900);
 
 /// What an announce says.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +126,7 @@ impl Seed {
         }
         drop(flying);
         // Whoever has not taken it by then finds out by our absence.
-        let _ = timeout(STOP_WITHIN, Arc::clone(&self).say_stopped()).await;
+        let _ = timeout(self.stop_within, Arc::clone(&self).say_stopped()).await;
     }
 
     async fn say_stopped(self: Arc<Self>) {
@@ -136,7 +136,7 @@ impl Seed {
             if flying.len() >= LAST_IN_FLIGHT_MAX {
                 flying.join_next().await;
             }
-            flying.spawn(perform(Arc::clone(&self), job, STOP_WITHIN));
+            flying.spawn(perform(Arc::clone(&self), job, self.stop_within));
         }
         flying.join_all().await;
     }

@@ -15,6 +15,9 @@ use crate::serve::http::{Counters, Options, serve};
 use crate::serve::log::Log;
 use crate::serve::reply;
 
+/// Longer than anything takes, so that what never comes fails the test instead of holding it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 struct House {
     at: SocketAddr,
     counters: Arc<Counters>,
@@ -33,6 +36,9 @@ async fn house(options: Options) -> House {
     };
     let (log, _) = Log::memory();
     let echo = |_, request: hyper::Request<hyper::body::Incoming>| async move {
+        if request.uri() == "/slow" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         reply::text(StatusCode::OK, &request.uri().to_string())
     };
     let server = tokio::spawn(serve(listener, options, Arc::clone(&counters), log, echo, until));
@@ -192,4 +198,51 @@ async fn the_end_closes_idle_connections() {
     drop(idle);
     house.server.await.expect("no panic");
     assert!(TcpStream::connect(house.at).await.is_err());
+}
+
+#[tokio::test]
+async fn the_end_waits_for_nobody_who_has_not_asked() {
+    // Whatever waits for one of these to pass is found out.
+    let hour = Duration::from_secs(3600);
+    let house = house(Options { head_timeout: hour, shutdown_max: hour, ..Options::default() }).await;
+    let mut clients = Vec::new();
+    for (request, answered) in [
+        ("", false),
+        ("GET /half HTTP/1.1\r\nHos", false),
+        ("GET /idle HTTP/1.1\r\n\r\n", true),
+        ("GET /more HTTP/1.1\r\n\r\nGET /half", true),
+        // Answered, and waited for to close.
+        ("GET /last HTTP/1.0\r\n\r\n", true),
+        ("nonsense\r\n\r\n", true),
+    ] {
+        let mut client = TcpStream::connect(house.at).await.expect("connected");
+        client.write_all(request.as_bytes()).await.expect("sent");
+        if answered {
+            client.read_exact(&mut [0; 20]).await.expect("answered");
+        }
+        clients.push(client);
+    }
+    while house.counters.connections.load(std::sync::atomic::Ordering::Relaxed) < 6 {
+        tokio::task::yield_now().await;
+    }
+    house.end.send(()).expect("running");
+    tokio::time::timeout(PATIENCE, house.server).await.expect("an end").expect("no panic");
+    let mut half = Vec::new();
+    clients[1].read_to_end(&mut half).await.expect("no reset");
+    assert!(half.starts_with(b"HTTP/1.1 503") || half.is_empty(), "{}", half.escape_ascii());
+}
+
+#[tokio::test]
+async fn the_end_finishes_what_was_asked_for() {
+    let house = house(Options::default()).await;
+    let mut client = TcpStream::connect(house.at).await.expect("connected");
+    client.write_all(b"GET /slow HTTP/1.1\r\n\r\n").await.expect("sent");
+    while house.counters.requests.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.end.send(()).expect("running");
+    let mut bytes = Vec::new();
+    client.read_to_end(&mut bytes).await.expect("no reset");
+    assert_eq!(first(&bytes).0.text(), "/slow\\n");
+    house.server.await.expect("no panic");
 }

@@ -14,10 +14,15 @@ use super::show::{Show, noise};
 use crate::bencode;
 use crate::id::InfoHash;
 use crate::problem::Problem;
-use crate::serve::{Addresses, Bound, END_MAX, Log, Options, Server, Summary, Udp};
+use crate::serve::{Addresses, Bound, DataFolder, END_MAX, Log, Options, Server, Summary, Udp};
 
 /// Longer than anything takes, so that what never comes fails the test instead of holding it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The data folder beside the site.
+fn data(show: &Show) -> DataFolder {
+    DataFolder::lock(show.data()).expect("a folder of its own")
+}
 
 pub struct House {
     pub at: SocketAddr,
@@ -42,13 +47,14 @@ pub fn bound_at(address: &str) -> Bound {
 
 impl House {
     pub async fn open(show: &Show) -> Self {
-        Self::with(Options::new(show.root(), show.data()), bound()).await
+        Self::with(show, Options::new(show.root()), bound()).await
     }
 
-    pub async fn with(options: Options, bound: Bound) -> Self {
+    pub async fn with(show: &Show, options: Options, bound: Bound) -> Self {
         let (log, lines) = Log::memory();
+        let options = Options { goodbye_max: PATIENCE, ..options };
         let (at, peer_port) = (bound.http_addr(), bound.peer_addr().port());
-        let mut server = Server::start(bound, options, log).await.expect("it starts");
+        let mut server = Server::start(bound, data(show), options, log).await.expect("it starts");
         server.tick = Duration::from_millis(20);
         let summary = server.summary();
         let (end, ended) = oneshot::channel::<()>();
@@ -205,9 +211,9 @@ async fn rule_13_a_proxys_client_counts_only_where_the_proxy_is_trusted() {
     assert!(house.lines().contains("WARNING: tracker: a proxy that is not trusted"), "{}", house.lines());
     house.close().await;
 
-    let mut options = Options::new(show.root(), show.data());
+    let mut options = Options::new(show.root());
     options.trusted_proxies = crate::tracker::address::Networks::parse(["127.0.0.0/8"]).expect("a network");
-    let house = House::with(options, bound()).await;
+    let house = House::with(&show, options, bound()).await;
     let answer = ask(house.at, "GET", &target('a'), &forwarded).await;
     assert_eq!(int(&answer, "incomplete"), Some(1));
     let other = ask(house.at, "GET", &target('b'), &["Forwarded: for=\"198.51.100.9:1\""]).await;
@@ -319,24 +325,27 @@ async fn a_missing_medium_is_named_and_the_others_are_seeded() {
 }
 
 #[tokio::test]
-async fn what_keeps_a_server_from_starting_is_said() {
+async fn a_site_that_is_broken_keeps_a_server_from_starting() {
     let (show, _) = one_release();
-    let start = async |site: &Path, data: &Path| {
-        let (log, _) = Log::memory();
-        let problem = Server::start(bound(), Options::new(site, data), log).await.map(|_| ()).expect_err("a fault");
-        show.anonymous(&problem.to_string())
-    };
-    let blocked = start(&show.root(), &show.path("index.html")).await;
+    show.write("everseed.json", b"{");
+    let (log, _) = Log::memory();
+    let started = Server::start(bound(), data(&show), Options::new(show.root()), log).await;
+    let problem = show.anonymous(&started.map(|_| ()).expect_err("a fault").to_string());
+    assert!(problem.starts_with("SITE/everseed.json:1: not a manifest"), "{problem}");
+}
+
+#[test]
+fn a_data_folder_is_for_one_server_and_for_none_where_it_cannot_be_written() {
+    let show = Show::at("https://show.example.org/");
+    let refused = |path: &Path| show.anonymous(&DataFolder::lock(path).map(|_| ()).expect_err("a fault").to_string());
+    let blocked = refused(&show.path("index.html"));
     assert!(blocked.contains("SITE/index.html: the data folder can't be made"), "{blocked}");
     assert!(blocked.contains("`--data DIR`"), "{blocked}");
-    let (log, _) = Log::memory();
-    let first = Server::start(bound(), Options::new(show.root(), show.data()), log).await.expect("it starts");
-    let second = start(&show.root(), &show.data()).await;
+    let first = data(&show);
+    let second = refused(&show.data());
     assert!(second.starts_with("DIR/data: another everseed uses this data folder"), "{second}");
     drop(first);
-    show.write("everseed.json", b"{");
-    let broken = start(&show.root(), &show.data()).await;
-    assert!(broken.starts_with("SITE/everseed.json:1: not a manifest"), "{broken}");
+    data(&show);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,6 +391,26 @@ async fn the_end_comes_within_two_seconds_also_for_a_client_that_does_not_read()
     assert!(tokio::net::TcpStream::connect(at).await.is_err());
     assert_eq!(*lines.lock().expect("no panic"), Vec::<String>::new());
     assert_eq!(House::open(&show).await.summary.peers_restored, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_stops_by_itself_ends_the_server_and_is_named() {
+    let (show, hash) = one_release();
+    let log = Log::new(|line| assert!(!line.starts_with("the site was read again"), "no room for lines"));
+    let mut server = Server::start(bound(), data(&show), Options::new(show.root()), log).await.expect("it starts");
+    server.tick = Duration::from_millis(20);
+    let at = server.http.local_addr().expect("bound");
+    let running = tokio::spawn(server.run(std::future::pending()));
+    get(at, &format!("/announce?info_hash={}&peer_id={}&port=1&left=9", escaped(hash), "a".repeat(20))).await;
+    show.write("new.html", b"<p>new");
+    show.publish();
+    let ended = tokio::time::timeout(PATIENCE, running).await.expect("an end").expect("no panic");
+    expect![[r"
+        the look at the manifest has stopped by itself: it panicked: no room for lines
+          help: start it again, and report this
+    "]]
+    .assert_eq(&format!("{}\n", ended.expect_err("a fault")));
+    assert_eq!(House::open(&show).await.summary.peers_restored, 1, "what was known is written all the same");
 }
 
 #[tokio::test(flavor = "multi_thread")]

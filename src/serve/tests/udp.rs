@@ -88,7 +88,7 @@ async fn rule_21_a_reply_leaves_from_the_address_that_was_asked() {
     for wildcard in ["0.0.0.0:0", "[::]:0"] {
         let bound = bound_at(wildcard);
         let port = bound.http_addr().port();
-        let house = House::with(Options::new(show.root(), show.data()), bound).await;
+        let house = House::with(&show, Options::new(show.root()), bound).await;
         for address in ["127.0.0.1", "127.0.0.2", "127.9.9.9"] {
             let server = SocketAddr::new(address.parse().expect("an address"), port);
             let client = Client::new("127.0.0.1:0", server).await;
@@ -110,7 +110,7 @@ async fn rule_19_a_client_over_ipv6_gets_peers_of_18_bytes() {
         // A machine without IPv6.
         return;
     }
-    let house = House::with(Options::new(show.root(), show.data()), bound).await;
+    let house = House::with(&show, Options::new(show.root()), bound).await;
     let server = SocketAddr::new("::1".parse().expect("an address"), port);
     let client = Client::new("[::1]:0", server).await;
     client.announce(hash, b'a', 4711, 5).await;

@@ -23,7 +23,6 @@ fn a_new_store_is_empty_and_its_folder_is_made() {
     assert_eq!(version, VERSION);
 }
 
-#[cfg(unix)]
 #[test]
 fn the_file_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;

@@ -6,9 +6,13 @@ use crate::tracker::http::Form;
 const SEED_ID: PeerId = PeerId(*b"-ES0100-everseedseed");
 
 fn house(addresses: &[&str]) -> House {
+    house_at(addresses, 6881)
+}
+
+fn house_at(addresses: &[&str], seed_port: u16) -> House {
     let mut house = House::with(Options {
         seed_addresses: addresses.iter().map(|text| ip(text)).collect(),
-        seed_port: 6881,
+        seed_port,
         seed_id: SEED_ID,
         ..Options::default()
     });
@@ -113,8 +117,7 @@ fn rule_26_seeds_and_the_everseed_itself_are_not_given_it() {
 
 #[test]
 fn rule_26_without_a_port_it_is_not_handed_out() {
-    let mut house = house(&["203.0.113.1"]);
-    house.swarms.set_options(Options { seed_port: 0, ..house.swarms.options().clone() });
+    let mut house = house_at(&["203.0.113.1"], 0);
     assert!(house.announce(&leecher("192.0.2.1:1")).is_empty());
     assert!(!house.reply.seed_unreachable);
 }

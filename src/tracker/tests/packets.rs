@@ -187,7 +187,6 @@ fn rule_20_a_scrape_is_positional_bep_15() {
     let reply = answer(&mut house, &many, client(V4));
     assert_eq!(reply.len(), 8 + 12 * 74);
     assert!(reply.len() <= udp::REPLY_BYTES_MAX);
-    const { assert!(16 + 20 * udp::SCRAPE_HASHES_MAX <= udp::REQUEST_BYTES_MAX) };
 }
 
 #[test]
@@ -250,7 +249,7 @@ fn one_script_gives_the_same_over_every_wire() {
 proptest! {
     #[test]
     fn no_packet_panics_and_no_reply_is_too_large(
-        bytes in prop::collection::vec(any::<u8>(), 0..udp::REQUEST_BYTES_MAX), action in 0_u32..4, valid in any::<bool>(), v6 in any::<bool>(),
+        bytes in prop::collection::vec(any::<u8>(), 0..2048), action in 0_u32..4, valid in any::<bool>(), v6 in any::<bool>(),
     ) {
         let mut house = House::new();
         house.announce(&leecher("192.0.2.9:9"));

@@ -192,7 +192,7 @@ fn rule_15_a_scrape_takes_74_hashes_and_a_full_one_is_closed_bep_48() {
     let query: Vec<String> =
         hashes.iter().map(|hash| format!("info_hash={}", hash.0.map(|b| format!("%{b:02x}")).concat())).collect();
     let query = query.join("&");
-    assert!(query.len() < http::REQUEST_LINE_MAX);
+    assert!(query.len() < http::REQUEST_LINE_BYTES_MAX);
     let named = http::parse_scrape(query.as_bytes()).expect("a scrape");
     let files = http::scrape(&swarms, &named).expect("answered");
     assert_eq!(files.len(), 74);

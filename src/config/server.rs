@@ -1,0 +1,191 @@
+//! From what stands in the file, and what was typed, to the addresses and the options of a server.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::{Config, Faults};
+use crate::problem::Problem;
+use crate::serve::{self, Addresses, Udp};
+use crate::tracker::address::Networks;
+
+/// Where HTTP is served unless somebody says otherwise.
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+/// The port at which peers connect unless somebody says otherwise.
+const PEER_PORT: u16 = 6881;
+
+/// The least seconds between a peer's announces that an operator may ask for.
+pub const INTERVAL_SECS_MIN: u32 = 60;
+/// The most seconds between a peer's announces that an operator may ask for: a day.
+pub const INTERVAL_SECS_MAX: u32 = 86_400;
+
+/// What was said on the command line or in the environment, which comes before the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typed {
+    /// Where HTTP is served.
+    pub listen: Option<String>,
+    /// Where UDP announces are answered, or `off`.
+    pub udp_listen: Option<String>,
+    /// Where peers connect.
+    pub peer_listen: Option<String>,
+    /// The addresses at which peers are told the everseed is.
+    pub public_addresses: Vec<IpAddr>,
+    /// Networks of proxies whose headers are believed.
+    pub trusted_proxies: Vec<String>,
+    /// Seconds between the announces of a peer.
+    pub interval_secs: Option<u32>,
+}
+
+/// The names of one setting: its flag, and its table and key in the file.
+struct Setting(&'static str, &'static str, &'static str);
+
+const LISTEN: Setting = Setting("--listen", "serve", "listen");
+const UDP_LISTEN: Setting = Setting("--udp-listen", "serve", "udp_listen");
+const PEER_LISTEN: Setting = Setting("--peer-listen", "seed", "listen");
+const TRUSTED_PROXIES: Setting = Setting("--trusted-proxy", "tracker", "trusted_proxies");
+const INTERVAL: Setting = Setting("--interval", "tracker", "interval_secs");
+
+impl Config {
+    /// The addresses and the options of a server of the built site in `site`; else
+    /// everything that is wrong with them. `for_this_machine`: the site is built for the address it is served at.
+    pub fn server(
+        &self,
+        site: PathBuf,
+        typed: &Typed,
+        for_this_machine: bool,
+    ) -> Result<(Addresses, serve::Options), Vec<Problem>> {
+        let mut faults = Faults::default();
+        let addresses = self.addresses(typed, for_this_machine, &mut faults);
+        let mut options = serve::Options::new(site);
+        options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
+        options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
+        options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
+        self.check_trackers(&mut faults);
+        if let Some(secs) = faults.ok(self.interval_secs(typed)).flatten() {
+            options.tracker.interval_secs = secs;
+            options.tracker.interval_min_secs = secs / 2;
+        }
+        faults.none((addresses, options))
+    }
+
+    fn addresses(&self, typed: &Typed, for_this_machine: bool, faults: &mut Faults) -> Addresses {
+        let mut address = |setting: &Setting, typed: &Option<String>, configured: &Option<String>| {
+            faults.ok(self.address(setting, typed.as_deref(), configured.as_deref())).flatten()
+        };
+        let http = address(&LISTEN, &typed.listen, &self.serve.listen).unwrap_or(HTTP);
+        let udp = match typed.udp_listen.as_ref().or(self.serve.udp_listen.as_ref()) {
+            Some(text) if text == "off" => Udp::Off,
+            _ => address(&UDP_LISTEN, &typed.udp_listen, &self.serve.udp_listen).map_or(Udp::WithHttp, Udp::At),
+        };
+        let peer = address(&PEER_LISTEN, &typed.peer_listen, &self.seed.listen).unwrap_or_else(|| {
+            // A site that is built for this machine alone is seeded to this machine alone.
+            let here = for_this_machine && http.ip().is_loopback();
+            SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
+        });
+        Addresses { http, udp, peer }
+    }
+
+    fn address(
+        &self,
+        setting: &Setting,
+        typed: Option<&str>,
+        configured: Option<&str>,
+    ) -> Result<Option<SocketAddr>, Problem> {
+        let Some(text) = typed.or(configured) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            let message = format!("{text:?} is not an address with a port");
+            let help = "write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080";
+            self.refuse(setting, typed.is_some(), message).help(help)
+        })
+    }
+
+    fn trusted_proxies(&self, typed: &Typed) -> Result<Networks, Problem> {
+        let proxies = or_configured(&typed.trusted_proxies, &self.tracker.trusted_proxies);
+        Networks::parse(proxies.iter().map(String::as_str))
+            .map_err(|error| self.refuse(&TRUSTED_PROXIES, !typed.trusted_proxies.is_empty(), error))
+    }
+
+    fn interval_secs(&self, typed: &Typed) -> Result<Option<u32>, Problem> {
+        let secs = typed.interval_secs.or(self.tracker.interval_secs);
+        if let Some(secs) = secs.filter(|secs| !(INTERVAL_SECS_MIN..=INTERVAL_SECS_MAX).contains(secs)) {
+            let message = format!("{secs} seconds are out of range");
+            return Err(self
+                .refuse(&INTERVAL, typed.interval_secs.is_some(), message)
+                .help(format!("name {INTERVAL_SECS_MIN} to {INTERVAL_SECS_MAX} seconds")));
+        }
+        Ok(secs)
+    }
+
+    /// A problem of a setting, with the name by which it was set.
+    fn refuse(&self, setting: &Setting, typed: bool, message: impl std::fmt::Display) -> Problem {
+        let Setting(flag, table, key) = setting;
+        if typed { Problem::new(format!("{flag}: {message}")) } else { self.wrong(table, key, message) }
+    }
+}
+
+fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn lowered(text: &str, typed: &Typed, here: bool) -> Result<(Addresses, serve::Options), String> {
+        let config = Config::parse(text, Path::new("everseed.toml")).expect("known keys");
+        let lowered = config.server("site".into(), typed, here);
+        lowered.map_err(|problems| problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn each_wrong_setting_is_told_by_the_name_it_was_set_by() {
+        let file = "[serve]\nlisten = \"a\"\nudp_listen = \"b\"\n[seed]\nlisten = \"c\"\n\
+            [tracker]\ninterval_secs = 3\ntrusted_proxies = [\"d\"]\nurl = \"ftp://e/\"\n";
+        let typed = Typed {
+            listen: Some("f".into()),
+            udp_listen: Some("g".into()),
+            peer_listen: Some("h".into()),
+            trusted_proxies: vec!["i".into()],
+            interval_secs: Some(4),
+            ..Typed::default()
+        };
+        let told = [&Typed::default(), &typed].map(|typed| lowered(file, typed, true).expect_err("all is wrong"));
+        expect_test::expect![[r#"
+            everseed.toml:2: `listen`: "a" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            everseed.toml:3: `udp_listen`: "b" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            everseed.toml:5: `listen`: "c" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            everseed.toml:8: `trusted_proxies`: not a network: "d"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+            everseed.toml:9: `url`: "ftp://e/" is not an announce URL
+              help: write it with its scheme, https or http, as https://show.example.org/announce
+            everseed.toml:7: `interval_secs`: 3 seconds are out of range
+              help: name 60 to 86400 seconds
+
+            --listen: "f" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            --udp-listen: "g" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            --peer-listen: "h" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            --trusted-proxy: not a network: "i"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+            everseed.toml:9: `url`: "ftp://e/" is not an announce URL
+              help: write it with its scheme, https or http, as https://show.example.org/announce
+            --interval: 4 seconds are out of range
+              help: name 60 to 86400 seconds"#]].assert_eq(&told.join("\n\n"));
+    }
+
+    #[test]
+    fn peers_connect_from_this_machine_alone_where_the_site_is_built_for_it() {
+        let addresses = |text: &str, here| lowered(text, &Typed::default(), here).expect("right").0;
+        let peer = |text: &str, here| addresses(text, here).peer.to_string();
+        assert_eq!(peer("", true), "127.0.0.1:6881");
+        assert_eq!(peer("", false), "[::]:6881");
+        assert_eq!(peer("[serve]\nlisten = \"0.0.0.0:80\"", true), "[::]:6881");
+        assert_eq!(peer("[seed]\nlisten = \"127.0.0.2:1\"", false), "127.0.0.2:1");
+        assert_eq!(addresses("", true).udp, Udp::WithHttp);
+        assert_eq!(addresses("[serve]\nudp_listen = \"off\"", true).udp, Udp::Off);
+    }
+}
