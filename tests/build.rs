@@ -194,3 +194,14 @@ fn the_example_builds_without_a_warning() {
     assert_eq!(run.stderr, "");
     assert_eq!(summary(&run)["torrents"], 4);
 }
+
+#[test]
+fn a_new_show_builds_without_a_warning() {
+    let house = House::new();
+    let shown = house.beside("");
+    let new = house.beside("new");
+    Run::of(everseed().arg("init").arg(&new), &shown).ok();
+    let run = Run::of(everseed().args(["build", "--json"]).current_dir(&new), &shown).ok();
+    assert_eq!(run.stderr, "");
+    assert_eq!(summary(&run)["pages"], 4, "{}", run.stdout);
+}

@@ -67,7 +67,7 @@ fn verified(out: &Path) -> Vec<String> {
         let torrent = fs::read(entry.torrent.below(out)).expect("a torrent");
         let torrent = metainfo::parse(torrent).expect("well-formed");
         assert_eq!(torrent.info_hash, entry.info_hash);
-        let open = |file: &crate::manifest::File| Source::open(&file.path.below(out)).expect("a medium");
+        let open = |file: &crate::manifest::File| Source::open(file.path.below(out)).expect("a medium");
         let sources: Vec<_> = entry.files.iter().map(open).collect();
         let info = torrent.metainfo.info;
         let digests = hash::hash(&sources, info.piece_length, hash::Wanted::Pieces, None, &()).expect("readable");
