@@ -120,6 +120,8 @@ pub struct Tracker {
     pub interval_secs: Option<u32>,
     /// Networks of proxies whose headers are believed.
     pub trusted_proxies: Vec<String>,
+    /// Whether a scrape that names no torrent is answered with all of them.
+    pub full_scrape: bool,
 }
 
 /// `[seed]`

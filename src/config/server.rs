@@ -56,6 +56,7 @@ impl Config {
         let mut faults = Faults::default();
         let addresses = self.addresses(typed, for_this_machine, &mut faults);
         let mut options = serve::Options::new(site);
+        options.tracker.full_scrape = self.tracker.full_scrape;
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
         options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
