@@ -358,3 +358,30 @@ fn what_is_typed_or_in_the_environment_comes_before_the_site_of_the_file() {
         assert!(run.stderr.contains("content/broken.md"), "{args:?}: {}", run.stderr);
     }
 }
+
+#[test]
+fn a_connection_id_over_udp_is_good_after_a_restart() {
+    let house = House::furnished();
+    house.build().ok();
+    let server = house.serve_site();
+    let http = server.http();
+    let hash = info_hash(&server, "ep1");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.set_read_timeout(Some(house::PATIENCE)).expect("set");
+    let ask = |request: &[u8]| {
+        socket.send_to(request, http).expect("sent");
+        let mut reply = [0; 1500];
+        let length = socket.recv(&mut reply).expect("a reply");
+        reply[..length].to_vec()
+    };
+    // BEP 15: connect with the protocol's number, action 0 and a transaction id.
+    let connected = ask(&[&0x0417_2710_1980_u64.to_be_bytes()[..], &[0; 4], b"abcd"].concat());
+    assert_eq!(&connected[..8], b"\0\0\0\0abcd");
+    server.stop();
+
+    let house = house.serving_with(&["--listen", &http.to_string()]);
+    let _server = house.serve_site();
+    let mut announce = [&connected[8..16], &[0, 0, 0, 1], b"efgh", &hash, &[7; 20]].concat();
+    announce.resize(98, 0);
+    assert_eq!(&ask(&announce)[..8], b"\0\0\0\x01efgh");
+}

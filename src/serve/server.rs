@@ -245,7 +245,7 @@ impl Server {
         };
         Ok(Self {
             http: listen(bound.http, "HTTP")?,
-            udp: udp.map(|wire| Ok::<_, Problem>((wire, secret()?))).transpose()?,
+            udp: udp.map(|wire| Ok::<_, Problem>((wire, data.secret()?))).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
             state,
             watch,
@@ -394,12 +394,6 @@ fn peer_id() -> Result<PeerId, Problem> {
     let mut id = *b"-ES0100-############";
     getrandom::fill(&mut id[8..]).map_err(no_randomness)?;
     Ok(PeerId(id))
-}
-
-fn secret() -> Result<[u8; 16], Problem> {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).map_err(no_randomness)?;
-    Ok(key)
 }
 
 fn random() -> Result<u64, Problem> {
