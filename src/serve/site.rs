@@ -2,8 +2,8 @@
 //! each other. Pages, feeds and media are only paths here.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 use super::files::path;
+use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{self, Entry, Manifest};
 use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
@@ -80,7 +81,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
     }
     let at = root.join(manifest::FILE_NAME);
-    let json = match read(&at, manifest::BYTES_MAX) {
+    let json = match fsx::read_at_most(&at, manifest::BYTES_MAX) {
         Ok(json) => json,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
         Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
@@ -146,7 +147,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn published(&self, entry: Entry) -> Result<Published, Problem> {
         let at = self.below(&entry.torrent)?;
-        let bytes = read(&at, TORRENT_BYTES_MAX as u64).map_err(|error| {
+        let bytes = fsx::read_at_most(&at, TORRENT_BYTES_MAX as u64).map_err(|error| {
             Problem::at(&at, format!("can't be read: {error}"))
                 .help("the manifest names it; build or copy the site again")
         })?;
@@ -216,13 +217,3 @@ fn plain_host(host: &str) -> String {
 
 /// What to do where a site does not agree with itself.
 const AGAIN: &str = "build the site again, or copy all of it";
-
-fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes")));
-    }
-    Ok(bytes)
-}

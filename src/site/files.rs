@@ -1,12 +1,13 @@
 //! Reading the site's files: texts within their limits, and folders that are published as they are.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
 use super::root::{Root, is_dot_file};
+use crate::fsx;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
@@ -82,15 +83,15 @@ pub fn too_deep(shown: &Path) -> Problem {
 
 /// The text of the file `path`, which people see as `shown`, of at most `bytes_max` bytes.
 pub fn read_text(path: &Path, shown: &Path, bytes_max: u64) -> Result<String, Problem> {
-    let unreadable = |error: std::io::Error| {
-        Problem::at(shown, format!("can't be read: {error}")).help("make it readable for the user who builds")
-    };
-    let bytes = fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > bytes_max {
-        let problem = Problem::at(shown, format!("has {bytes} bytes; at most {bytes_max} are read"));
-        return Err(problem.help("divide it, or publish it as a file of a release"));
-    }
-    String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|error| {
+    let bytes = fsx::read_at_most(path, bytes_max).map_err(|error| {
+        let help = if error.kind() == ErrorKind::FileTooLarge {
+            "divide it, or publish it as a file of a release"
+        } else {
+            "make it readable for the user who builds"
+        };
+        Problem::at(shown, format!("can't be read: {error}")).help(help)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
         let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = 1 + String::from_utf8_lossy(before).matches('\n').count();
         Problem::at(shown, "is not UTF-8").line(line).help("save it as UTF-8")
