@@ -79,7 +79,7 @@ fn a_reader_that_has_gone_is_no_error() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_behind_stdout_is_told() {
-    let house = House::furnished();
+    let house = House::furnished().described();
     house.run(&["torrent", "create", "content/ep1.mp3", "-o", "a.torrent"]).ok();
     let full = || fs::File::options().write(true).open("/dev/full").expect("it is there");
     for args in [&["torrent", "show", "a.torrent"][..], &["build", "--json"], &["--version"], &["init", "new"]] {
