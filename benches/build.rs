@@ -50,7 +50,12 @@ fn write_show(root: &Path) {
 }
 
 fn build(root: &Path) {
-    let status = Command::new(env!("CARGO_BIN_EXE_everseed")).arg("build").arg(root).stdout(Stdio::null()).status();
+    let status = Command::new(env!("CARGO_BIN_EXE_everseed"))
+        .arg("build")
+        .arg(root)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     assert!(status.expect("the program starts").success());
 }
 

@@ -32,16 +32,22 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// What can be done with a file of this name.
+    pub fn of(name: &str) -> Self {
+        match mime::of(name).split_once('/') {
+            Some(("audio", _)) => Self::Audio,
+            Some(("video", _)) => Self::Video,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Looks at the file at `path`, which is published under `name` and holds `bytes` bytes.
 ///
 /// A duration that can't be found out is absent and no error: the file is published all the same.
 pub fn facts(path: &Path, name: &str, bytes: u64) -> Facts {
-    let mime = mime::of(name);
-    let kind = match mime.split_once('/') {
-        Some(("audio", _)) => Kind::Audio,
-        Some(("video", _)) => Kind::Video,
-        _ => Kind::Other,
-    };
+    let (mime, kind) = (mime::of(name), Kind::of(name));
     let duration_ms = if kind == Kind::Other { None } else { duration_ms(path) };
     let bitrate_bps = duration_ms
         .and_then(|ms| (u128::from(bytes) * 8 * 1000).checked_div(u128::from(ms)))

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::hash::{Cache, Progress, Source};
+use crate::hash::{Cache, Progress, Source, Wanted};
 use crate::media::{self, Facts};
 use crate::metainfo::{self, Draft, Info, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
@@ -33,6 +33,9 @@ pub struct Order {
     pub created_by: Option<String>,
     /// `comment`.
     pub comment: Option<String>,
+    /// Whether the SHA-384 of each file is wanted. One file's can't be computed on several cores, so it takes five
+    /// times as long as the pieces.
+    pub integrity: bool,
 }
 
 /// A file of an [`Order`].
@@ -64,8 +67,8 @@ pub struct ReleasedFile {
     pub path: Vec<String>,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The SHA-384 of its content.
-    pub sha384: [u8; 48],
+    /// The SHA-384 of its content, where the order wanted it.
+    pub sha384: Option<[u8; 48]>,
     /// What it is.
     pub facts: Facts,
 }
@@ -78,13 +81,15 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
     let total = sources.iter().map(Source::bytes).sum();
     let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
     fits(order, piece_length.count(total))?;
-    let digests = cache.digests(&sources, piece_length, progress)?;
+    let wanted = if order.integrity { Wanted::PiecesAndSha384 } else { Wanted::Pieces };
+    let digests = cache.digests(&sources, piece_length, wanted, progress)?;
     let files: Vec<_> = order
         .files
         .iter()
         .zip(&sources)
-        .zip(digests.sha384)
-        .map(|((file, source), sha384)| {
+        .enumerate()
+        .map(|(index, (file, source))| {
+            let sha384 = if order.integrity { digests.sha384.get(index).copied() } else { None };
             let bytes = source.bytes();
             let name = file.path.last().unwrap_or(&order.name);
             let facts = media::facts(&file.source, name, bytes);
@@ -141,6 +146,7 @@ mod tests {
             creation_date: None,
             created_by: None,
             comment: None,
+            integrity: false,
         }
     }
 

@@ -38,6 +38,7 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         creation_date: super::build::source_date_epoch()?,
         created_by: Some(crate::GENERATOR.to_owned()),
         comment: None,
+        integrity: false,
     };
     let release = release::make(&order, &mut hash::Cache::none(), &Bar::new()).map_err(Failure::Trouble)?;
     fsx::write_whole(&args.output, release.torrent.bytes()).map_err(|error| {

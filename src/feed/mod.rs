@@ -109,8 +109,8 @@ pub struct Medium {
     pub bitrate_bps: Option<u32>,
     /// Its duration in milliseconds.
     pub duration_ms: Option<u64>,
-    /// The SHA-384 of its bytes.
-    pub sha384: [u8; 48],
+    /// The SHA-384 of its bytes, where it is known.
+    pub sha384: Option<[u8; 48]>,
     /// The absolute URL of its `.torrent`.
     pub torrent_url: String,
     /// Its magnet link.

@@ -125,8 +125,10 @@ fn medium(xml: &mut Xml, medium: &Medium) {
     for uri in [&medium.torrent_url, &medium.magnet] {
         xml.empty("podcast:source", &[("uri", uri), ("contentType", "application/x-bittorrent")]);
     }
-    let integrity = format!("sha384-{}", base64(&medium.sha384));
-    xml.empty("podcast:integrity", &[("type", "sri"), ("value", &integrity)]);
+    if let Some(sha384) = &medium.sha384 {
+        let integrity = format!("sha384-{}", base64(sha384));
+        xml.empty("podcast:integrity", &[("type", "sri"), ("value", &integrity)]);
+    }
     xml.close("podcast:alternateEnclosure");
 }
 

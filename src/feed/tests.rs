@@ -46,7 +46,7 @@ fn episode() -> Episode {
             mime: "audio/mpeg".into(),
             bitrate_bps: Some(64_000),
             duration_ms: Some(100_050),
-            sha384: [0; 48],
+            sha384: Some([0; 48]),
             torrent_url: "https://show.example.org/torrents/ep1.torrent".into(),
             magnet: "magnet:?xt=urn:btih:00&dn=ep1.mp3".into(),
         },

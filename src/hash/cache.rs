@@ -54,11 +54,12 @@ impl Cache {
         Self { path: Some(path), entries, ..Self::default() }
     }
 
-    /// The digests of `sources`, from memory where each is what it was, else by [`hash`] with SHA-384.
+    /// The digests of `sources`, from memory where each is what it was and what is `wanted` is known, else by [`hash`].
     pub fn digests(
         &mut self,
         sources: &[Source],
         piece_length: PieceLength,
+        wanted: Wanted,
         progress: &dyn Progress,
     ) -> Result<Digests, Problem> {
         let files = sources.iter().filter_map(|Source(content)| match content {
@@ -70,13 +71,14 @@ impl Cache {
         if let Some(entry) = self.entries.get_mut(&key)
             && fingerprints.len() == sources.len()
             && entry.fingerprints == fingerprints
+            && (wanted == Wanted::Pieces || entry.digests.sha384.len() == sources.len())
         {
             entry.used = true;
             return Ok(entry.digests.clone());
         }
         let bytes = sources.iter().map(Source::bytes).sum();
         progress.expect(bytes);
-        let digests = hash(sources, piece_length, Wanted::PiecesAndSha384, None, progress)?;
+        let digests = hash(sources, piece_length, wanted, None, progress)?;
         self.files_hashed += sources.len();
         self.bytes_hashed += bytes;
         self.is_changed = true;
@@ -182,7 +184,7 @@ fn decode_entry(value: &Value) -> Option<(Key, Entry)> {
     let total = fingerprints.iter().map(|fingerprint| fingerprint.bytes).sum();
     let whole = rest.is_empty()
         && rest2.is_empty()
-        && sha384.len() == paths.len()
+        && (sha384.is_empty() || sha384.len() == paths.len())
         && pieces.len() as u64 == piece_length.count(total);
     let digests = Digests { pieces: pieces.to_vec(), sha384: sha384.to_vec() };
     whole.then_some((Key { paths, piece_length: piece_length.bytes() }, Entry { fingerprints, digests, used: false }))

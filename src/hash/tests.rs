@@ -93,7 +93,7 @@ fn a_second_time_nothing_is_hashed_until_a_file_changes() {
     let folder = Folder::new();
     let piece_length = PieceLength::new(16384).expect("a power of two");
     let digests = |cache: &mut Cache, source: &Source| {
-        cache.digests(std::slice::from_ref(source), piece_length, &()).expect("hashed")
+        cache.digests(std::slice::from_ref(source), piece_length, Wanted::PiecesAndSha384, &()).expect("hashed")
     };
     let source = folder.file("a", &noise(1, 40_000));
     let mut cache = Cache::load(folder.path("hashes"));
@@ -112,18 +112,34 @@ fn a_second_time_nothing_is_hashed_until_a_file_changes() {
 }
 
 #[test]
+fn pieces_alone_are_known_without_the_sha384_and_not_the_other_way_round() {
+    let folder = Folder::new();
+    let source = folder.file("a", &noise(1, 40_000));
+    let piece_length = PieceLength::new(16384).expect("a power of two");
+    let mut hashed = Vec::new();
+    for wanted in [Wanted::Pieces, Wanted::Pieces, Wanted::PiecesAndSha384, Wanted::Pieces] {
+        let mut cache = Cache::load(folder.path("hashes"));
+        let digests = cache.digests(std::slice::from_ref(&source), piece_length, wanted, &()).expect("hashed");
+        assert!(wanted == Wanted::Pieces || digests.sha384.len() == 1);
+        hashed.push(cache.files_hashed());
+        cache.save().expect("saved");
+    }
+    assert_eq!(hashed, [1, 0, 1, 0]);
+}
+
+#[test]
 fn a_damaged_cache_is_an_empty_one() {
     let folder = Folder::new();
     let source = folder.file("a", &noise(1, 1000));
     let mut cache = Cache::load(folder.path("hashes"));
     let piece_length = PieceLength::new(16384).expect("a power of two");
-    cache.digests(std::slice::from_ref(&source), piece_length, &()).expect("hashed");
+    cache.digests(std::slice::from_ref(&source), piece_length, Wanted::PiecesAndSha384, &()).expect("hashed");
     cache.save().expect("saved");
     let saved = std::fs::read(folder.path("hashes")).expect("saved");
     for damaged in [&saved[..saved.len() - 1], b"", b"de", b"d7:entriesle7:versioni99ee"] {
         std::fs::write(folder.path("hashes"), damaged).expect("written");
         let mut cache = Cache::load(folder.path("hashes"));
-        cache.digests(std::slice::from_ref(&source), piece_length, &()).expect("hashed");
+        cache.digests(std::slice::from_ref(&source), piece_length, Wanted::PiecesAndSha384, &()).expect("hashed");
         assert_eq!(cache.files_hashed(), 1);
     }
 }
@@ -172,7 +188,7 @@ fn progress_adds_up_to_the_bytes_read() {
     let sources = [folder.file("a", &noise(1, 3_000_000)), folder.file("b", &noise(2, 17))];
     let count = Count::default();
     let piece_length = PieceLength::new(65536).expect("a power of two");
-    Cache::none().digests(&sources, piece_length, &count).expect("hashed");
+    Cache::none().digests(&sources, piece_length, Wanted::PiecesAndSha384, &count).expect("hashed");
     assert_eq!((count.0.into_inner(), count.1.into_inner()), (3_000_017, 3_000_017));
 }
 
@@ -183,18 +199,18 @@ fn a_hard_link_that_was_made_to_a_file_is_no_change_of_it() {
     let of = |path: &std::path::Path| Fingerprint::of(&std::fs::metadata(path).expect("the file"));
     let path = folder.path("a");
     let mut cache = Cache::load(folder.path("cache"));
-    cache.digests(&[folder.file("a", b"medium")], piece_length, &()).expect("hashed");
+    cache.digests(&[folder.file("a", b"medium")], piece_length, Wanted::PiecesAndSha384, &()).expect("hashed");
     let before = of(&path);
     std::fs::hard_link(&path, folder.path("b")).expect("linked");
     cache.relinked(&[(path.clone(), [before, of(&path)])].into());
     cache.save().expect("saved");
 
     let mut cache = Cache::load(folder.path("cache"));
-    cache.digests(&[Source::open(&path).expect("opened")], piece_length, &()).expect("known");
+    cache.digests(&[Source::open(&path).expect("opened")], piece_length, Wanted::PiecesAndSha384, &()).expect("known");
     assert_eq!(cache.files_hashed(), 0);
     // Another file's fingerprint changes nothing.
     let other = Fingerprint { bytes: 1, ..before };
     cache.relinked(&[(path.clone(), [other, before])].into());
-    cache.digests(&[Source::open(&path).expect("opened")], piece_length, &()).expect("known");
+    cache.digests(&[Source::open(&path).expect("opened")], piece_length, Wanted::PiecesAndSha384, &()).expect("known");
     assert_eq!(cache.files_hashed(), 0);
 }

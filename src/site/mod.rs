@@ -39,6 +39,7 @@ use serde::{Serialize, Serializer};
 
 use crate::fingerprint::Fingerprint;
 use crate::hash;
+use crate::media;
 use crate::problem::Problem;
 use crate::release;
 use content::{Content, Release};
@@ -183,6 +184,8 @@ fn order(options: &Options, source: &Release) -> release::Order {
         creation_date: Some(source.date.at().unix_timestamp()),
         created_by: Some(crate::GENERATOR.into()),
         comment: Some(options.base_url.join(&format!("episodes/{}/", source.slug))),
+        // For the podcast feed alone.
+        integrity: medium.single && media::Kind::of(&medium.name) != media::Kind::Other,
     }
 }
 
