@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Content, Digests, Progress, Source, Wanted, hash};
 use crate::bencode::{self, Dict, Value};
 use crate::fingerprint::Fingerprint;
+use crate::fsx;
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -122,9 +123,7 @@ impl Cache {
             return Ok(());
         }
         self.entries.retain(|key, entry| entry.used || key.paths.iter().all(|path| path.exists()));
-        let temporary = path.with_extension("tmp");
-        std::fs::write(&temporary, encode(&self.entries))
-            .and_then(|()| std::fs::rename(&temporary, path))
+        fsx::write_whole(path, &encode(&self.entries))
             .map_err(|error| Problem::at(path, format!("can't be written: {error}")))?;
         self.is_changed = false;
         Ok(())
