@@ -17,13 +17,19 @@ pub const REPLY_BYTES_MAX: usize = 1280 - 40 - 8;
 /// Torrents in one scrape at most; those beyond it are not answered (BEP 15 "up to about 74").
 pub const SCRAPE_HASHES_MAX: usize = 74;
 
-const PROTOCOL_ID: u64 = 0x0417_2710_1980;
-const CONNECT: u32 = 0;
-const ANNOUNCE: u32 = 1;
+/// What a `connect` begins with (BEP 15).
+pub const PROTOCOL_ID: u64 = 0x0417_2710_1980;
+/// The action that asks for a connection id.
+pub const CONNECT: u32 = 0;
+/// The action that announces.
+pub const ANNOUNCE: u32 = 1;
 const SCRAPE: u32 = 2;
-const ERROR: u32 = 3;
-const CONNECT_BYTES: usize = 16;
-const ANNOUNCE_BYTES: usize = 98;
+/// The action of an answer that is a refusal.
+pub const ERROR: u32 = 3;
+/// The bytes of a `connect` and of its answer.
+pub const CONNECT_BYTES: usize = 16;
+/// The bytes of an announce without options (BEP 41).
+pub const ANNOUNCE_BYTES: usize = 98;
 const ANNOUNCE_REPLY_HEAD_BYTES: usize = 20;
 
 /// What a client asks for, with the transaction by which it knows the answer again.

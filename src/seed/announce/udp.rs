@@ -9,22 +9,13 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{Failure, Request};
+use crate::tracker::udp::{ANNOUNCE, ANNOUNCE_BYTES, CONNECT, CONNECT_BYTES, ERROR, PROTOCOL_ID};
 
-/// What a `connect` begins with.
-const PROTOCOL: u64 = 0x0417_2710_1980;
 /// How long an answer is waited for, the first time and the second. BEP 15 would wait for 15 s and go on doubling;
 /// an answer that comes at all comes sooner, and the next try is a minute away.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(6)];
 /// The longest answer that is read, in bytes; peers, which are not asked for, would stand behind it.
 const ANSWER_BYTES_MAX: usize = 2048;
-/// The bytes of a `connect` and of its answer.
-const CONNECT_BYTES: usize = 16;
-/// The bytes of an announce without options.
-const ANNOUNCE_BYTES: usize = 98;
-
-const ACTION_CONNECT: u32 = 0;
-const ACTION_ANNOUNCE: u32 = 1;
-const ACTION_ERROR: u32 = 3;
 
 /// Announces and waits for the reply.
 pub(super) async fn announce(url: &str, request: &Request) -> Result<Duration, Failure> {
@@ -95,8 +86,8 @@ fn parse_url(url: &str) -> Option<(String, u16, Vec<u8>)> {
 
 fn connect_packet(transaction: u32) -> [u8; CONNECT_BYTES] {
     let mut packet = [0; CONNECT_BYTES];
-    packet[..8].copy_from_slice(&PROTOCOL.to_be_bytes());
-    packet[8..12].copy_from_slice(&ACTION_CONNECT.to_be_bytes());
+    packet[..8].copy_from_slice(&PROTOCOL_ID.to_be_bytes());
+    packet[8..12].copy_from_slice(&CONNECT.to_be_bytes());
     packet[12..].copy_from_slice(&transaction.to_be_bytes());
     packet
 }
@@ -104,7 +95,7 @@ fn connect_packet(transaction: u32) -> [u8; CONNECT_BYTES] {
 fn announce_packet(connection: [u8; 8], transaction: u32, request: &Request, options: &[u8]) -> Vec<u8> {
     let mut packet = Vec::with_capacity(ANNOUNCE_BYTES + options.len());
     packet.extend_from_slice(&connection);
-    packet.extend_from_slice(&ACTION_ANNOUNCE.to_be_bytes());
+    packet.extend_from_slice(&ANNOUNCE.to_be_bytes());
     packet.extend_from_slice(&transaction.to_be_bytes());
     packet.extend_from_slice(&request.info_hash.0);
     packet.extend_from_slice(&request.peer_id.0);
@@ -123,19 +114,19 @@ fn announce_packet(connection: [u8; 8], transaction: u32, request: &Request, opt
 }
 
 fn read_connect(answer: &[u8]) -> Result<[u8; 8], Failure> {
-    check_action(answer, ACTION_CONNECT)?;
+    check_action(answer, CONNECT)?;
     answer.get(8..16).and_then(|id| id.try_into().ok()).ok_or_else(not_a_tracker)
 }
 
 fn read_announce(answer: &[u8]) -> Result<Duration, Failure> {
-    check_action(answer, ACTION_ANNOUNCE)?;
+    check_action(answer, ANNOUNCE)?;
     be_u32(answer, 8).map(|secs| Duration::from_secs(secs.into())).ok_or_else(not_a_tracker)
 }
 
 fn check_action(answer: &[u8], wanted: u32) -> Result<(), Failure> {
     match be_u32(answer, 0) {
         Some(action) if action == wanted => Ok(()),
-        Some(ACTION_ERROR) => Err(Failure::Refused(String::from_utf8_lossy(&answer[8..]).into_owned())),
+        Some(ERROR) => Err(Failure::Refused(String::from_utf8_lossy(&answer[8..]).into_owned())),
         _ => Err(not_a_tracker()),
     }
 }
