@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
-use crate::tracker::{Kind, Seconds, Sighting};
+use crate::tracker::{Kind, Seconds, Sighting, compact};
 
 const BUCKETS_A_DAY: u64 = 24 * 3600 / BUCKET_SECS;
 const BUCKETS_AN_HOUR: u64 = 3600 / BUCKET_SECS;
@@ -35,7 +35,7 @@ pub(super) fn load(db: &Connection, now: Seconds) -> rusqlite::Result<Loaded> {
          FROM peer JOIN torrent ON torrent.id = torrent WHERE seen >= ?1",
     )?;
     let peers = statement.query_map([integer(now.0.saturating_sub(PEER_KEPT_SECS))], |row| {
-        let Some(addr) = unpack(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
+        let Some(addr) = compact::unpack(row.get_ref(1)?.as_blob()?) else { return Ok(None) };
         Ok(Some(Sighting {
             info_hash: InfoHash(row.get(0)?),
             addr,
@@ -147,8 +147,17 @@ fn put_peers(transaction: &Transaction, batch: &Batch, torrents: &mut HashMap<In
     let mut remove = transaction.prepare_cached("DELETE FROM peer WHERE torrent = ?1 AND addr = ?2")?;
     for ((info_hash, addr), sighting) in &batch.peers {
         let torrent = finder.id(info_hash)?;
-        let (packed, length) = pack(*addr);
-        let addr = &packed[..length];
+        let (v4, v6);
+        let addr: &[u8] = match addr {
+            SocketAddr::V4(addr) => {
+                v4 = compact::pack_v4(*addr.ip(), addr.port());
+                &v4
+            }
+            SocketAddr::V6(addr) => {
+                v6 = compact::pack_v6(*addr.ip(), addr.port());
+                &v6
+            }
+        };
         match sighting {
             Some(sighting) => put.execute(params![
                 torrent,
@@ -282,32 +291,6 @@ fn kind(number: u8) -> Kind {
 }
 
 /// An address and port in network order, 6 or 18 bytes of the array.
-fn pack(addr: SocketAddr) -> ([u8; 18], usize) {
-    let mut bytes = [0; 18];
-    let length = match addr.ip() {
-        IpAddr::V4(ip) => {
-            bytes[..4].copy_from_slice(&ip.octets());
-            6
-        }
-        IpAddr::V6(ip) => {
-            bytes[..16].copy_from_slice(&ip.octets());
-            18
-        }
-    };
-    bytes[length - 2..length].copy_from_slice(&addr.port().to_be_bytes());
-    (bytes, length)
-}
-
-fn unpack(bytes: &[u8]) -> Option<SocketAddr> {
-    let (ip, port) = bytes.split_last_chunk::<2>()?;
-    let ip: IpAddr = match ip.len() {
-        4 => <[u8; 4]>::try_from(ip).ok()?.into(),
-        16 => <[u8; 16]>::try_from(ip).ok()?.into(),
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, u16::from_be_bytes(*port)))
-}
-
 fn bytes_of(path: &Path) -> &[u8] {
     path.as_os_str().as_bytes()
 }

@@ -26,6 +26,7 @@
 pub mod address;
 mod announce;
 mod change;
+pub mod compact;
 mod connection_id;
 mod group;
 pub mod http;

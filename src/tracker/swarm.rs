@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::announce::{pack_v4, pack_v6, unpack};
 use super::change::{Kind, Sighting, Tally};
+use super::compact::{pack_v4, pack_v6, unpack};
 use super::group::{Group, Heard, Peer};
 use super::random::{Keyed, Random, Shuffle};
 use super::swarms::SeedState;

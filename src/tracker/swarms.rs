@@ -412,8 +412,8 @@ fn give_seed(seed_at: &[SocketAddr], announce: &Announce, id: PeerId, want: usiz
     let mut given = 0;
     for addr in seed_at.iter().filter(carried).filter(|addr| **addr != announce.addr).take(want) {
         match addr {
-            SocketAddr::V4(addr) => reply.v4.push(super::announce::pack_v4(*addr.ip(), addr.port()), id),
-            SocketAddr::V6(addr) => reply.v6.push(super::announce::pack_v6(*addr.ip(), addr.port()), id),
+            SocketAddr::V4(addr) => reply.v4.push(super::compact::pack_v4(*addr.ip(), addr.port()), id),
+            SocketAddr::V6(addr) => reply.v6.push(super::compact::pack_v6(*addr.ip(), addr.port()), id),
         }
         given += 1;
     }
