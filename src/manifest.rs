@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::InfoHash;
+use crate::id::{InfoHashes, NotAnInfoHash};
 use crate::sitepath::SitePath;
 
 /// The name of the manifest below a site's root.
@@ -38,8 +38,8 @@ pub struct Manifest {
 /// A torrent of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The v1 info-hash (BEP 3).
-    pub info_hash: InfoHash,
+    /// The info-hashes: of v1 (BEP 3), of v2 (BEP 52), or both.
+    pub info_hashes: InfoHashes,
     /// The torrent's `name`.
     pub name: String,
     /// The title people know it by.
@@ -65,6 +65,8 @@ pub struct File {
     pub path: SitePath,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Where it is published, if that is elsewhere than at its path: then it need not be there.
+    pub url: Option<String>,
 }
 
 /// Why a text is no manifest.
@@ -182,7 +184,10 @@ struct Wire {
 
 #[derive(Serialize, Deserialize)]
 struct WireEntry {
-    info_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    info_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    info_hash_v2: Option<String>,
     name: String,
     #[serde(default)]
     title: String,
@@ -200,31 +205,49 @@ struct WireEntry {
 struct WireFile {
     path: String,
     bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
 }
 
 impl From<&Entry> for WireEntry {
     fn from(entry: &Entry) -> Self {
         Self {
-            info_hash: entry.info_hash.to_string(),
+            info_hash: entry.info_hashes.v1().map(|hash| hash.to_string()),
+            info_hash_v2: entry.info_hashes.v2().map(|hash| hash.to_string()),
             name: entry.name.clone(),
             title: entry.title.clone(),
             torrent: entry.torrent.to_string(),
             magnet: entry.magnet.clone(),
             bytes: entry.bytes,
-            files: entry.files.iter().map(|f| WireFile { path: f.path.to_string(), bytes: f.bytes }).collect(),
+            files: entry.files.iter().map(WireFile::from).collect(),
             page: entry.page.clone(),
             published: entry.published.clone(),
         }
     }
 }
 
+impl From<&File> for WireFile {
+    fn from(file: &File) -> Self {
+        Self { path: file.path.to_string(), bytes: file.bytes, url: file.url.clone() }
+    }
+}
+
 impl WireEntry {
     fn parse(self) -> Result<Entry, String> {
         let files = self.files.into_iter().map(|file| {
-            Ok(File { path: SitePath::new(file.path).map_err(|error| error.to_string())?, bytes: file.bytes })
+            let path = SitePath::new(file.path).map_err(|error| error.to_string())?;
+            Ok(File { path, bytes: file.bytes, url: file.url })
         });
+        let wrong = |error: NotAnInfoHash| error.to_string();
+        let v1 = self.info_hash.map(|text| text.parse()).transpose().map_err(wrong)?;
+        let v2 = self.info_hash_v2.map(|text| text.parse()).transpose().map_err(wrong)?;
         Ok(Entry {
-            info_hash: self.info_hash.parse().map_err(|error: crate::id::NotAnInfoHash| error.to_string())?,
+            info_hashes: match (v1, v2) {
+                (Some(v1), None) => InfoHashes::V1(v1),
+                (None, Some(v2)) => InfoHashes::V2(v2),
+                (Some(v1), Some(v2)) => InfoHashes::Hybrid(v1, v2),
+                (None, None) => return Err("it has neither `info_hash` nor `info_hash_v2`".into()),
+            },
             torrent: SitePath::new(self.torrent).map_err(|error| error.to_string())?,
             files: files.collect::<Result<_, String>>()?,
             name: self.name,
@@ -240,6 +263,7 @@ impl WireEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{InfoHash, InfoHashV2};
     use expect_test::expect;
 
     fn manifest() -> Manifest {
@@ -249,13 +273,13 @@ mod tests {
             title: "A show".into(),
             base_url: "https://show.example.org/".into(),
             torrents: vec![Entry {
-                info_hash: InfoHash([0xab; 20]),
+                info_hashes: InfoHashes::V1(InfoHash([0xab; 20])),
                 name: "ep1.mp3".into(),
                 title: "One".into(),
                 torrent: path("torrents/ep1.torrent"),
                 magnet: "magnet:?xt=urn:btih:abab".into(),
                 bytes: 3,
-                files: vec![File { path: path("media/ep1.mp3"), bytes: 3 }],
+                files: vec![File { path: path("media/ep1.mp3"), bytes: 3, url: None }],
                 page: Some("https://show.example.org/episodes/ep1/".into()),
                 published: Some("2026-05-01".into()),
             }],
@@ -298,6 +322,23 @@ mod tests {
         "#]]
         .assert_eq(&json);
         assert_eq!(Manifest::parse(json.as_bytes()), Ok(manifest()));
+    }
+
+    #[test]
+    fn a_torrent_is_named_by_the_info_hashes_that_it_has() {
+        let (v1, v2) = (InfoHash([1; 20]), InfoHashV2([2; 32]));
+        for hashes in [InfoHashes::V1(v1), InfoHashes::V2(v2), InfoHashes::Hybrid(v1, v2)] {
+            let mut manifest = manifest();
+            manifest.torrents[0].info_hashes = hashes;
+            manifest.torrents[0].files[0].url = Some("https://media.example.org/ep1.mp3".into());
+            let json = manifest.to_json();
+            assert_eq!(json.contains("\"info_hash\""), hashes.v1().is_some(), "{json}");
+            assert_eq!(json.contains("\"info_hash_v2\""), hashes.v2().is_some(), "{json}");
+            assert_eq!(Manifest::parse(json.as_bytes()), Ok(manifest));
+        }
+        let nameless = manifest().to_json().replace("info_hash", "other_hash");
+        expect!["torrents[0]: it has neither `info_hash` nor `info_hash_v2` [None] build the site again; the format is described in the README"]
+            .assert_eq(&error(&nameless));
     }
 
     #[test]

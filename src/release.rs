@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::hash::{Cache, Progress, Source, Wanted};
 use crate::media::{self, Facts};
-use crate::metainfo::{self, Draft, Info, Layout, TORRENT_BYTES_MAX, Torrent};
+use crate::metainfo::{self, Draft, Hashes, Info, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -99,10 +99,17 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
     let layout = if order.single {
         Layout::Single(total)
     } else {
-        let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes };
+        let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes, is_pad: false };
         Layout::Multi(files.iter().map(file).collect())
     };
-    let info = Info { name: order.name.clone(), piece_length, private: order.private, layout, pieces: digests.pieces };
+    let info = Info {
+        name: order.name.clone(),
+        piece_length,
+        private: order.private,
+        source: None,
+        layout,
+        hashes: Hashes::V1(digests.pieces),
+    };
     let torrent = metainfo::encode(&Draft {
         info,
         trackers: order.trackers.clone(),
@@ -161,9 +168,9 @@ mod tests {
         let files = vec![file("a", b"one"), file("b", b""), file("c", b"two")];
         let release = make(&order(files, false), &mut Cache::none(), &()).expect("made");
         let info = &release.torrent.metainfo.info;
-        assert_eq!(info.pieces, [<[u8; 20]>::from(Sha1::digest(b"onetwo"))]);
+        assert_eq!(info.pieces().expect("of v1"), [<[u8; 20]>::from(Sha1::digest(b"onetwo"))]);
         assert_eq!(info.files()[2], ("ep1.mp3/in/c".to_owned(), 3));
-        assert!(release.magnet.contains(&release.torrent.info_hash.to_string()));
+        assert!(release.magnet.contains(&release.torrent.info_hashes.main().to_string()));
         assert_eq!(release.files[0].facts.kind, media::Kind::Other);
     }
 

@@ -14,7 +14,7 @@ fn escaped(bytes: &[u8]) -> String {
 
 fn info_hash(server: &Server, slug: &str) -> [u8; 20] {
     let torrent = metainfo::parse(server.get(&format!("/torrents/{slug}.torrent")).body).expect("a torrent");
-    torrent.info_hash.0
+    torrent.info_hashes.main().0
 }
 
 fn announce(server: &Server, slug: &str, peer: u8, left: u64, event: &str) -> String {

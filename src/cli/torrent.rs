@@ -52,9 +52,9 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         "{}: {} in {} pieces of {}, info-hash {}",
         args.output.display(),
         size_text(info.total_bytes()),
-        info.pieces.len(),
+        info.piece_count(),
         info.piece_length,
-        release.torrent.info_hash
+        release.torrent.info_hashes.main()
     ))
 }
 
@@ -153,15 +153,16 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let sources: Vec<_> = files.iter().map(|(path, bytes)| source_or_zeros(path, *bytes, &mut findings)).collect();
     let progress = Bar::new();
     progress.expect(info.total_bytes());
+    let pieces = info.pieces().unwrap_or_default();
     let digests = hash::hash(&sources, info.piece_length, Wanted::Pieces, None, &progress).map_err(Failure::Trouble)?;
     drop(progress);
-    let bad: Vec<_> = (0..info.pieces.len()).filter(|&index| digests.pieces[index] != info.pieces[index]).collect();
+    let bad: Vec<_> = (0..pieces.len()).filter(|&index| digests.pieces[index] != pieces[index]).collect();
     findings.extend(bad_files(&files, &sources, &bad, u64::from(info.piece_length.bytes())));
     if bad.is_empty() && findings.is_empty() {
-        return say(format_args!("{}: {} pieces, all as the torrent says", args.path.display(), info.pieces.len()));
+        return say(format_args!("{}: {} pieces, all as the torrent says", args.path.display(), pieces.len()));
     }
     findings.iter().try_for_each(say)?;
-    let (bad, all) = (bad.len(), info.pieces.len());
+    let (bad, all) = (bad.len(), pieces.len());
     say(format_args!("{}: {bad} of {all} pieces are not as the torrent says", args.path.display()))?;
     Err(Failure::Findings)
 }
@@ -234,7 +235,7 @@ struct Shown<'a> {
     info_hash: String,
     bytes: u64,
     piece_length: u32,
-    pieces: usize,
+    pieces: u64,
     private: bool,
     trackers: &'a [Vec<String>],
     web_seeds: &'a [String],
@@ -256,10 +257,10 @@ fn as_json(torrent: &Torrent) -> String {
     let info = &metainfo.info;
     let shown = Shown {
         name: &info.name,
-        info_hash: torrent.info_hash.to_string(),
+        info_hash: torrent.info_hashes.main().to_string(),
         bytes: info.total_bytes(),
         piece_length: info.piece_length.bytes(),
-        pieces: info.pieces.len(),
+        pieces: info.piece_count(),
         private: info.private,
         trackers: &metainfo.trackers,
         web_seeds: &metainfo.web_seeds,
@@ -277,9 +278,9 @@ fn as_text(torrent: &Torrent) -> String {
     let info = &metainfo.info;
     let mut lines = vec![
         ("name", info.name.clone()),
-        ("info-hash", torrent.info_hash.to_string()),
+        ("info-hash", torrent.info_hashes.main().to_string()),
         ("size", format!("{} ({} bytes)", size_text(info.total_bytes()), info.total_bytes())),
-        ("pieces", format!("{} of {}", info.pieces.len(), info.piece_length)),
+        ("pieces", format!("{} of {}", info.piece_count(), info.piece_length)),
         ("private", if info.private { "yes" } else { "no" }.to_owned()),
     ];
     for (index, tier) in metainfo.trackers.iter().enumerate() {

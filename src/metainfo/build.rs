@@ -59,9 +59,12 @@ fn info(out: &mut Vec<u8>, info: &Info) {
     }
     dict.string("name", &info.name);
     dict.int("piece length", i64::from(info.piece_length.bytes()));
-    dict.string("pieces", info.pieces.as_flattened());
+    dict.string("pieces", info.pieces().unwrap_or_default().as_flattened());
     if info.private {
         dict.int("private", 1);
+    }
+    if let Some(source) = &info.source {
+        dict.string("source", source);
     }
     dict.end();
 }

@@ -11,7 +11,7 @@ pub fn magnet(torrent: &Torrent) -> String {
     let metainfo = &torrent.metainfo;
     let mut link = format!(
         "magnet:?xt=urn:btih:{}&dn={}&xl={}",
-        torrent.info_hash,
+        torrent.info_hashes.main(),
         encode_segment(&metainfo.info.name),
         metainfo.info.total_bytes()
     );

@@ -1,19 +1,21 @@
-//! Torrents as data (BEP 3): what a `.torrent` says, its bytes, its info-hash and its magnet link; no disk, no network.
+//! Torrents as data (BEP 3, BEP 52): what a `.torrent` says, its bytes, its info-hash and its magnet link; no disk, no network.
 //!
 //! The info-hash is always the hash of the bytes that stand in the file. A torrent that is made here is encoded,
 //! parsed back and compared before anyone sees it.
 
 mod build;
+mod kind;
 mod magnet;
 mod parse;
 mod urls;
 
 pub use build::{Draft, encode};
+pub use kind::{Kind, NotAKind};
 pub use magnet::magnet;
 pub use parse::{Error, parse};
 pub use urls::{NotAUrl, TRACKER_SCHEMES, check_tracker, check_web_seed};
 
-use crate::id::{InfoHash, PieceHash};
+use crate::id::{InfoHashes, NodeHash, PieceHash};
 use crate::units::PieceLength;
 
 /// The most bytes a `.torrent` has: 2,000,000 pieces and their file lists stay below it.
@@ -24,8 +26,8 @@ pub const TORRENT_BYTES_MAX: usize = 64 << 20;
 pub struct Torrent {
     /// What it says.
     pub metainfo: Metainfo,
-    /// The info-hash: the SHA-1 of [`Torrent::info_bytes`].
-    pub info_hash: InfoHash,
+    /// The info-hashes: SHA-1 and SHA-256 of [`Torrent::info_bytes`], as the content is hashed.
+    pub info_hashes: InfoHashes,
     bytes: Vec<u8>,
     info_span: std::ops::Range<usize>,
 }
@@ -60,9 +62,6 @@ pub struct Metainfo {
 }
 
 /// The `info` dictionary: what is shared, and the hashes it is checked by.
-///
-/// The hashes of each protocol version stand apart, so that a v2 or hybrid torrent (BEP 52) is the same type with
-/// another field filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// The suggested name: of the file, or of the folder that holds the files.
@@ -71,10 +70,12 @@ pub struct Info {
     pub piece_length: PieceLength,
     /// Whether peers come from the trackers alone (BEP 27).
     pub private: bool,
+    /// `source`: a text that gives the same content another info-hash, as trackers of closed groups ask for.
+    pub source: Option<String>,
     /// The content.
     pub layout: Layout,
-    /// The hashes of the v1 pieces, in order.
-    pub pieces: Vec<PieceHash>,
+    /// What the content is checked by.
+    pub hashes: Hashes,
 }
 
 /// One file, or a folder of files.
@@ -82,7 +83,8 @@ pub struct Info {
 pub enum Layout {
     /// One file with this many bytes, named by [`Info::name`].
     Single(u64),
-    /// Files below a folder that is named by [`Info::name`], in the order in which their bytes make pieces.
+    /// Files below a folder that is named by [`Info::name`], in the order in which their bytes make pieces. Where there are
+    /// v2 hashes, this is the order of the `file tree`.
     Multi(Vec<File>),
 }
 
@@ -93,24 +95,98 @@ pub struct File {
     pub path: Vec<String>,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Whether it is padding (BEP 47): zeros that nobody stores, so that the next file begins with a piece.
+    pub is_pad: bool,
+}
+
+/// The hashes of the content, for each version of the protocol that it is shared by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hashes {
+    /// The SHA-1 of each piece, in order (BEP 3).
+    V1(Vec<PieceHash>),
+    /// The Merkle tree of each file, in order; `None` for an empty one (BEP 52).
+    V2(Vec<Option<Tree>>),
+    /// Both: each file begins with a piece, by padding (BEP 47), so that the pieces are the same.
+    Hybrid {
+        /// As in [`Hashes::V1`]; the pads are hashed with the files.
+        pieces: Vec<PieceHash>,
+        /// As in [`Hashes::V2`]; pads have none.
+        trees: Vec<Option<Tree>>,
+    },
+}
+
+/// The Merkle tree of a file, down to its pieces (BEP 52).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    /// `pieces root`.
+    pub root: NodeHash,
+    /// The hash of each piece, from `piece layers`; empty where the file is no longer than a piece, whose hash then is
+    /// the root.
+    pub layer: Vec<NodeHash>,
 }
 
 impl Info {
-    /// The bytes of all files.
+    /// The versions of the protocol that it is shared by.
+    pub fn kind(&self) -> Kind {
+        match self.hashes {
+            Hashes::V1(_) => Kind::V1,
+            Hashes::V2(_) => Kind::V2,
+            Hashes::Hybrid { .. } => Kind::Hybrid,
+        }
+    }
+
+    /// The SHA-1 of each piece, where it is shared by v1.
+    pub fn pieces(&self) -> Option<&[PieceHash]> {
+        match &self.hashes {
+            Hashes::V1(pieces) | Hashes::Hybrid { pieces, .. } => Some(pieces),
+            Hashes::V2(_) => None,
+        }
+    }
+
+    /// The Merkle tree of each file that is no pad, where it is shared by v2.
+    pub fn trees(&self) -> Option<&[Option<Tree>]> {
+        match &self.hashes {
+            Hashes::V2(trees) | Hashes::Hybrid { trees, .. } => Some(trees),
+            Hashes::V1(_) => None,
+        }
+    }
+
+    /// How many pieces there are. A v2 file begins with a piece of its own.
+    pub fn piece_count(&self) -> u64 {
+        match &self.layout {
+            Layout::Multi(files) if self.kind() == Kind::V2 => {
+                files.iter().map(|file| self.piece_length.count(file.bytes)).sum()
+            }
+            _ => self.piece_length.count(self.stream_bytes()),
+        }
+    }
+
+    /// The bytes of all files, without padding.
     pub fn total_bytes(&self) -> u64 {
+        match &self.layout {
+            Layout::Single(bytes) => *bytes,
+            Layout::Multi(files) => files.iter().filter(|file| !file.is_pad).map(|file| file.bytes).sum(),
+        }
+    }
+
+    /// The bytes that v1 pieces are cut from: those of all files, with padding.
+    pub fn stream_bytes(&self) -> u64 {
         match &self.layout {
             Layout::Single(bytes) => *bytes,
             Layout::Multi(files) => files.iter().map(|file| file.bytes).sum(),
         }
     }
 
-    /// The files with the paths at which a client saves them: below the torrent's own folder where there are several.
+    /// The files, without padding, with the paths at which a client saves them: below the torrent's own folder where
+    /// there are several.
     pub fn files(&self) -> Vec<(String, u64)> {
         match &self.layout {
             Layout::Single(bytes) => vec![(self.name.clone(), *bytes)],
-            Layout::Multi(files) => {
-                files.iter().map(|file| (format!("{}/{}", self.name, file.path.join("/")), file.bytes)).collect()
-            }
+            Layout::Multi(files) => files
+                .iter()
+                .filter(|file| !file.is_pad)
+                .map(|file| (format!("{}/{}", self.name, file.path.join("/")), file.bytes))
+                .collect(),
         }
     }
 }

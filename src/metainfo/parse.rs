@@ -4,9 +4,9 @@ use std::fmt;
 
 use sha1::{Digest, Sha1};
 
-use super::{File, Info, Layout, Metainfo, TORRENT_BYTES_MAX, Torrent};
+use super::{File, Hashes, Info, Layout, Metainfo, TORRENT_BYTES_MAX, Torrent};
 use crate::bencode::{self, Limits, Value};
-use crate::id::{InfoHash, PieceHash};
+use crate::id::{InfoHash, InfoHashes, PieceHash};
 use crate::sitepath::is_plain_name;
 use crate::units::PieceLength;
 
@@ -64,9 +64,9 @@ pub fn parse(bytes: Vec<u8>) -> Result<Torrent, Error> {
         created_by: text(&root, "created by"),
         comment: text(&root, "comment"),
     };
-    let info_hash = InfoHash(Sha1::digest(info_value.raw).into());
+    let info_hashes = InfoHashes::V1(InfoHash(Sha1::digest(info_value.raw).into()));
     let info_span = info_value.span();
-    Ok(Torrent { metainfo, info_hash, bytes, info_span })
+    Ok(Torrent { metainfo, info_hashes, bytes, info_span })
 }
 
 fn info(value: &Value) -> Result<Info, Error> {
@@ -89,10 +89,11 @@ fn info(value: &Value) -> Result<Info, Error> {
         name,
         piece_length,
         private: value.get("private").and_then(Value::as_int) == Some(1),
+        source: text(value, "source"),
         layout: layout(value)?,
-        pieces: pieces(value)?,
+        hashes: Hashes::V1(pieces(value)?),
     };
-    if info.pieces.len() as u64 != piece_length.count(info.total_bytes()) {
+    if info.pieces().unwrap_or_default().len() as u64 != info.piece_count() {
         return Err(field(value, "info.pieces", "one hash for each piece of the content"));
     }
     Ok(info)
@@ -131,7 +132,8 @@ fn file(value: &Value) -> Result<File, Error> {
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| field(value, "info.files.path", wanted))?;
     let length = value.get("length").ok_or_else(|| field(value, "info.files.length", "a number of bytes"))?;
-    Ok(File { path, bytes: byte_count(length, "info.files.length")? })
+    let is_pad = value.get("attr").and_then(Value::as_bytes).is_some_and(|attributes| attributes.contains(&b'p'));
+    Ok(File { path, bytes: byte_count(length, "info.files.length")?, is_pad })
 }
 
 fn pieces(info: &Value) -> Result<Vec<PieceHash>, Error> {

@@ -5,13 +5,15 @@ use proptest::prelude::*;
 use sha1::{Digest, Sha1};
 
 use super::*;
+use crate::id::InfoHash;
 
 fn draft(layout: Layout) -> Draft {
     let piece_length = PieceLength::new(16384).expect("a power of two");
-    let info = Info { name: "ep 1.mp3".into(), piece_length, private: false, layout, pieces: Vec::new() };
+    let hashes = Hashes::V1(Vec::new());
+    let info = Info { name: "ep 1.mp3".into(), piece_length, private: false, source: None, layout, hashes };
     let pieces = vec![[7; 20]; usize::try_from(piece_length.count(info.total_bytes())).expect("few")];
     Draft {
-        info: Info { pieces, ..info },
+        info: Info { hashes: Hashes::V1(pieces), ..info },
         trackers: vec![vec!["https://show.example.org/announce".into()]],
         web_seeds: vec!["https://show.example.org/media/ep%201.mp3".into()],
         creation_date: Some(1_700_000_000),
@@ -30,15 +32,15 @@ fn a_single_file_torrent_has_these_bytes() {
     let text = torrent.bytes().escape_ascii().to_string();
     expect![[r#"d8:announce33:https://show.example.org/announce10:created by8:everseed13:creation datei1700000000e4:infod6:lengthi20000e4:name8:ep 1.mp312:piece lengthi16384e6:pieces40:\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07e8:url-listl41:https://show.example.org/media/ep%201.mp3ee"#]]
     .assert_eq(&text);
-    assert_eq!(torrent.info_hash, InfoHash(Sha1::digest(torrent.info_bytes()).into()));
+    assert_eq!(torrent.info_hashes.v1(), Some(InfoHash(Sha1::digest(torrent.info_bytes()).into())));
     assert!(torrent.info_bytes().starts_with(b"d6:lengthi20000e") && torrent.info_bytes().ends_with(b"e"));
 }
 
 #[test]
 fn several_trackers_stand_in_tiers_and_a_private_torrent_says_so() {
     let mut draft = draft(Layout::Multi(vec![
-        File { path: vec!["a".into(), "b.txt".into()], bytes: 3 },
-        File { path: vec!["c".into()], bytes: 0 },
+        File { path: vec!["a".into(), "b.txt".into()], bytes: 3, is_pad: false },
+        File { path: vec!["c".into()], bytes: 0, is_pad: false },
     ]));
     draft.trackers.push(vec!["udp://show.example.org:6969/announce".into()]);
     draft.info.private = true;
@@ -62,7 +64,7 @@ fn the_info_hash_is_of_the_bytes_in_the_file_unknown_keys_and_all() {
         b"d4:infod6:lengthi1e4:name1:a12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaa6:source4:here1:xi9eee";
     let torrent = parse(bytes.to_vec()).expect("a torrent");
     assert!(torrent.info_bytes().ends_with(b"6:source4:here1:xi9ee"));
-    assert_eq!(torrent.info_hash, InfoHash(Sha1::digest(torrent.info_bytes()).into()));
+    assert_eq!(torrent.info_hashes.v1(), Some(InfoHash(Sha1::digest(torrent.info_bytes()).into())));
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn what_is_no_torrent_names_the_byte_and_the_field() {
 #[test]
 fn a_magnet_link_escapes_what_it_carries() {
     let torrent = encode(&draft(Layout::Single(1)));
-    let link = magnet(&torrent).replace(&torrent.info_hash.to_string(), "HASH");
+    let link = magnet(&torrent).replace(&torrent.info_hashes.main().to_string(), "HASH");
     expect!["magnet:?xt=urn:btih:HASH&dn=ep%201.mp3&xl=1&tr=https%3A%2F%2Fshow.example.org%2Fannounce&ws=https%3A%2F%2Fshow.example.org%2Fmedia%2Fep%25201.mp3"]
         .assert_eq(&link);
 }

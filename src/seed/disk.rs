@@ -172,7 +172,7 @@ fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Resul
         }
     }
     let digest: [u8; 20] = hasher.finalize().into();
-    let matched = entry.info.pieces.get(piece as usize) == Some(&digest);
+    let matched = entry.info.pieces().and_then(|pieces| pieces.get(piece as usize)) == Some(&digest);
     entry.hashed(piece, if matched { Outcome::Matched } else { Outcome::Differs }, &files, started);
     if matched { Ok(()) } else { Err(Refused::Bad) }
 }

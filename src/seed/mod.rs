@@ -88,7 +88,7 @@ impl Torrent {
             return Err(Problem::new(message).help("name a place for each file, in the torrent's order"));
         }
         let info_bytes = torrent.info_bytes().into();
-        Ok(Self { info_hash: torrent.info_hash, info: info.clone(), info_bytes, files, trackers })
+        Ok(Self { info_hash: torrent.info_hashes.main(), info: info.clone(), info_bytes, files, trackers })
     }
 }
 

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
 use super::Torrent;
-use crate::metainfo::{self, Draft, File, Info, Layout, encode};
+use crate::metainfo::{self, Draft, File, Hashes, Info, Layout, encode};
 use crate::units::PieceLength;
 
 /// The bytes in a piece of every torrent made here.
@@ -33,14 +33,16 @@ impl House {
             fs::write(dir.path().join(name), own).expect("a file in it");
             rest = behind;
         }
-        let layout = files.iter().map(|(name, bytes)| File { path: vec![(*name).into()], bytes: *bytes as u64 });
+        let layout =
+            files.iter().map(|(name, bytes)| File { path: vec![(*name).into()], bytes: *bytes as u64, is_pad: false });
         let draft = Draft {
             info: Info {
                 name: "set".into(),
                 piece_length: PieceLength::new(PIECE as u64).expect("a power of two"),
                 private: false,
                 layout: Layout::Multi(layout.collect()),
-                pieces: content.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect(),
+                source: None,
+                hashes: Hashes::V1(content.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect()),
             },
             trackers: Vec::new(),
             web_seeds: Vec::new(),

@@ -178,7 +178,8 @@ impl Entry {
     pub fn new(torrent: Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Fingerprint>) -> Self {
         let Torrent { info_hash, info, info_bytes, files, trackers: _ } = torrent;
         let total_bytes = info.total_bytes();
-        let pieces = u32::try_from(info.pieces.len()).expect("a torrent of 64 MiB holds fewer than 2^32 hashes");
+        let pieces = u32::try_from(info.pieces().unwrap_or_default().len())
+            .expect("a torrent of 64 MiB holds fewer than 2^32 hashes");
         let mut slots = Vec::new();
         let mut start = 0;
         for ((path, name), (_, bytes)) in files.into_iter().zip(info.files()) {

@@ -99,7 +99,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     let reader = Reader { root, real: &real, manifest: &at, base_url: &base_url, own };
     let (mut torrents, mut problems, mut seen) = (Vec::new(), Vec::new(), HashSet::<InfoHash>::new());
     for entry in manifest.torrents {
-        if !seen.insert(entry.info_hash) {
+        if !seen.insert(entry.info_hashes.main()) {
             continue;
         }
         match reader.published(entry) {
@@ -152,8 +152,12 @@ impl Reader<'_> {
                 .help("the manifest names it; build or copy the site again")
         })?;
         let torrent = metainfo::parse(bytes).map_err(|error| Problem::at(&at, error.to_string()).help(AGAIN))?;
-        if torrent.info_hash != entry.info_hash {
-            let message = format!("its info-hash is {}, the manifest says {}", torrent.info_hash, entry.info_hash);
+        if torrent.info_hashes.main() != entry.info_hashes.main() {
+            let message = format!(
+                "its info-hash is {}, the manifest says {}",
+                torrent.info_hashes.main(),
+                entry.info_hashes.main()
+            );
             return Err(Problem::at(&at, message).help(AGAIN));
         }
         let sizes = torrent.metainfo.info.files();

@@ -93,7 +93,7 @@ impl State {
         let found = self.found(&site);
         // At once, so that no announce meets a torrent without its seed.
         let mut swarms = self.tracker.swarms();
-        let reloaded = swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hash));
+        let reloaded = swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes.main()));
         offer(&mut swarms, &found);
         drop((swarms, found));
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
@@ -131,7 +131,7 @@ impl State {
     /// How the torrents of `site` stand. Those that the seed does not know are left out: it has been given the ones of
     /// another site, which is about to be in force.
     fn found<'a>(&self, site: &'a Site) -> Vec<(&'a Published, seed::Status)> {
-        let status = |one: &'a Published| Some((one, self.seed.status(&one.torrent.info_hash)?));
+        let status = |one: &'a Published| Some((one, self.seed.status(&one.torrent.info_hashes.main())?));
         site.torrents.iter().filter_map(status).collect()
     }
 
@@ -217,7 +217,7 @@ impl State {
         };
         let mut torrents = Vec::with_capacity(site.torrents.len());
         for one in &site.torrents {
-            let hash = one.torrent.info_hash;
+            let hash = one.torrent.info_hashes.main();
             let (seed, swarm) = (by_hash.remove(&hash), tracked.get(&hash));
             everseed.seeded += u64::from(seed.as_ref().is_some_and(is_seeded));
             everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
@@ -235,7 +235,7 @@ impl State {
         let mut told = lock(&self.inner.told);
         let mut lines = Vec::new();
         for (one, status) in found {
-            let hash = one.torrent.info_hash;
+            let hash = one.torrent.info_hashes.main();
             if is_seeded(status) {
                 if told.remove(&hash).is_some() {
                     lines.push(format!("seed: {} is seeded again", title(one)));
@@ -249,7 +249,8 @@ impl State {
                 told.insert(hash, status.faults.clone());
             }
         }
-        let served: std::collections::HashSet<InfoHash> = found.iter().map(|(one, _)| one.torrent.info_hash).collect();
+        let served: std::collections::HashSet<InfoHash> =
+            found.iter().map(|(one, _)| one.torrent.info_hashes.main()).collect();
         told.retain(|hash, _| served.contains(hash));
         drop(told);
         for line in lines.iter().take(HEALTH_LINES_MAX) {
@@ -270,7 +271,7 @@ fn is_seeded(status: &seed::Status) -> bool {
 fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
     for (one, status) in found {
         let state = if is_seeded(status) { SeedState::Offered } else { SeedState::Withdrawn };
-        swarms.set_seed(&one.torrent.info_hash, state);
+        swarms.set_seed(&one.torrent.info_hashes.main(), state);
     }
 }
 
@@ -288,7 +289,7 @@ fn to_seed(one: &Published) -> seed::Torrent {
 fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Option<&tracker::Status>) -> Row {
     let counts = tracker.map(|status| status.counts).unwrap_or_default();
     Row {
-        info_hash: one.torrent.info_hash.to_string(),
+        info_hash: one.torrent.info_hashes.main().to_string(),
         title: title(one).to_owned(),
         page: site.page(&one.entry).map(str::to_owned),
         torrent: one.entry.torrent.url(),
@@ -304,7 +305,7 @@ fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Optio
             Health::Missing => "missing",
         },
         bad_pieces: seed.map_or(0, |seed| seed.pieces_bad.into()),
-        pieces: one.torrent.metainfo.info.pieces.len() as u64,
+        pieces: one.torrent.metainfo.info.piece_count(),
     }
 }
 

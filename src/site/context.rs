@@ -171,7 +171,7 @@ pub struct Torrent {
     /// Bytes in a piece, for people.
     pub piece_length_text: String,
     /// How many pieces it has.
-    pub pieces: usize,
+    pub pieces: u64,
     /// Whether peers come from the trackers alone.
     pub private: bool,
 }

@@ -13,10 +13,10 @@ use crate::sitepath::SitePath;
 /// until `new` is in its place.
 pub fn manifest(former: &[u8], new: &[u8], replaced: &BTreeSet<&SitePath>) -> Option<String> {
     let (Ok(mut former), Ok(new)) = (Manifest::parse(former), Manifest::parse(new)) else { return None };
-    let stays: HashMap<_, _> = new.torrents.iter().map(|entry| (entry.info_hash, entry)).collect();
+    let stays: HashMap<_, _> = new.torrents.iter().map(|entry| (entry.info_hashes, entry)).collect();
     let is_true = |entry: &Entry| {
         // One info-hash is one content: what takes the place of such files is what they were.
-        stays.get(&entry.info_hash).is_some_and(|new| (&new.torrent, &new.files) == (&entry.torrent, &entry.files))
+        stays.get(&entry.info_hashes).is_some_and(|new| (&new.torrent, &new.files) == (&entry.torrent, &entry.files))
             || !entry.files.iter().map(|file| &file.path).chain([&entry.torrent]).any(|path| replaced.contains(path))
     };
     let before = former.torrents.len();
@@ -27,7 +27,7 @@ pub fn manifest(former: &[u8], new: &[u8], replaced: &BTreeSet<&SitePath>) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::InfoHash;
+    use crate::id::{InfoHash, InfoHashes};
     use crate::manifest::File;
 
     fn path(text: &str) -> SitePath {
@@ -36,13 +36,13 @@ mod tests {
 
     fn json(torrents: &[(u8, &str)]) -> Vec<u8> {
         let entry = |&(hash, name): &(u8, &str)| Entry {
-            info_hash: InfoHash([hash; 20]),
+            info_hashes: InfoHashes::V1(InfoHash([hash; 20])),
             name: name.into(),
             title: name.into(),
             torrent: path(&format!("torrents/{name}.torrent")),
             magnet: String::new(),
             bytes: 1,
-            files: vec![File { path: path(&format!("media/{name}")), bytes: 1 }],
+            files: vec![File { path: path(&format!("media/{name}")), bytes: 1, url: None }],
             page: None,
             published: None,
         };

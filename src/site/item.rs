@@ -117,10 +117,10 @@ impl<'a> Item<'a> {
             torrent: context::Torrent {
                 url: self.torrent_path().url(),
                 magnet: made.magnet.clone(),
-                info_hash: made.torrent.info_hash.to_string(),
+                info_hash: made.torrent.info_hashes.main().to_string(),
                 name: info.name.clone(),
                 piece_length_text: info.piece_length.to_string(),
-                pieces: info.pieces.len(),
+                pieces: info.piece_count(),
                 private: info.private,
             },
             newer: None,
@@ -176,7 +176,7 @@ impl<'a> Item<'a> {
             link: self.options.base_url.join(&self.url()),
             date: self.source.date.at(),
             description: text.description.clone().unwrap_or_else(|| markdown::plain(&text.body)),
-            info_hash: self.made.torrent.info_hash,
+            info_hash: self.made.torrent.info_hashes.main(),
             torrent_url: self.absolute(&self.torrent_path()),
             torrent_bytes: self.made.torrent.bytes().len() as u64,
         }
@@ -186,14 +186,18 @@ impl<'a> Item<'a> {
     pub fn manifest(&self) -> manifest::Entry {
         let files = self.made.files.iter().zip(&self.source.medium.files);
         manifest::Entry {
-            info_hash: self.made.torrent.info_hash,
+            info_hashes: self.made.torrent.info_hashes,
             name: self.source.medium.name.clone(),
             title: self.source.text.title.clone(),
             torrent: self.torrent_path(),
             magnet: self.made.magnet.clone(),
             bytes: self.bytes(),
             files: files
-                .map(|(file, order)| manifest::File { path: self.source.medium.path(order), bytes: file.bytes })
+                .map(|(file, order)| manifest::File {
+                    path: self.source.medium.path(order),
+                    bytes: file.bytes,
+                    url: None,
+                })
                 .collect(),
             page: Some(self.options.base_url.join(&self.url())),
             published: Some(self.source.date.to_string()),

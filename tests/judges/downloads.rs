@@ -168,13 +168,13 @@ fn rewritten(torrent: &Torrent, change: impl FnOnce(&mut Metainfo)) -> Torrent {
     let mut metainfo = torrent.metainfo.clone();
     change(&mut metainfo);
     let rewritten = metainfo::encode(&metainfo);
-    assert_eq!(rewritten.info_hash, torrent.info_hash);
+    assert_eq!(rewritten.info_hashes.main(), torrent.info_hashes.main());
     rewritten
 }
 
 /// What the server's API says of a torrent.
 fn health(server: &Server, torrent: &Torrent) -> Value {
-    let response = server.get(&format!("/api/swarms.json?info_hash={}", torrent.info_hash));
+    let response = server.get(&format!("/api/swarms.json?info_hash={}", torrent.info_hashes.main()));
     assert_eq!(response.status, 200);
     let answer: Value = serde_json::from_slice(&response.body).expect("JSON");
     answer["torrents"][0].clone()
@@ -189,7 +189,7 @@ struct Scrape {
 }
 
 fn scrape(server: &Server, torrent: &Torrent) -> Scrape {
-    let hash = torrent.info_hash.to_string();
+    let hash = torrent.info_hashes.main().to_string();
     let escaped: Vec<_> = hash.as_bytes().chunks(2).map(|two| format!("%{}", two.escape_ascii())).collect();
     let response = server.get(&format!("/scrape?info_hash={}", escaped.concat()));
     let reply = bencode::decode(&response.body).expect("bencode");

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::id::InfoHash;
 use crate::manifest::{Entry, File, Manifest};
-use crate::metainfo::{self, Draft, Info, Layout};
+use crate::metainfo::{self, Draft, Hashes, Info, Layout};
 use crate::sitepath::SitePath;
 use crate::units::PieceLength;
 
@@ -62,7 +62,8 @@ impl Show {
         let piece_length = PieceLength::new(16384).expect("a power of two");
         let pieces = content.chunks(16384).map(|piece| Sha1::digest(piece).into()).collect();
         let layout = Layout::Single(content.len() as u64);
-        let info = Info { name: name.into(), piece_length, private: false, layout, pieces };
+        let info =
+            Info { name: name.into(), piece_length, private: false, source: None, layout, hashes: Hashes::V1(pieces) };
         let torrent = metainfo::encode(&Draft {
             info,
             trackers,
@@ -73,20 +74,20 @@ impl Show {
         });
         let path = |text: String| SitePath::new(text).expect("below the root");
         let entry = Entry {
-            info_hash: torrent.info_hash,
+            info_hashes: torrent.info_hashes,
             name: name.into(),
             title: format!("Title of {name}"),
             torrent: path(format!("torrents/{name}.torrent")),
             magnet: metainfo::magnet(&torrent),
             bytes: content.len() as u64,
-            files: vec![File { path: path(format!("media/{name}")), bytes: content.len() as u64 }],
+            files: vec![File { path: path(format!("media/{name}")), bytes: content.len() as u64, url: None }],
             page: Some(format!("{}episodes/{name}/", self.manifest.base_url)),
             published: None,
         };
         self.write(&format!("torrents/{name}.torrent"), torrent.bytes());
         self.write(&format!("media/{name}"), content);
         self.manifest.torrents.push(entry);
-        torrent.info_hash
+        torrent.info_hashes.main()
     }
 
     /// Writes the manifest, in the place of the former one and at once.

@@ -31,7 +31,7 @@ fn torrents_come_with_their_files_and_pages() {
     let site = load(&show.root(), &OwnTrackers::default()).expect("a site");
     assert_eq!(site.base, ["a", "b c"]);
     assert_eq!(site.torrents.len(), 2, "a torrent that stands twice counts once");
-    assert_eq!(site.torrents[0].torrent.info_hash, hash);
+    assert_eq!(site.torrents[0].torrent.info_hashes.main(), hash);
     assert_eq!(site.torrents[0].files, [show.path("media/ep1.mp3")]);
     assert_eq!(site.page(&site.torrents[0].entry), Some("episodes/ep1.mp3/"));
 }

@@ -64,7 +64,9 @@ fn a_changed_medium_is_another_torrent_and_the_same_guid() {
     let house = House::with_episode();
     house.build();
     let torrent = |house: &House| {
-        metainfo::parse(fs::read(house.out().join("torrents/ep1.torrent")).expect("read")).expect("a torrent").info_hash
+        metainfo::parse(fs::read(house.out().join("torrents/ep1.torrent")).expect("read"))
+            .expect("a torrent")
+            .info_hashes
     };
     let guid = |house: &House| house.output("feed.xml").lines().find(|line| line.contains("<guid")).map(str::to_owned);
     let before = (torrent(&house), guid(&house));
