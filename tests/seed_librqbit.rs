@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use everseed::id::PeerId;
-use everseed::metainfo::{Draft, File, Info, Layout, Torrent, encode};
+use everseed::metainfo::{Draft, File, Hashes, Info, Layout, Torrent, encode};
 use everseed::seed::{Options, Seed, bind};
 use everseed::units::PieceLength;
 use librqbit::{AddTorrent, AddTorrentOptions, Session, SessionOptions};
@@ -31,7 +31,7 @@ async fn by_torrent() {
 async fn by_magnet() {
     let (media, torrent) = release(false);
     let address = seed(media.path(), &torrent).await;
-    let magnet = format!("magnet:?xt=urn:btih:{}", torrent.info_hash);
+    let magnet = format!("magnet:?xt=urn:btih:{}", torrent.info_hashes.main());
     download(media.path(), AddTorrent::from_url(magnet), address).await;
 }
 
@@ -53,14 +53,15 @@ fn release(private: bool) -> (TempDir, Torrent) {
         fs::write(media.path().join(name), &own).expect("a file");
         content.extend(own);
     }
-    let layout = FILES.map(|(name, bytes)| File { path: vec![name.into()], bytes: bytes as u64 });
+    let layout = FILES.map(|(name, bytes)| File { path: vec![name.into()], bytes: bytes as u64, is_pad: false });
     let torrent = encode(&Draft {
         info: Info {
             name: "release".into(),
             piece_length: PieceLength::new(PIECE as u64).expect("a power of two"),
             private,
             layout: Layout::Multi(layout.to_vec()),
-            pieces: content.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect(),
+            source: None,
+            hashes: Hashes::V1(content.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect()),
         },
         trackers: Vec::new(),
         web_seeds: Vec::new(),
