@@ -160,12 +160,17 @@ impl Lock {
 
 /// Where the lock of `folder` stands.
 pub fn path(folder: &Path) -> PathBuf {
-    folder.join(FILE_NAME)
+    beside(folder, Path::new(FILE_NAME))
 }
 
 /// Where the `.torrent` of the release `slug` stands.
 pub fn torrent_path(folder: &Path, slug: &str) -> PathBuf {
-    folder.join(TORRENTS).join(format!("{slug}.torrent"))
+    beside(folder, &Path::new(TORRENTS).join(format!("{slug}.torrent")))
+}
+
+/// Without `./` before it, as a person would write it.
+fn beside(folder: &Path, path: &Path) -> PathBuf {
+    if folder == Path::new(".") { path.to_owned() } else { folder.join(path) }
 }
 
 /// Reads the `.torrent` of `record`, which must be the one that the record was made with.
@@ -173,9 +178,7 @@ pub fn read_torrent(folder: &Path, slug: &str, record: &Record) -> Result<Torren
     let path = torrent_path(folder, slug);
     let again = "take it from version control, or run `everseed lock` where the media are";
     let bytes = fsx::read_at_most(&path, TORRENT_BYTES_MAX as u64).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => {
-            Problem::at(&path, "is missing; everseed.lock has a record of it").help(format!("{again}: {slug}"))
-        }
+        ErrorKind::NotFound => Problem::at(&path, "is missing; everseed.lock has a record of it").help(again),
         _ => Problem::at(&path, format!("can't be read: {error}")),
     })?;
     let torrent = metainfo::parse(bytes).map_err(|error| Problem::at(&path, error.to_string()).help(again))?;
@@ -506,7 +509,7 @@ mod tests {
         };
         expect![[r#"
             [folder]/torrents/ep003.torrent: is missing; everseed.lock has a record of it
-              help: take it from version control, or run `everseed lock` where the media are: ep003"#]]
+              help: take it from version control, or run `everseed lock` where the media are"#]]
         .assert_eq(&read().expect_err("not there yet"));
         write_torrent(dir.path(), "ep003", &torrent(1)).expect("written");
         let kept = read().expect("the torrent");

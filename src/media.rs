@@ -32,10 +32,22 @@ pub enum Kind {
     Other,
 }
 
+impl Facts {
+    /// What a MIME type tells: what can be done with such a file, and nothing more.
+    pub fn of_mime(mime: String) -> Self {
+        let kind = Kind::of_mime(&mime);
+        Self { mime, kind, duration_ms: None, bitrate_bps: None }
+    }
+}
+
 impl Kind {
     /// What can be done with a file of this name.
     pub fn of(name: &str) -> Self {
-        match mime::of(name).split_once('/') {
+        Self::of_mime(&mime::of(name))
+    }
+
+    fn of_mime(mime: &str) -> Self {
+        match mime.split_once('/') {
             Some(("audio", _)) => Self::Audio,
             Some(("video", _)) => Self::Video,
             _ => Self::Other,
@@ -47,7 +59,7 @@ impl Kind {
 ///
 /// A duration that can't be found out is absent and no error: the file is published all the same.
 pub fn facts(path: &Path, name: &str, bytes: u64) -> Facts {
-    let (mime, kind) = (mime::of(name), Kind::of(name));
+    let Facts { mime, kind, .. } = Facts::of_mime(mime::of(name));
     let duration_ms = if kind == Kind::Other { None } else { duration_ms(path) };
     let bitrate_bps = duration_ms
         .and_then(|ms| (u128::from(bytes) * 8 * 1000).checked_div(u128::from(ms)))

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
+use crate::metainfo::Kind;
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -36,6 +37,7 @@ pub struct Args {
 pub enum Command {
     Init(InitArgs),
     Build(BuildArgs),
+    Lock(LockArgs),
     Serve(ServeArgs),
     /// Create, show and verify .torrent files
     Torrent {
@@ -72,8 +74,47 @@ pub struct BuildArgs {
     /// Build drafts as well [default: leave them out]
     #[arg(long, env = "EVERSEED_DRAFTS", value_parser = BoolishValueParser::new())]
     pub drafts: bool,
+    /// Build from everseed.lock and torrents/ alone: media are neither read nor published, and need not be there
+    /// [default: read the media, and bring the lock up to date]
+    #[arg(long, env = "EVERSEED_LOCKED", value_parser = BoolishValueParser::new(), conflicts_with = "accept_changed")]
+    pub locked: bool,
+    /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
+    #[arg(long)]
+    pub accept_changed: bool,
+    /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
+    pub kind: Option<Kind>,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long)]
+    pub json: bool,
+    /// Read the configuration from FILE [default: ROOT/everseed.toml]
+    #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Write down what is known of each medium, so that the site builds without media
+///
+/// Reads and hashes media that are new or changed, and writes everseed.lock and torrents/*.torrent below ROOT. Kept in
+/// version control they are all that `everseed build --locked` needs. `everseed build` brings them up to date as well.
+#[derive(Debug, clap::Args)]
+pub struct LockArgs {
+    /// The folder that holds everseed.toml
+    #[arg(value_name = "ROOT", default_value = ".")]
+    pub root: PathBuf,
+    /// Hash every medium again and compare; exit code 2 when one is not as the lock says. Nothing is written
+    #[arg(long, conflicts_with_all = ["accept_changed", "prune"])]
+    pub verify: bool,
+    /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
+    #[arg(long)]
+    pub accept_changed: bool,
+    /// Take out records that no page has any more [default: warn about them]
+    #[arg(long)]
+    pub prune: bool,
+    /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
+    pub kind: Option<Kind>,
+    /// Print the summary as JSON [default: one line of text]
+    #[arg(long, conflicts_with = "verify")]
     pub json: bool,
     /// Read the configuration from FILE [default: ROOT/everseed.toml]
     #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]

@@ -6,7 +6,7 @@ use super::args::BuildArgs;
 use super::report::{self, Bar, Failure};
 use crate::config::{self, Config, Target};
 use crate::problem::Problem;
-use crate::site;
+use crate::site::{self, LockUse};
 use crate::units::size_text;
 
 /// The folder beside `everseed.toml` that holds what a build remembers.
@@ -19,7 +19,15 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
         Some(url) => Target::At(url.clone()),
         None => Target::Configured,
     };
-    let options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::Usage)?;
+    let mut options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::Usage)?;
+    options.kind = args.kind.unwrap_or(options.kind);
+    options.accept_changed = args.accept_changed;
+    options.lock = match (args.locked, args.drafts) {
+        (true, _) => LockUse::Alone,
+        // With drafts it is a preview.
+        (false, true) => LockUse::Read,
+        (false, false) => LockUse::Write,
+    };
     let output = args.output.clone().or_else(|| config.output()).unwrap_or_else(|| args.root.join("public"));
     let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
     report::say(if args.json {
@@ -49,12 +57,18 @@ pub fn site(options: &site::Options, output: &Path, state: &Path) -> Result<site
     let progress = Bar::new();
     let built = site::build(options, output, state, &progress);
     drop(progress);
-    let summary = built.map_err(|error| match error {
-        site::Error::Content(problems) => Failure::Usage(problems),
-        site::Error::Trouble(problem) => Failure::Trouble(problem),
-    })?;
+    let summary = built.map_err(failure)?;
     summary.warnings.iter().for_each(report::warn);
     Ok(summary)
+}
+
+/// Why a site was not made, as it is told.
+pub fn failure(error: site::Error) -> Failure {
+    match error {
+        site::Error::Content(problems) => Failure::Usage(problems),
+        site::Error::Changed(problems) => Failure::Changed(problems),
+        site::Error::Trouble(problem) => Failure::Trouble(problem),
+    }
 }
 
 /// The configuration at `path`, else the one in `root`.

@@ -4,6 +4,7 @@
 mod args;
 mod build;
 mod init;
+mod lock;
 mod report;
 mod serve;
 mod torrent;
@@ -50,6 +51,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Build(args) => build::run(&args),
+        Command::Lock(args) => lock::run(&args),
         Command::Serve(mut args) => {
             let typed = |id: &str| {
                 let source = matches.subcommand_matches("serve").and_then(|serve| serve.value_source(id));

@@ -24,6 +24,8 @@ pub enum Failure {
     Trouble(Problem),
     /// The command worked, and found something wrong; it has said what.
     Findings,
+    /// What is published would become something else; nothing was changed.
+    Changed(Vec<Problem>),
     /// What the user wrote or typed is wrong.
     Usage(Vec<Problem>),
 }
@@ -39,7 +41,7 @@ impl Failure {
         match self {
             Self::Trouble(problem) => error(problem),
             Self::Findings => {}
-            Self::Usage(problems) => {
+            Self::Usage(problems) | Self::Changed(problems) => {
                 problems.iter().for_each(error);
                 if problems.len() > 1 {
                     log(&format!("{} errors; nothing was changed", problems.len()));
@@ -52,7 +54,7 @@ impl Failure {
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Trouble(_) => TROUBLE,
-            Self::Findings => FINDINGS,
+            Self::Findings | Self::Changed(_) => FINDINGS,
             Self::Usage(_) => USAGE,
         })
     }

@@ -12,7 +12,7 @@ use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
-use crate::site;
+use crate::site::{self, LockUse};
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
@@ -129,7 +129,11 @@ fn build_for(
     } else {
         Target::Here { http: reachable(bound.http_addr()), udp: bound.udp_addr().map(reachable) }
     };
-    let options = config.site_options(root, &target, args.drafts).map_err(Failure::Usage)?;
+    let mut options = config.site_options(root, &target, args.drafts).map_err(Failure::Usage)?;
+    if matches!(target, Target::Here { .. }) || args.drafts {
+        // A preview publishes nothing.
+        options.lock = LockUse::Read;
+    }
     build::site(&options, site, &build_state(root, data))?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::fsx;
 use crate::hash::{self, Progress as _, Source, Wanted};
 use crate::metainfo::{self, Layout, Torrent};
 use crate::problem::Problem;
-use crate::release::{self, FileOrder, Order};
+use crate::release::{self, FileOrder, Order, Origin};
 use crate::sitepath::is_plain_name;
 use crate::units::size_text;
 
@@ -31,8 +31,10 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         name,
         files,
         single,
+        kind: metainfo::Kind::V1,
         piece_length: args.piece_length,
         private: args.private,
+        source: None,
         trackers: args.announce.iter().map(|url| vec![url.clone()]).collect(),
         web_seeds: args.web_seed.iter().map(|url| web_seed(url, single)).collect(),
         creation_date: super::build::source_date_epoch()?,
@@ -95,7 +97,7 @@ fn content_of(path: &Path, output: &Path) -> Result<(String, bool, Vec<FileOrder
         if bytes_of(path)? == 0 {
             return Err(Failure::usage(Problem::at(path, "is empty (0 bytes)").help("put the whole file there")));
         }
-        return Ok((name, true, vec![FileOrder { source: path.to_owned(), path: Vec::new() }]));
+        return Ok((name, true, vec![FileOrder { origin: Origin::File(path.to_owned()), path: Vec::new() }]));
     }
     let (mut files, mut bytes) = (Vec::new(), 0_u64);
     let visible =
@@ -110,7 +112,7 @@ fn content_of(path: &Path, output: &Path) -> Result<(String, bool, Vec<FileOrder
         let names = entry.path().strip_prefix(path).map(names).ok().flatten();
         let names = names
             .ok_or_else(|| Failure::usage(Problem::at(entry.path(), "has no UTF-8 name that a torrent could have")))?;
-        files.push(FileOrder { source: entry.path().to_owned(), path: names });
+        files.push(FileOrder { origin: Origin::File(entry.path().to_owned()), path: names });
         if files.len() > FILES_MAX {
             return Err(Failure::usage(Problem::at(path, format!("holds more than {FILES_MAX} files"))));
         }

@@ -102,6 +102,8 @@ pub enum ShowKind {
 pub struct Torrent {
     /// Further announce URLs.
     pub trackers: Vec<String>,
+    /// `v1`, `v2` or `hybrid`.
+    pub kind: Option<String>,
     /// Bytes of a piece.
     pub piece_length: Option<u64>,
     /// Whether peers come from the trackers alone (BEP 27).

@@ -6,6 +6,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::{Config, Faults, ShowKind, Site};
+use crate::metainfo;
 use crate::problem::Problem;
 use crate::site::{self, BaseUrl};
 use crate::units::{PIECE_LENGTH_MAX, PIECE_LENGTH_MIN, PieceLength};
@@ -55,9 +56,10 @@ impl Config {
         let base_url = identity_url.as_ref().and_then(|identity| faults.ok(target.base_url(identity)));
         let show = faults.ok(self.show_options());
         let piece_length = faults.ok(self.piece_length());
+        let kind = faults.ok(self.torrent_kind());
         self.check_trackers(&mut faults);
-        let (Some(identity_url), Some(base_url), Some(show), Some(piece_length)) =
-            (identity_url, base_url, show, piece_length)
+        let (Some(identity_url), Some(base_url), Some(show), Some(piece_length), Some(kind)) =
+            (identity_url, base_url, show, piece_length, kind)
         else {
             return Err(faults.0);
         };
@@ -66,6 +68,7 @@ impl Config {
         options.identity_url = identity_url;
         options.show = show;
         options.piece_length = piece_length;
+        options.kind = kind;
         options.description.clone_from(&table.description);
         options.drafts = drafts;
         options.private = self.torrent.private;
@@ -94,6 +97,12 @@ impl Config {
                  leave it out"
             ))
         })
+    }
+
+    fn torrent_kind(&self) -> Result<metainfo::Kind, Problem> {
+        let kind = self.torrent.kind.as_deref().map(str::parse).transpose();
+        let kind = kind.map_err(|error| self.wrong("torrent", "kind", error).help(metainfo::NotAKind::HELP))?;
+        Ok(kind.unwrap_or_default())
     }
 
     /// The announce URLs beside the one that follows from the site's address.
@@ -166,6 +175,7 @@ mod tests {
             SITE.replace("\"A\"", "\" \""),
             SITE.replace("https://", ""),
             format!("{SITE}[torrent]\npiece_length = 1000\n"),
+            format!("{SITE}[torrent]\nkind = \"v3\"\n"),
             format!("{SITE}[torrent]\ntrackers = [\"tracker.example.org\"]\n"),
             format!("{SITE}[tracker]\nudp_url = \"https://a/\"\n"),
             format!("{SITE}[show]\nguid = \"x\"\n"),
@@ -185,6 +195,8 @@ mod tests {
               help: write it as https://show.example.org/ or https://example.org/show/
             everseed.toml:5: `piece_length`: a piece length is a power of two from 16384 to 16777216 bytes, not 1000
               help: write a number of bytes, 16384 doubled up to 16777216, such as 262144, or leave it out
+            everseed.toml:5: `kind`: "v3" is no kind of torrent
+              help: write v1, v2 or hybrid
             everseed.toml:5: `trackers`: "tracker.example.org" is not an announce URL
               help: write it with its scheme, https or http or udp, as https://show.example.org/announce
             everseed.toml:5: `udp_url`: "https://a/" is not an announce URL

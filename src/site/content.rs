@@ -5,17 +5,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 use walkdir::WalkDir;
 
 use super::date::Published;
 use super::files::{self, files_below};
 use super::front::Located;
 use super::links::{self, Assets, Site};
+use super::locked::Locked;
 use super::medium::{Medium, Place};
 use super::options::Options;
 use super::root::{Found, Root, is_dot_file};
 use super::sheet::{Kind, Sheet, Source};
+use crate::lock;
+use crate::metainfo;
 use crate::problem::Problem;
+use crate::release::Origin;
 use crate::sitepath::SitePath;
 
 /// The most pages of a site.
@@ -38,6 +43,8 @@ pub struct Content {
     pub pages: Vec<Page>,
     /// The releases, newest first.
     pub releases: Vec<Release>,
+    /// The show's `podcast:guid`, where it is known already.
+    pub show_guid: Option<Uuid>,
     /// The show's cover.
     pub cover: Option<(SitePath, PathBuf)>,
     /// The files of `static/`, by their place in the output.
@@ -101,15 +108,23 @@ pub struct Release {
     pub explicit: Option<bool>,
     /// Whether its peers come from the trackers alone (BEP 27), where it says so itself.
     pub private: Option<bool>,
+    /// For which versions of the protocol its torrent is made, where it says so itself.
+    pub kind: Option<metainfo::Kind>,
     /// Its identity in feeds, where it names one.
     pub guid: Option<String>,
 }
 
 /// Reads the content of the site. `own` are files and folders of the build's, and what each is: if they stand in the site's
 /// folder, they are no content. An error: every fault that was found, in the order of the files.
-pub fn load(options: &Options, own: &[(PathBuf, &'static str)]) -> Result<Content, Vec<Problem>> {
+///
+/// With a lock, the media are not looked at: they need not be there.
+pub fn load(
+    options: &Options,
+    locked: Option<&Locked>,
+    own: &[(PathBuf, &'static str)],
+) -> Result<Content, Vec<Problem>> {
     let root = Root::open(&options.root).map_err(|problem| vec![problem])?;
-    let mut reader = Reader { root: &root, problems: Vec::new(), warnings: Vec::new() };
+    let mut reader = Reader { root: &root, locked, problems: Vec::new(), warnings: Vec::new() };
     let sources = reader.sources();
     let sheets = reader.sheets(&sources, options.drafts);
     let content = reader.content(&sheets, options, own);
@@ -126,11 +141,12 @@ pub fn load(options: &Options, own: &[(PathBuf, &'static str)]) -> Result<Conten
 
 struct Reader<'a> {
     root: &'a Root,
+    locked: Option<&'a Locked>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn sources(&mut self) -> Vec<Source> {
         let folder = self.root.path().join("content");
         if !folder.is_dir() {
@@ -195,10 +211,12 @@ impl Reader<'_> {
     fn data(&self, sheets: &[Sheet]) -> BTreeSet<PathBuf> {
         let mut data = BTreeSet::new();
         for sheet in sheets.iter().filter(|sheet| sheet.kind == Kind::Release) {
-            let place = place(self.root, sheet);
+            let place = self.place(sheet);
             for file in sheet.front.files.iter().flatten() {
                 let medium = place.several(std::slice::from_ref(file), &mut Vec::new());
-                data.extend(medium.into_iter().flat_map(|medium| medium.files).map(|file| file.source));
+                data.extend(
+                    medium.into_iter().flat_map(|medium| medium.files).filter_map(|file| file.origin.path().cloned()),
+                );
             }
         }
         data
@@ -207,12 +225,13 @@ impl Reader<'_> {
     fn content(&mut self, sheets: &[Sheet], options: &Options, own: &[(PathBuf, &'static str)]) -> Content {
         self.clashes(sheets);
         let media: Vec<_> = sheets.iter().map(|sheet| self.medium(sheet)).collect();
-        let mut site = site(self.root, sheets, &media);
+        let mut site = self.site(sheets, &media);
         site.private = private(self.root, options, own);
         let mut content = Content {
             home: None,
             pages: Vec::new(),
             releases: Vec::new(),
+            show_guid: None,
             cover: self.cover(options),
             statics: self.statics(),
             warnings: Vec::new(),
@@ -234,6 +253,45 @@ impl Reader<'_> {
         }
         content.releases.sort_by(|a, b| b.date.at().cmp(&a.date.at()).then_with(|| a.slug.cmp(&b.slug)));
         content
+    }
+
+    /// What links can lead to.
+    fn site(&self, sheets: &[Sheet], media: &[Option<Medium>]) -> Site<'a> {
+        let (pages, drafts, private) = (HashMap::new(), BTreeSet::new(), Vec::new());
+        let mut site =
+            Site { root: self.root, pages, drafts, media: HashMap::new(), draft_media: BTreeSet::new(), private };
+        for (sheet, medium) in sheets.iter().zip(media) {
+            let path = sheet.source.path.clone();
+            if sheet.kind == Kind::Draft {
+                site.drafts.insert(path);
+                let named = sheet.front.media.iter().chain(sheet.front.files.iter().flatten());
+                site.draft_media.extend(self.place(sheet).sources(named));
+            } else {
+                site.pages.insert(path, sheet.url());
+            }
+            if let Some(medium) = medium {
+                for file in &medium.files {
+                    if let Origin::File(path) = &file.origin {
+                        site.media.insert(path.clone(), medium.path(file).url());
+                    }
+                }
+            }
+        }
+        site
+    }
+
+    fn place<'s>(&self, sheet: &'s Sheet) -> Place<'s>
+    where
+        'a: 's,
+    {
+        Place {
+            root: self.root,
+            folder: sheet.folder(),
+            page: &sheet.source.shown,
+            page_path: &sheet.source.path,
+            slug: &sheet.slug,
+            locked: self.locked,
+        }
     }
 
     /// Two pages at one address.
@@ -264,7 +322,7 @@ impl Reader<'_> {
                 None
             }
             (Some(media), None) => {
-                let medium = place(self.root, sheet).single(media);
+                let medium = self.place(sheet).single(media);
                 let medium = medium.map_err(|problem| self.problems.push(problem)).ok()?;
                 if !medium.name.contains('.') {
                     let what = format!("`media` {:?} has no extension that tells its kind", media.value);
@@ -276,7 +334,7 @@ impl Reader<'_> {
             }
             (None, Some(files)) => {
                 let mut warnings = Vec::new();
-                let medium = place(self.root, sheet).several(files, &mut warnings);
+                let medium = self.place(sheet).several(files, &mut warnings);
                 self.warnings.append(&mut warnings);
                 medium.map_err(|mut problems| self.problems.append(&mut problems)).ok()
             }
@@ -380,36 +438,14 @@ impl Reader<'_> {
 /// Files and folders that are not published because a page links to them.
 fn private(root: &Root, options: &Options, own: &[(PathBuf, &'static str)]) -> Vec<(PathBuf, &'static str)> {
     let config = options.config_path.canonicalize().map(|path| (path, CONFIGURATION));
-    let sources =
-        [("everseed.toml", CONFIGURATION), ("templates", "a template of the site"), ("themes", "a part of a theme")]
-            .map(|(name, what)| (root.path().join(name), what));
+    let sources = [
+        ("everseed.toml", CONFIGURATION),
+        (lock::FILE_NAME, "what is known of the media"),
+        ("templates", "a template of the site"),
+        ("themes", "a part of a theme"),
+    ]
+    .map(|(name, what)| (root.path().join(name), what));
     own.iter().cloned().chain(config).chain(sources).collect()
-}
-
-/// What links can lead to.
-fn site<'a>(root: &'a Root, sheets: &[Sheet], media: &[Option<Medium>]) -> Site<'a> {
-    let (pages, drafts, private) = (HashMap::new(), BTreeSet::new(), Vec::new());
-    let mut site = Site { root, pages, drafts, media: HashMap::new(), draft_media: BTreeSet::new(), private };
-    for (sheet, medium) in sheets.iter().zip(media) {
-        let path = sheet.source.path.clone();
-        if sheet.kind == Kind::Draft {
-            site.drafts.insert(path);
-            let named = sheet.front.media.iter().chain(sheet.front.files.iter().flatten());
-            site.draft_media.extend(place(root, sheet).sources(named));
-        } else {
-            site.pages.insert(path, sheet.url());
-        }
-        if let Some(medium) = medium {
-            for file in &medium.files {
-                site.media.insert(file.source.clone(), medium.path(file).url());
-            }
-        }
-    }
-    site
-}
-
-fn place<'s>(root: &'s Root, sheet: &'s Sheet) -> Place<'s> {
-    Place { root, folder: sheet.folder(), page: &sheet.source.shown, page_path: &sheet.source.path, slug: &sheet.slug }
 }
 
 fn release(sheet: &Sheet, text: Text, date: Published, medium: Medium, transcript: Option<SitePath>) -> Release {
@@ -425,6 +461,7 @@ fn release(sheet: &Sheet, text: Text, date: Published, medium: Medium, transcrip
         transcript,
         explicit: front.explicit,
         private: front.private,
+        kind: front.kind,
         guid: front.guid.clone(),
     }
 }

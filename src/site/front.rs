@@ -8,13 +8,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::date::Published;
+use crate::metainfo;
 use crate::problem::{Problem, nearest};
 use crate::tomlfile;
 
 /// The line that begins and ends front matter.
 const FENCE: &str = "+++";
 /// The keys that front matter may have.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "date",
     "description",
     "draft",
@@ -24,6 +25,7 @@ const KEYS: [&str; 16] = [
     "files",
     "guid",
     "image",
+    "kind",
     "media",
     "private",
     "season",
@@ -71,6 +73,8 @@ pub struct Front {
     pub tags: Vec<String>,
     /// Its transcript.
     pub transcript: Option<Located<String>>,
+    /// For which versions of the protocol its torrent is made.
+    pub kind: Option<metainfo::Kind>,
     /// Whether it holds matter for adults.
     pub explicit: Option<bool>,
     /// Whether its peers come from the trackers alone (BEP 27).
@@ -177,6 +181,7 @@ impl Reader<'_> {
                 "title" => front.title = self.line_of_text(name, value),
                 "date" => front.date = self.date(value),
                 "description" => front.description = self.line_of_text(name, value),
+                "kind" => front.kind = self.torrent_kind(value),
                 "media" => front.media = self.string(name, value),
                 "files" => front.files = self.strings(name, value),
                 "slug" => front.slug = self.string(name, value),
@@ -232,6 +237,13 @@ impl Reader<'_> {
     fn line_of_text(&mut self, key: &str, value: &Entry) -> Option<String> {
         let text = self.string(key, value)?.value;
         Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    fn torrent_kind(&mut self, value: &Entry) -> Option<metainfo::Kind> {
+        let text = self.string("kind", value)?;
+        let kind = text.value.parse();
+        kind.map_err(|error| self.problem(value.span().start, format!("`kind`: {error}"), metainfo::NotAKind::HELP))
+            .ok()
     }
 
     fn strings(&mut self, key: &str, value: &Entry) -> Option<Vec<Located<String>>> {
@@ -429,7 +441,7 @@ mod tests {
             content/a.md:3: unknown key `titel`
               help: did you mean `title`? Keys of your own stand in a table [extra]
             content/a.md:4: unknown key `xyzzy`
-              help: the keys are date, description, draft, episode, explicit, extra, files, guid, image, media, private, season, slug, tags, title, transcript; keys of your own stand in a table [extra]
+              help: the keys are date, description, draft, episode, explicit, extra, files, guid, image, kind, media, private, season, slug, tags, title, transcript; keys of your own stand in a table [extra]
             --
             content/a.md:8: `date` is not a date: "yesterday"
               help: write it as 2026-05-01 or 2026-05-01T06:00:00Z

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::markdown;
 use super::root::{Fault, Found, Root, is_dot_file};
+use crate::lock;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
@@ -147,6 +148,18 @@ enum Nowhere {
 }
 
 fn destination(site: &Site, page: &Page, path: &str, assets: &mut Assets) -> Result<String, Nowhere> {
+    // Media need not be there.
+    let meant = site.root.meant(page.folder, path);
+    if let Some(url) = meant.as_ref().ok().and_then(|meant| site.media.get(meant)) {
+        return Ok(url.clone());
+    }
+    // Torrents are published there, with all that the lock's own lack.
+    if meant.is_ok_and(|meant| meant.starts_with(site.root.path().join(lock::TORRENTS))) {
+        return Err(match path.strip_prefix('/') {
+            Some(rest) => Nowhere::Unproven(rest.to_owned()),
+            None => Nowhere::Because("leads to a torrent", "write it as it is published: /torrents/ep1.torrent"),
+        });
+    }
     let file = match site.root.resolve(page.folder, path) {
         Ok(Found::File { path, .. }) => path,
         Ok(Found::Folder(folder)) => {

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use url::Url;
 use walkdir::WalkDir;
 
 use super::front::Located;
+use super::locked::Locked;
 use super::root::{Found, Root, is_dot_file};
+use crate::lock;
 use crate::problem::Problem;
-use crate::release::FileOrder;
+use crate::release::{FileOrder, Origin};
 use crate::sitepath::SitePath;
 
 /// The most files of one release.
@@ -31,6 +34,8 @@ pub struct Medium {
     pub files: Vec<FileOrder>,
     /// Whether it is one file without a folder around it.
     pub single: bool,
+    /// What the page names, as it stands in the lock.
+    pub origin: lock::Origin,
 }
 
 impl Medium {
@@ -54,33 +59,97 @@ pub struct Place<'a> {
     pub page_path: &'a Path,
     /// Its slug.
     pub slug: &'a str,
+    /// What is known of its medium, where that is not to be looked at.
+    pub locked: Option<&'a Locked>,
 }
 
 impl Place<'_> {
     /// The release that is the one file `media`.
     pub fn single(&self, media: &Located<String>) -> Result<Medium, Problem> {
+        if media.value.contains("://") {
+            return self.remote(media).map_err(|problem| problem.line(media.line));
+        }
         let what = format!("`media` {:?}", media.value);
         let at = |problem: Problem| problem.line(media.line);
+        let meant = self.root.meant(self.folder, &media.value);
+        let meant = meant.map_err(|fault| at(fault.problem(self.page, &what)))?;
+        let origin = lock::Origin::One(self.origin(&meant));
+        let medium = |path: PathBuf, origin| Medium {
+            name: self.name(&meant),
+            files: vec![FileOrder { origin: Origin::File(path), path: Vec::new() }],
+            single: true,
+            origin,
+        };
+        if let Some(locked) = self.locked {
+            locked.record(self, &origin).map_err(at)?;
+            return Ok(medium(meant.clone(), origin));
+        }
         match self.root.resolve(self.folder, &media.value) {
             Err(fault) => Err(at(fault.problem(self.page, &what))),
             Ok(Found::Folder(_)) => Err(at(Problem::at(self.page, format!("{what} is a folder"))
                 .help(format!("name a file, or all files of the folder with files = [{:?}]", media.value)))),
             Ok(Found::File { bytes: 0, .. }) => Err(at(self.empty(&what))),
-            Ok(Found::File { path, .. }) => {
-                let name = match extension(&path) {
-                    Some(extension) => format!("{}.{extension}", self.slug),
-                    None => self.slug.to_owned(),
-                };
-                let files = vec![FileOrder { source: path, path: Vec::new() }];
-                Ok(Medium { name, files, single: true })
-            }
+            Ok(Found::File { path, .. }) => Ok(medium(path, origin)),
         }
+    }
+
+    /// The release that is the one file at a URL.
+    fn remote(&self, media: &Located<String>) -> Result<Medium, Problem> {
+        let url = Url::parse(&media.value).ok().filter(|url| {
+            let is_open = url.username().is_empty() && url.password().is_none();
+            matches!(url.scheme(), "http" | "https") && url.has_host() && is_open && url.fragment().is_none()
+        });
+        let Some(url) = url else {
+            let problem = Problem::at(self.page, format!("`media` {:?} is no URL of a file", media.value));
+            return Err(problem.help("write it as https://media.example.org/ep1.mp3, without a user name and a `#`"));
+        };
+        let origin = lock::Origin::One(url.to_string());
+        if let Some(locked) = self.locked {
+            locked.record(self, &origin)?;
+        }
+        let files = vec![FileOrder { origin: Origin::Url(url.to_string()), path: Vec::new() }];
+        Ok(Medium { name: self.name(Path::new(url.path())), files, single: true, origin })
+    }
+
+    /// The name of a torrent of the file at `path`.
+    fn name(&self, path: &Path) -> String {
+        match extension(path) {
+            Some(extension) => format!("{}.{extension}", self.slug),
+            None => self.slug.to_owned(),
+        }
+    }
+
+    /// A path for the lock: from the site's folder, with `/` between names.
+    fn origin(&self, path: &Path) -> String {
+        self.root.shown(path).iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/")
     }
 
     /// The release that is the files and folders `names`, in their order; the files of a folder stand in the order of their
     /// names. A file keeps its path as seen from the page's folder; what is elsewhere keeps its last name alone.
     pub fn several(&self, names: &[Located<String>], warnings: &mut Vec<Problem>) -> Result<Medium, Vec<Problem>> {
         let mut problems = Vec::new();
+        let mut origins = Vec::new();
+        let mut meant = Vec::new();
+        for name in names {
+            match self.root.meant(self.folder, &name.value) {
+                Ok(path) => {
+                    origins.push(self.origin(&path));
+                    meant.push(path);
+                }
+                Err(fault) => {
+                    problems.push(fault.problem(self.page, &format!("`files` {:?}", name.value)).line(name.line));
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let origin = lock::Origin::Several(origins);
+        if let Some(locked) = self.locked {
+            let line = names.first().map_or(1, |name| name.line);
+            let files = locked.files(self, &origin, &meant).map_err(|problem| vec![problem.line(line)])?;
+            return Ok(Medium { name: self.slug.to_owned(), files, single: false, origin });
+        }
         let mut found = Vec::new();
         for name in names {
             if let Err(problem) = self.collect(name, &mut found) {
@@ -102,7 +171,7 @@ impl Place<'_> {
             problems.push(Problem::at(self.page, "`files` holds no file").help("name the files of the release"));
         }
         if problems.is_empty() {
-            Ok(Medium { name: self.slug.to_owned(), files, single: false })
+            Ok(Medium { name: self.slug.to_owned(), files, single: false, origin })
         } else {
             Err(problems)
         }
@@ -251,7 +320,7 @@ impl Place<'_> {
                 continue;
             }
             taken.insert(folded, shown);
-            files.push(FileOrder { source, path });
+            files.push(FileOrder { origin: Origin::File(source), path });
         }
         files
     }

@@ -12,7 +12,9 @@ mod html;
 mod interim;
 mod item;
 mod journal;
+mod ledger;
 mod links;
+mod locked;
 mod markdown;
 mod medium;
 mod options;
@@ -21,10 +23,13 @@ mod record;
 mod root;
 mod sheet;
 mod staging;
+mod update;
 mod write;
 
-pub use options::{BaseUrl, Kind, NotABaseUrl, Options, Show, categories};
+pub use ledger::Tally;
+pub use options::{BaseUrl, Kind, LockUse, NotABaseUrl, Options, Show, categories};
 pub use staging::restore;
+pub use update::{LockSummary, Verified, update_lock, verify_lock};
 
 #[cfg(test)]
 mod testing;
@@ -41,10 +46,12 @@ use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::media;
 use crate::problem::Problem;
-use crate::release;
+use crate::release::{self, FileOrder, Origin};
 use content::{Content, Release};
 use html::Theme;
 use journal::Watch;
+use ledger::Ledger;
+use locked::Locked;
 use root::Root;
 use write::Output;
 
@@ -56,6 +63,8 @@ const SAVE_EVERY_BYTES: u64 = 4 << 30;
 pub enum Error {
     /// What the author wrote is wrong: every fault that was found, in order.
     Content(Vec<Problem>),
+    /// What is published already would become something else: each instance, in order.
+    Changed(Vec<Problem>),
     /// What the author wrote may be right, and something else failed.
     Trouble(Problem),
 }
@@ -102,12 +111,15 @@ fn build_watched(
     progress: &dyn hash::Progress,
     watch: Watch,
 ) -> Result<Summary, Error> {
-    let root = Root::open(&options.root).map_err(|problem| Error::Content(vec![problem]))?;
+    let refused = |problem| Error::Content(vec![problem]);
+    let root = Root::open(&options.root).map_err(refused)?;
     let output = Output::open(out, state, root.path())?;
+    let mut ledger = Ledger::open(&options.root).map_err(refused)?;
 
     let mut theme_warnings = Vec::new();
-    let (content, theme) = match (
-        content::load(options, &output.own()),
+    let locked = if options.lock.is_alone() { Some(ledger.locked().map_err(refused)?) } else { None };
+    let (mut content, theme) = match (
+        content::load(options, locked.as_ref(), &output.own()),
         Theme::load(&root, &options.config_path, &options.theme, &mut theme_warnings),
     ) {
         (Ok(content), Ok(theme)) => (content, theme),
@@ -121,8 +133,16 @@ fn build_watched(
     let mut cache = hash::Cache::load(state.join("hashes"));
     let media = Media::look(&content);
     let built = (|| {
-        let releases = make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?;
-        let plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
+        let releases = match &locked {
+            Some(locked) => known(options, &content, locked).map_err(Error::Content)?,
+            None => make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?,
+        };
+        let warnings = keep(&mut ledger, options, &mut content, &releases)?;
+        let mut plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
+        plan.warnings.extend(warnings);
+        if options.lock == LockUse::Write {
+            media.unchanged().and_then(|()| ledger.write()).map_err(Error::Trouble)?;
+        }
         let written = output.write(&plan, || media.unchanged(), watch).map_err(Error::Trouble)?;
         Ok((plan, written))
     })();
@@ -148,6 +168,44 @@ fn build_watched(
     })
 }
 
+/// Takes the releases into the lock, and finds what would change of what is published: an error, or warnings for a preview.
+fn keep(
+    ledger: &mut Ledger,
+    options: &Options,
+    content: &mut Content,
+    releases: &[release::Release],
+) -> Result<Vec<Problem>, Error> {
+    ledger.identify(options, content);
+    ledger.enter_all(content, releases);
+    let changes = ledger.take_changes();
+    match options.lock {
+        LockUse::Read => Ok(changes),
+        _ if changes.is_empty() || options.accept_changed => Ok(Vec::new()),
+        _ => Err(Error::Changed(changes)),
+    }
+}
+
+/// The releases as the lock knows them.
+fn known(options: &Options, content: &Content, locked: &Locked) -> Result<Vec<release::Release>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut releases = Vec::with_capacity(content.releases.len());
+    for source in &content.releases {
+        let order = order(options, source);
+        let made = locked.lock.media.get(&source.slug).map(|record| {
+            let torrent = locked.torrent(&source.slug, record)?;
+            let content = release::locked(&order, record, &torrent, &source.text.file)?;
+            Ok(release::assemble(&order, content))
+        });
+        match made {
+            Some(Ok(made)) => releases.push(made),
+            Some(Err(problem)) => problems.push(problem),
+            // It is told where the content is read.
+            None => {}
+        }
+    }
+    if problems.is_empty() { Ok(releases) } else { Err(problems) }
+}
+
 fn make_all(
     options: &Options,
     content: &Content,
@@ -170,6 +228,7 @@ fn order(options: &Options, source: &Release) -> release::Order {
     let medium = &source.medium;
     // BEP 19: to a URL that ends in `/`, clients add the torrent's name and the file's path.
     let web_seed = match &medium.files[..] {
+        [FileOrder { origin: Origin::Url(url), .. }] => url.clone(),
         [file] if medium.single => options.base_url.of(&medium.path(file)),
         _ => options.base_url.join("media/"),
     };
@@ -177,8 +236,10 @@ fn order(options: &Options, source: &Release) -> release::Order {
         name: medium.name.clone(),
         files: medium.files.clone(),
         single: medium.single,
+        kind: source.kind.unwrap_or(options.kind),
         piece_length: options.piece_length,
         private: source.private.unwrap_or(options.private),
+        source: None,
         trackers: options.announce_tiers(),
         web_seeds: vec![web_seed],
         creation_date: Some(source.date.at().unix_timestamp()),
@@ -194,7 +255,8 @@ fn no_medium_inside(content: &Content, root: &Root, output: &Output) -> Result<(
     let problems: Vec<_> = content
         .releases
         .iter()
-        .flat_map(|release| release.medium.files.iter().map(move |file| (&release.text.file, &file.source)))
+        .flat_map(|release| release.medium.files.iter().map(move |file| (&release.text.file, file)))
+        .filter_map(|(page, file)| Some((page, file.origin.path()?)))
         .filter(|(_, source)| source.starts_with(output.path()))
         .map(|(page, source)| {
             Problem::at(page, format!("names {}, which is inside the output", root.shown(source).display()))
@@ -210,7 +272,8 @@ struct Media(HashMap<PathBuf, Fingerprint>);
 impl Media {
     fn look(content: &Content) -> Self {
         let files = content.releases.iter().flat_map(|release| &release.medium.files);
-        Self(files.filter_map(|file| Some((file.source.clone(), fingerprint(&file.source)?))).collect())
+        let paths = files.filter_map(|file| file.origin.path());
+        Self(paths.filter_map(|path| Some((path.clone(), fingerprint(path)?))).collect())
     }
 
     /// What was hashed is what is about to be published.

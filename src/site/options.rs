@@ -8,6 +8,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::feed::Category;
+use crate::metainfo;
 use crate::sitepath::SitePath;
 use crate::units::PieceLength;
 
@@ -110,12 +111,37 @@ pub struct Options {
     pub udp_announce: Vec<String>,
     /// Bytes in a piece; `None`: by the size of each release.
     pub piece_length: Option<PieceLength>,
+    /// For which versions of the protocol torrents are made, where a release does not say it itself.
+    pub kind: metainfo::Kind,
     /// Whether peers come from the trackers alone (BEP 27).
     pub private: bool,
+    /// What is done with the lock.
+    pub lock: LockUse,
+    /// Whether a torrent that is published already may become another one.
+    pub accept_changed: bool,
     /// Whether drafts are built.
     pub drafts: bool,
     /// What templates find in `site.extra`.
     pub extra: Map<String, Value>,
+}
+
+/// What a build does with `everseed.lock`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LockUse {
+    /// It is brought up to date; a change of what is published is an error.
+    #[default]
+    Write,
+    /// It stays as it is, and a change of what is published is a warning: for a preview.
+    Read,
+    /// What is in it is built, and the media are not looked at.
+    Alone,
+}
+
+impl LockUse {
+    /// Whether the media are not looked at.
+    pub fn is_alone(self) -> bool {
+        self == Self::Alone
+    }
 }
 
 /// What the podcast feed says about the show.
@@ -166,7 +192,10 @@ impl Options {
             tracker_url: None,
             udp_announce: Vec::new(),
             piece_length: None,
+            kind: metainfo::Kind::V1,
             private: false,
+            lock: LockUse::Write,
+            accept_changed: false,
             drafts: false,
             extra: Map::new(),
         }

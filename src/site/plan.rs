@@ -1,7 +1,7 @@
 //! The plan of the output: content, releases and templates in, every file of the site out. It is pure: no clock, no
 //! disk; the same input gives the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
@@ -18,7 +18,7 @@ use crate::feed;
 use crate::manifest::{self, Manifest};
 use crate::media::Kind;
 use crate::problem::Problem;
-use crate::release;
+use crate::release::{self, Origin};
 use crate::sitepath::SitePath;
 
 /// Every file of the output.
@@ -26,6 +26,8 @@ use crate::sitepath::SitePath;
 pub struct Plan {
     /// The files by their places.
     pub files: BTreeMap<SitePath, Entry>,
+    /// The places of media that are not to be had here: what stands there stays, and nothing is put there.
+    pub kept: BTreeSet<SitePath>,
     /// How many of them are pages made from templates.
     pub pages: usize,
     /// What is not wrong and still worth a look.
@@ -114,14 +116,30 @@ impl Planner<'_> {
         }
         for item in self.items.clone() {
             for file in &item.source.medium.files {
-                self.put(item.source.medium.path(file), Entry::Media(file.source.clone()));
+                let place = item.source.medium.path(file);
+                match &file.origin {
+                    Origin::File(source) if !self.options.lock.is_alone() => {
+                        self.put(place, Entry::Media(source.clone()));
+                    }
+                    _ => {
+                        self.put_nothing(&place);
+                    }
+                }
             }
             self.put(item.torrent_path(), Entry::Bytes(item.made.torrent.bytes().to_vec()));
         }
     }
 
+    /// Leaves a place to whoever else puts a medium there.
+    fn put_nothing(&mut self, place: &SitePath) {
+        if self.plan.files.contains_key(place) {
+            self.in_the_way(place);
+        }
+        self.plan.kept.insert(place.clone());
+    }
+
     fn put(&mut self, place: SitePath, entry: Entry) {
-        if self.plan.files.contains_key(&place) {
+        if self.plan.files.contains_key(&place) || self.plan.kept.contains(&place) {
             self.in_the_way(&place);
         }
         self.plan.files.insert(place, entry);
@@ -140,7 +158,7 @@ impl Planner<'_> {
     /// A file that would have to be a folder also.
     fn folders(&mut self) {
         let mut rivals = Vec::new();
-        for place in self.plan.files.keys() {
+        for place in self.plan.files.keys().chain(&self.plan.kept) {
             let ends = place.as_str().match_indices('/').map(|(at, _)| &place.as_str()[..at]);
             rivals.extend(ends.map(path).filter(|folder| self.plan.files.contains_key(folder)));
         }
@@ -288,7 +306,8 @@ impl Planner<'_> {
                 categories: options.show.categories.clone(),
                 explicit: options.show.explicit,
                 serial: options.show.kind == Order::Serial,
-                guid: options.show.guid.unwrap_or_else(|| feed::show_guid(&options.identity_url.join("feed.xml"))),
+                guid: (self.content.show_guid.or(options.show.guid))
+                    .unwrap_or_else(|| feed::show_guid(&options.identity_url.join("feed.xml"))),
             };
             let episodes: Vec<_> =
                 self.items.iter().filter(|item| item.kind() != Kind::Other).map(Item::episode).collect();
@@ -339,8 +358,10 @@ impl Planner<'_> {
         for text in texts(self.content) {
             for (target, line) in &text.unproven {
                 let bare = target.trim_end_matches('/');
-                let is_planned =
-                    |text: &str| SitePath::new(text).is_ok_and(|place| self.plan.files.contains_key(&place));
+                let is_planned = |text: &str| {
+                    SitePath::new(text)
+                        .is_ok_and(|place| self.plan.files.contains_key(&place) || self.plan.kept.contains(&place))
+                };
                 let known = bare.is_empty()
                     || manifest::SERVED.contains(&bare)
                     || (is_planned(bare) && bare == target)

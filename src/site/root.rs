@@ -52,8 +52,8 @@ impl Fault {
     pub fn problem(&self, path: &Path, what: &str) -> Problem {
         let (message, help) = match self {
             Self::Remote => (
-                "is a URL; media are read from the site's folder".to_owned(),
-                "put the file into the site's folder and write its path".to_owned(),
+                "is a URL; only `media` is".to_owned(),
+                "put the file into the site's folder and write its path, or make a release of its own of it: media = \"https://...\"".to_owned(),
             ),
             Self::Outside => (
                 "is outside the site's folder".to_owned(),
@@ -109,17 +109,9 @@ impl Root {
     /// What `text` leads to, as it is written in a file of the folder `folder`: from there, or from the site's folder
     /// where it begins with `/`.
     pub fn resolve(&self, folder: &Path, text: &str) -> Result<Found, Fault> {
-        if text.contains("://") {
-            return Err(Fault::Remote);
-        }
-        let path = match text.strip_prefix('/') {
-            Some(rest) => self.0.join(rest.trim_start_matches('/')),
-            None => folder.join(text),
-        };
         // Judged before the disk is asked: a path that leaves is not said to be missing.
-        if !lexical(&path).starts_with(&self.0) {
-            return Err(Fault::Outside);
-        }
+        self.meant(folder, text)?;
+        let path = self.joined(folder, text);
         let real = path.canonicalize().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Fault::Missing { near: near(&path) },
             _ => Fault::Unreadable(error.to_string()),
@@ -138,6 +130,22 @@ impl Root {
         }
         File::open(&real).map_err(unreadable)?;
         Ok(Found::File { path: real, bytes: metadata.len() })
+    }
+
+    /// Where `text` leads by its words, as in [`Root::resolve`]; whether anything is there is not asked.
+    pub fn meant(&self, folder: &Path, text: &str) -> Result<PathBuf, Fault> {
+        if text.contains("://") {
+            return Err(Fault::Remote);
+        }
+        let path = lexical(&self.joined(folder, text));
+        if path.starts_with(&self.0) { Ok(path) } else { Err(Fault::Outside) }
+    }
+
+    fn joined(&self, folder: &Path, text: &str) -> PathBuf {
+        match text.strip_prefix('/') {
+            Some(rest) => self.0.join(rest.trim_start_matches('/')),
+            None => folder.join(text),
+        }
     }
 }
 

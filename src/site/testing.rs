@@ -91,6 +91,9 @@ impl House {
         match self.try_build() {
             Ok(summary) => panic!("it has faults: {summary:?}"),
             Err(Error::Content(problems)) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            Err(Error::Changed(problems)) => {
+                problems.iter().map(|problem| format!("changed: {problem}")).collect::<Vec<_>>().join("\n")
+            }
             Err(Error::Trouble(problem)) => format!("trouble: {problem}"),
         }
         .replace(&self.folder.path().canonicalize().expect("a folder").display().to_string(), "[folder]")

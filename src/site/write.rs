@@ -48,18 +48,7 @@ impl Output {
     /// Takes the folder `out` for the site in `root`, with what is known of it below the folder `state`. A folder that holds
     /// other things than a site of everseed is refused.
     pub fn open(out: &Path, state: &Path, root: &Path) -> Result<Self, Error> {
-        let unwritable = |path: &Path| {
-            let path = path.to_owned();
-            move |error: io::Error| {
-                let problem = Problem::at(&path, format!("can't be written: {error}"));
-                Error::Trouble(problem.help("make it writable for the user who builds, or name another folder"))
-            }
-        };
-        fs::create_dir_all(state).map_err(unwritable(state))?;
-        let state = state.canonicalize().map_err(unwritable(state))?;
-        let lock_path = state.join("build.lock");
-        let memory = File::create(&lock_path).map_err(unwritable(&lock_path))?;
-        lock(&memory, &lock_path).map_err(Error::Trouble)?;
+        let (state, memory) = hold_state(state)?;
         let path = real(out).map_err(unwritable(out))?;
         let refused = |problem| Error::Content(vec![problem]);
         place_fits(&path, &state, root)
@@ -250,7 +239,9 @@ impl Output {
         let former = self.former.iter().flat_map(|former| former.files.keys());
         let places = former.filter_map(|name| SitePath::new(name.as_str()).ok());
         // Through a symbolic link it could be anybody's.
-        let is_gone = |place: &SitePath| !plan.files.contains_key(place) && self.check_folders(place).is_ok();
+        let is_gone = |place: &SitePath| {
+            !plan.files.contains_key(place) && !plan.kept.contains(place) && self.check_folders(place).is_ok()
+        };
         let is_file =
             |place: &SitePath| fs::symlink_metadata(place.below(&self.path)).is_ok_and(|metadata| !metadata.is_dir());
         places.filter(is_gone).filter(is_file).collect()
@@ -298,7 +289,29 @@ impl Output {
             };
             record.files.insert(place.to_string(), known);
         }
+        for place in &plan.kept {
+            let known = self.former.as_ref().and_then(|former| former.files.get_key_value(place.as_str()));
+            record.files.extend(known.map(|(name, known)| (name.clone(), *known)));
+        }
         if self.former.as_ref() == Some(&record) { Ok(()) } else { record.save(&self.state) }
+    }
+}
+
+/// Takes the folder `state`, in which builds keep what they know, for this process: as long as the file is held.
+pub fn hold_state(state: &Path) -> Result<(PathBuf, File), Error> {
+    fs::create_dir_all(state).map_err(unwritable(state))?;
+    let state = state.canonicalize().map_err(unwritable(state))?;
+    let path = state.join("build.lock");
+    let file = File::create(&path).map_err(unwritable(&path))?;
+    lock(&file, &path).map_err(Error::Trouble)?;
+    Ok((state, file))
+}
+
+fn unwritable(path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |error| {
+        let problem = Problem::at(&path, format!("can't be written: {error}"));
+        Error::Trouble(problem.help("make it writable for the user who builds, or name another folder"))
     }
 }
 
@@ -410,7 +423,7 @@ mod tests {
         let house = House::with_episode();
         let build = |out: &Path| match super::super::build(&house.options, out, &house.root().join(".everseed"), &()) {
             Ok(summary) => panic!("it is refused: {summary:?}"),
-            Err(Error::Content(problems)) => problems[0].to_string(),
+            Err(Error::Content(problems) | Error::Changed(problems)) => problems[0].to_string(),
             Err(Error::Trouble(problem)) => format!("trouble: {problem}"),
         };
         let outer = house.out();

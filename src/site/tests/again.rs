@@ -61,7 +61,7 @@ fn two_builds_in_two_places_are_equal_byte_for_byte() {
 
 #[test]
 fn a_changed_medium_is_another_torrent_and_the_same_guid() {
-    let house = House::with_episode();
+    let house = House::with_episode().with(|options| options.accept_changed = true);
     house.build();
     let torrent = |house: &House| {
         metainfo::parse(fs::read(house.out().join("torrents/ep1.torrent")).expect("read"))

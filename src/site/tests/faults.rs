@@ -109,8 +109,6 @@ fn every_fault_of_the_content_is_told_in_one_run() {
           help: put the file into the site's folder; a path that begins with `/` counts from there
         content/l-link.md:4: `media` "link.mp3" is outside the site's folder: a symbolic link leads to [folder]/secret.mp3
           help: put the file itself, or a hard link to it, into the site's folder
-        content/m-url.md:4: `media` "https://a.example.org/a.mp3" is a URL; media are read from the site's folder
-          help: put the file into the site's folder and write its path
         content/media.md: has the slug `media`, which is an address of the site's own
           help: give it another: slug = "..."
         content/n-both.md:4: has both `media` and `files`
@@ -280,7 +278,7 @@ fn a_medium_that_changes_meanwhile_ends_the_build() {
             self.0.write("content/ep2.mp3", "another medium");
         }
     }
-    let house = two_episodes();
+    let house = two_episodes().with(|options| options.accept_changed = true);
     let state = house.root().join("../state");
     // One of them is known already.
     build(&house.options, &house.out(), &state, &()).expect("it builds");

@@ -2,6 +2,7 @@
 
 mod again;
 mod faults;
+mod locked;
 mod output;
 mod stopped;
 

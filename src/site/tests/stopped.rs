@@ -23,6 +23,7 @@ fn changed() -> House {
         fs::remove_file(house.root().join(gone)).expect("removed");
     }
     house
+        .with(|options| options.accept_changed = true)
         .file("content/ep1.mp3", "medium 1, mended")
         .page("ep3.md", &EP1.replace("One", "Three").replace("ep1", "ep3"))
         .file("content/ep3.mp3", "medium 3")

@@ -2,11 +2,17 @@
 //!
 //! It knows neither pages nor feeds, so that whoever has media files, a content folder or a foreign feed, comes by here.
 
+mod locked;
+mod survey;
+
+pub use locked::{change, locked, record};
+pub use survey::survey;
+
 use std::path::PathBuf;
 
-use crate::hash::{Cache, Progress, Source, Wanted};
-use crate::media::{self, Facts};
-use crate::metainfo::{self, Draft, Hashes, Info, Layout, TORRENT_BYTES_MAX, Torrent};
+use crate::hash::{Cache, Progress};
+use crate::media::Facts;
+use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, Torrent};
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -19,10 +25,14 @@ pub struct Order {
     pub files: Vec<FileOrder>,
     /// Whether the one file stands alone, without a folder around it.
     pub single: bool,
+    /// For which versions of the protocol.
+    pub kind: Kind,
     /// The piece length; `None`: the automatic one ([`PieceLength::automatic`]).
     pub piece_length: Option<PieceLength>,
     /// Whether peers come from the trackers alone (BEP 27).
     pub private: bool,
+    /// `source` of the torrent ([`Info::source`]).
+    pub source: Option<String>,
     /// Announce URLs in tiers (BEP 12).
     pub trackers: Vec<Vec<String>>,
     /// Web seeds (BEP 19).
@@ -33,19 +43,67 @@ pub struct Order {
     pub created_by: Option<String>,
     /// `comment`.
     pub comment: Option<String>,
-    /// Whether the SHA-384 of each file is wanted. One file's can't be computed on several cores, so it takes five
-    /// times as long as the pieces.
+    /// Whether the SHA-384 of each file is wanted. One file's can't be computed on several cores, so it takes longer
+    /// than the pieces.
     pub integrity: bool,
 }
 
 /// A file of an [`Order`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileOrder {
-    /// Where it stands on disk.
-    pub source: PathBuf,
+    /// Where it is to be had.
+    pub origin: Origin,
     /// The names of its path in the torrent, outermost first; empty for a single file.
     pub path: Vec<String>,
 }
+
+/// Where a file is to be had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// On disk.
+    File(PathBuf),
+    /// At a URL, http or https.
+    Url(String),
+}
+
+impl Origin {
+    /// Its path, where it is on disk.
+    pub fn path(&self) -> Option<&PathBuf> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
+
+    /// Its URL, where it has one.
+    pub fn url(&self) -> Option<&str> {
+        if let Self::Url(url) = self { Some(url) } else { None }
+    }
+}
+
+/// What is known of the content of an order, however it became known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Bytes in each piece.
+    pub piece_length: PieceLength,
+    /// What it is checked by.
+    pub hashes: Hashes,
+    /// The files, in the order's order.
+    pub files: Vec<Known>,
+    /// What the server of a remote one said.
+    pub remote: Option<Remote>,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-384 of its content, where the order wants it.
+    pub sha384: Option<[u8; 48]>,
+    /// What it is.
+    pub facts: Facts,
+}
+
+/// What the server of a remote medium said of it.
+pub use crate::lock::Remote;
 
 /// What was released.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +114,15 @@ pub struct Release {
     pub magnet: String,
     /// Its files, in the torrent's order.
     pub files: Vec<ReleasedFile>,
+    /// What the server of a remote one said.
+    pub remote: Option<Remote>,
 }
 
 /// A file of a [`Release`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleasedFile {
-    /// Where it stands on disk.
-    pub source: PathBuf,
+    /// Where it is to be had.
+    pub origin: Origin,
     /// The names of its path in the torrent, outermost first; empty for a single file.
     pub path: Vec<String>,
     /// Its size in bytes.
@@ -77,38 +137,31 @@ pub struct ReleasedFile {
 ///
 /// A file that can't be read, or that changes meanwhile, is a problem that names it.
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
-    let sources = order.files.iter().map(|file| Source::open(&file.source)).collect::<Result<Vec<_>, _>>()?;
-    let total = sources.iter().map(Source::bytes).sum();
-    let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
-    fits(order, piece_length.count(total))?;
-    let wanted = if order.integrity { Wanted::PiecesAndSha384 } else { Wanted::Pieces };
-    let digests = cache.digests(&sources, piece_length, wanted, progress)?;
-    let files: Vec<_> = order
-        .files
-        .iter()
-        .zip(&sources)
-        .enumerate()
-        .map(|(index, (file, source))| {
-            let sha384 = if order.integrity { digests.sha384.get(index).copied() } else { None };
-            let bytes = source.bytes();
-            let name = file.path.last().unwrap_or(&order.name);
-            let facts = media::facts(&file.source, name, bytes);
-            ReleasedFile { source: file.source.clone(), path: file.path.clone(), bytes, sha384, facts }
+    Ok(assemble(order, survey(order, cache, progress)?))
+}
+
+/// Makes the torrent of `order`, whose `content` is known.
+pub fn assemble(order: &Order, content: Content) -> Release {
+    let files: Vec<_> = (order.files.iter().zip(content.files))
+        .map(|(file, Known { bytes, sha384, facts })| ReleasedFile {
+            origin: file.origin.clone(),
+            path: file.path.clone(),
+            bytes,
+            sha384,
+            facts,
         })
         .collect();
-    let layout = if order.single {
-        Layout::Single(total)
-    } else {
-        let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes, is_pad: false };
-        Layout::Multi(files.iter().map(file).collect())
+    let layout = match &files[..] {
+        [file] if order.single => Layout::Single(file.bytes),
+        _ => layout(order.kind, content.piece_length, &files),
     };
     let info = Info {
         name: order.name.clone(),
-        piece_length,
+        piece_length: content.piece_length,
         private: order.private,
-        source: None,
+        source: order.source.clone(),
         layout,
-        hashes: Hashes::V1(digests.pieces),
+        hashes: content.hashes,
     };
     let torrent = metainfo::encode(&Draft {
         info,
@@ -119,22 +172,12 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
         comment: order.comment.clone(),
     });
     let magnet = metainfo::magnet(&torrent);
-    Ok(Release { torrent, magnet, files })
+    Release { torrent, magnet, files, remote: content.remote }
 }
 
-/// Refuses, before anything is hashed, what would make a `.torrent` that nobody reads.
-fn fits(order: &Order, pieces: u64) -> Result<(), Problem> {
-    /// What a file adds to its path: keys, lengths and the ends of its dictionary and lists.
-    const FILE_BYTES: usize = 64;
-    let name = |name: &String| name.len() + 8;
-    let files: usize = order.files.iter().map(|file| FILE_BYTES + file.path.iter().map(name).sum::<usize>()).sum();
-    let bytes = (files as u64).saturating_add(pieces.saturating_mul(20));
-    if bytes <= TORRENT_BYTES_MAX as u64 / 2 {
-        return Ok(());
-    }
-    let message =
-        format!("{:?} would have {pieces} pieces and {} files, too many for a torrent", order.name, order.files.len());
-    Err(Problem::new(message).help("choose a larger piece length, or pack the files into an archive"))
+fn layout(_kind: Kind, _piece_length: PieceLength, files: &[ReleasedFile]) -> Layout {
+    let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes, is_pad: false };
+    Layout::Multi(files.iter().map(file).collect())
 }
 
 #[cfg(test)]
@@ -146,8 +189,10 @@ mod tests {
             name: "ep1.mp3".into(),
             files,
             single,
+            kind: Kind::V1,
             piece_length: None,
             private: false,
+            source: None,
             trackers: vec![vec!["https://show.example.org/announce".into()]],
             web_seeds: vec![],
             creation_date: None,
@@ -163,7 +208,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = |name: &str, bytes: &[u8]| {
             std::fs::write(dir.path().join(name), bytes).expect("written");
-            FileOrder { source: dir.path().join(name), path: vec!["in".into(), name.into()] }
+            FileOrder { origin: Origin::File(dir.path().join(name)), path: vec!["in".into(), name.into()] }
         };
         let files = vec![file("a", b"one"), file("b", b""), file("c", b"two")];
         let release = make(&order(files, false), &mut Cache::none(), &()).expect("made");
@@ -171,7 +216,7 @@ mod tests {
         assert_eq!(info.pieces().expect("of v1"), [<[u8; 20]>::from(Sha1::digest(b"onetwo"))]);
         assert_eq!(info.files()[2], ("ep1.mp3/in/c".to_owned(), 3));
         assert!(release.magnet.contains(&release.torrent.info_hashes.main().to_string()));
-        assert_eq!(release.files[0].facts.kind, media::Kind::Other);
+        assert_eq!(release.files[0].facts.kind, crate::media::Kind::Other);
     }
 
     #[test]
@@ -180,7 +225,7 @@ mod tests {
         let path = dir.path().join("large");
         // A hole: nothing is stored, and nothing is read.
         std::fs::File::create(&path).and_then(|file| file.set_len(100 << 30)).expect("made");
-        let mut order = order(vec![FileOrder { source: path, path: vec![] }], true);
+        let mut order = order(vec![FileOrder { origin: Origin::File(path), path: vec![] }], true);
         order.piece_length = PieceLength::new(16384).ok();
         let problem = make(&order, &mut Cache::none(), &()).expect_err("too many pieces");
         assert!(problem.to_string().contains("6553600 pieces"), "{problem}");
@@ -188,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let file = FileOrder { source: "/nowhere/ep1.mp3".into(), path: vec![] };
+        let file = FileOrder { origin: Origin::File("/nowhere/ep1.mp3".into()), path: vec![] };
         let problem = make(&order(vec![file], true), &mut Cache::none(), &()).expect_err("missing");
         assert!(problem.to_string().starts_with("/nowhere/ep1.mp3: can't be read"), "{problem}");
     }

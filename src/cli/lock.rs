@@ -1,0 +1,58 @@
+//! `everseed lock`: what is known of each medium, for builds without media.
+
+use super::args::LockArgs;
+use super::build::{STATE_FOLDER, failure, read_config};
+use super::report::{self, Bar, Failure};
+use crate::config::Target;
+use crate::site::{self, LockSummary, Options};
+use crate::units::size_text;
+
+/// Brings the lock up to date, or verifies it.
+pub fn run(args: &LockArgs) -> Result<(), Failure> {
+    let config = read_config(args.config.as_deref(), &args.root)?;
+    let mut options = config.site_options(&args.root, &Target::Configured, false).map_err(Failure::Usage)?;
+    options.kind = args.kind.unwrap_or(options.kind);
+    options.accept_changed = args.accept_changed;
+    if args.verify { verify(args, &options) } else { update(args, &options) }
+}
+
+fn update(args: &LockArgs, options: &Options) -> Result<(), Failure> {
+    let progress = Bar::new();
+    let summary = site::update_lock(options, &args.root.join(STATE_FOLDER), args.prune, &progress);
+    drop(progress);
+    let summary = summary.map_err(failure)?;
+    summary.warnings.iter().for_each(report::warn);
+    report::say(if args.json {
+        serde_json::to_string(&summary).expect("strings and numbers are JSON")
+    } else {
+        line(&summary)
+    })
+}
+
+/// What was done, in a line.
+fn line(summary: &LockSummary) -> String {
+    format!(
+        "{}: {} records; added {}, changed {}, removed {}; hashed {} files ({})",
+        summary.lock.display(),
+        summary.records,
+        summary.added,
+        summary.changed,
+        summary.removed,
+        summary.files_hashed,
+        size_text(summary.bytes_hashed),
+    )
+}
+
+fn verify(args: &LockArgs, options: &Options) -> Result<(), Failure> {
+    let progress = Bar::new();
+    let verified = site::verify_lock(options, &args.root.join(STATE_FOLDER), &progress);
+    drop(progress);
+    let verified = verified.map_err(failure)?;
+    verified.findings.iter().try_for_each(report::say)?;
+    let (lock, releases, findings) = (verified.lock.display(), verified.releases, verified.findings.len());
+    if findings == 0 {
+        return report::say(format_args!("{lock}: {releases} releases, all as it says"));
+    }
+    report::say(format_args!("{lock}: {releases} releases, {findings} findings"))?;
+    Err(Failure::Findings)
+}

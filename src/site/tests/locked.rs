@@ -1,0 +1,240 @@
+//! The lock: made by a build or by itself, built from without media, and kept from changing what is published.
+
+use std::fs;
+
+use expect_test::expect;
+
+use super::super::{Error, LockUse, update_lock, verify_lock};
+use super::{EP1, EP2, House, two_episodes};
+
+/// An episode, a release of several files and a page that links to both.
+fn furnished() -> House {
+    House::with_episode()
+        .page("set/index.md", "+++\ntitle = \"Set\"\ndate = 2026-05-02\nfiles = [\"in\", \"/far/x.bin\"]\n+++\n[one](in/a.txt) [far](/far/x.bin)\n")
+        .file("content/set/in/a.txt", "one")
+        .file("content/set/in/b.txt", "two")
+        .file("far/x.bin", "far")
+        .page("about.md", "+++\ntitle = \"About\"\n+++\n[listen](ep1.mp3)\n")
+}
+
+/// The site without its media, as version control has it.
+fn without_media(house: &House) {
+    for gone in ["content/ep1.mp3", "content/set/in/a.txt", "content/set/in/b.txt", "far/x.bin"] {
+        fs::remove_file(house.root().join(gone)).expect("removed");
+    }
+    fs::remove_dir_all(house.out()).expect("removed");
+}
+
+fn lock_of(house: &House) -> String {
+    fs::read_to_string(house.root().join("everseed.lock")).expect("a lock")
+}
+
+fn state(house: &House) -> std::path::PathBuf {
+    house.root().join("../state")
+}
+
+#[test]
+fn a_build_writes_a_lock_and_another_changes_nothing_in_it() {
+    let house = furnished();
+    house.build();
+    expect![[r##"
+        # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
+        # then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
+        version = 1
+        show_guid = "ee8652b0-fb36-5d4d-b957-cb3daeec47a6"
+
+        [media.ep1]
+        source = "content/ep1.mp3"
+        bytes = 8
+        info_hash = "5c6e4ecb6d8590f70fb72e704699996d2939b185"
+        piece_length = 16384
+        sha384 = "0c0be967d89ec51fb70b0eacc91ef6579aaaaf725b4393a07fc14c767c82b288b9d3878c351c250319a5cd2c390c4447"
+        mime = "audio/mpeg"
+        guid = "e07536c3-8ab9-5355-9341-a13139628591"
+
+        [media.set]
+        sources = ["content/set/in", "far/x.bin"]
+        bytes = 9
+        info_hash = "1e80007b7e3c232fff9d26d138b2cbc194424b65"
+        piece_length = 16384
+        guid = "325035ba-758f-522e-b9ff-469139d01a26"
+    "##]].assert_eq(&lock_of(&house));
+    let before = fs::metadata(house.root().join("everseed.lock")).and_then(|file| file.modified()).expect("its time");
+    house.build();
+    assert_eq!(
+        fs::metadata(house.root().join("everseed.lock")).and_then(|file| file.modified()).expect("its time"),
+        before
+    );
+    let torrents = fs::read_dir(house.root().join("torrents")).expect("a folder").count();
+    assert_eq!(torrents, 2);
+}
+
+#[test]
+fn a_site_without_its_media_is_built_to_the_same_bytes() {
+    let house = furnished();
+    house.build();
+    let mut with_media = house.contents();
+    without_media(&house);
+    let house = house.with(|options| options.lock = LockUse::Alone);
+    let summary = house.build();
+    assert_eq!((summary.files_hashed, summary.torrents), (0, 2));
+    with_media.retain(|(path, _)| !path.starts_with("media/"));
+    assert_eq!(house.contents(), with_media);
+}
+
+#[test]
+fn a_locked_build_leaves_the_media_that_stand_in_the_output() {
+    let house = furnished();
+    house.build();
+    let before = house.listing();
+    let house = house.with(|options| options.lock = LockUse::Alone);
+    house.build();
+    assert_eq!(house.listing(), before);
+    let house = house.with(|options| options.lock = LockUse::Write);
+    assert_eq!(house.build().files_written, 0, "they are known again");
+}
+
+#[test]
+fn a_locked_build_tells_what_the_lock_lacks() {
+    let house = two_episodes().with(|options| options.lock = LockUse::Alone);
+    expect![[r#"
+        [folder]/site/everseed.lock: is missing, and --locked builds from nothing else
+          help: run `everseed lock` where the media are, and keep what it writes in version control"#]]
+    .assert_eq(&house.faults());
+    let house = house.with(|options| options.lock = LockUse::Write);
+    house.build();
+    let before = house.contents();
+    house.write("content/ep3.md", EP1.replace("ep1", "ep3"));
+    house.write("content/ep2.md", EP2.replace("ep2.mp3", "other.mp3"));
+    let house = house.with(|options| options.lock = LockUse::Alone);
+    expect![[r#"
+        content/ep2.md:4: is made of content/other.mp3, and everseed.lock of content/ep2.mp3
+          help: run `everseed lock` where the media are, and keep what it writes in version control
+        content/ep3.md:4: has no record in everseed.lock: `ep3`
+          help: run `everseed lock` where the media are, and keep what it writes in version control"#]]
+    .assert_eq(&house.faults());
+    fs::remove_file(house.root().join("content/ep3.md")).expect("removed");
+    house.write("content/ep2.md", EP2.replace("media", "private = true\nmedia"));
+    fs::remove_file(house.root().join("torrents/ep1.torrent")).expect("removed");
+    expect![[r#"
+        content/ep2.md: `private` is true, and everseed.lock was made with false
+          help: run `everseed lock --accept-changed` where the media are, or take the setting back
+        [folder]/site/torrents/ep1.torrent: is missing; everseed.lock has a record of it
+          help: take it from version control, or run `everseed lock` where the media are"#]]
+    .assert_eq(&house.faults());
+    house.write("everseed.lock", "<<<<<<< HEAD\n");
+    expect![[r#"
+        [folder]/site/everseed.lock:1: holds a merge conflict that is not resolved
+          help: keep the records of both sides and take the marked lines out; then `everseed lock`"#]]
+    .assert_eq(&house.faults());
+    assert_eq!(house.contents(), before);
+}
+
+#[test]
+fn what_is_published_changes_only_when_that_is_meant() {
+    let house = two_episodes();
+    house.build();
+    let (before, lock) = (house.contents(), lock_of(&house));
+    for media in ["ep1", "ep2"] {
+        fs::remove_file(house.root().join(format!("content/{media}.mp3"))).expect("removed");
+        house.write(&format!("content/{media}.mp3"), "medium, mended");
+    }
+    house.write("content/ep2.md", EP2.replace("media", "guid = \"another\"\nmedia"));
+    expect![[r#"
+        changed: content/ep1.md: the torrent of `ep1` would become another one: its info-hash is be2571ea17afb8d3874379312717515da4d8647e, and was 5c6e4ecb6d8590f70fb72e704699996d2939b185 when it was published (14 bytes, and was 8)
+          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed
+        changed: content/ep2.md: `guid` is another, and was 6d1a0518-fe6c-5704-a845-766d5bd0f8ed when it was published
+          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed
+        changed: content/ep2.md: the torrent of `ep2` would become another one: its info-hash is 40f09e4ad27afbf17717baf9e0dd0cf890906059, and was 67c849313e3e5bd126ccfa9cc9c05572bd4c4835 when it was published (14 bytes, and was 8)
+          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed"#]].assert_eq(&house.faults());
+    assert_eq!((house.contents(), lock_of(&house)), (before, lock.clone()));
+    let house = house.with(|options| options.lock = LockUse::Read);
+    let warnings: Vec<_> = house.build().warnings.iter().map(ToString::to_string).collect();
+    assert!(warnings.iter().any(|warning| warning.contains("the torrent of `ep1`")), "{warnings:?}");
+    assert_eq!(lock_of(&house), lock, "a preview leaves it");
+    let house = house.with(|options| (options.lock, options.accept_changed) = (LockUse::Write, true));
+    house.build();
+    let house = house.with(|options| options.accept_changed = false);
+    assert_eq!(house.build().files_written, 0);
+    assert!(lock_of(&house).contains("guid = \"another\""));
+}
+
+#[test]
+fn the_identity_of_show_and_episodes_stays_when_the_site_moves() {
+    let house = two_episodes().described();
+    house.build();
+    let guids = |house: &House| -> Vec<String> {
+        house.output("feed.xml").lines().filter(|line| line.contains("guid")).map(str::to_owned).collect()
+    };
+    let before = guids(&house);
+    let url = super::super::BaseUrl::parse("https://elsewhere.example.org/").expect("a URL");
+    let house = house.with(|options| (options.base_url, options.identity_url) = (url.clone(), url));
+    house.build();
+    assert_eq!(guids(&house), before);
+    assert_eq!(before.len(), 3);
+}
+
+#[test]
+fn a_lock_is_made_by_itself_and_reads_only_what_is_new() {
+    let house = furnished();
+    let update = |prune| update_lock(&house.options, &state(&house), prune, &()).expect("made");
+    let first = update(false);
+    assert_eq!((first.records, first.added, first.files_hashed), (2, 2, 4));
+    assert!(!house.out().exists());
+    let lock = lock_of(&house);
+    let second = update(false);
+    assert_eq!((second.unchanged, second.files_hashed, lock_of(&house)), (2, 0, lock.clone()));
+    assert_eq!(house.build().files_hashed, 0);
+    assert_eq!(lock_of(&house), lock);
+
+    fs::remove_file(house.root().join("content/ep1.md")).expect("removed");
+    fs::remove_file(house.root().join("content/about.md")).expect("removed");
+    let third = update(false);
+    assert_eq!((third.records, third.removed), (2, 0));
+    expect![[r#"
+        [root]/everseed.lock: `ep1` has a record, and no page that is published
+          help: take it out with --prune, if it is not to come back"#]]
+    .assert_eq(
+        &third
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<String>()
+            .replace(&house.root().canonicalize().expect("a folder").display().to_string(), "[root]"),
+    );
+    let fourth = update(true);
+    assert_eq!((fourth.records, fourth.removed), (1, 1));
+    assert!(!house.root().join("torrents/ep1.torrent").exists());
+}
+
+#[test]
+fn a_lock_is_held_against_the_media() {
+    let house = furnished();
+    let verify = || {
+        let verified = verify_lock(&house.options, &state(&house), &()).expect("compared");
+        let told: Vec<_> = verified.findings.iter().map(ToString::to_string).collect();
+        let root = house.root().canonicalize().expect("a folder");
+        told.join("\n")
+            .replace(&root.display().to_string(), "[root]")
+            .replace(&house.root().display().to_string(), "[root]")
+    };
+    assert!(matches!(verify_lock(&house.options, &state(&house), &()), Err(Error::Content(_))), "there is none");
+    house.build();
+    assert_eq!(verify(), "");
+    let lock = lock_of(&house);
+    // With its former size and time, as a disk that fails leaves it.
+    let path = house.root().join("content/ep1.mp3");
+    let modified = fs::metadata(&path).and_then(|file| file.modified()).expect("its time");
+    fs::write(&path, "Medium 1").expect("written");
+    fs::File::options().write(true).open(&path).and_then(|file| file.set_modified(modified)).expect("set");
+    fs::remove_file(house.root().join("torrents/set.torrent")).expect("removed");
+    house.write("content/ep3.md", EP1.replace("ep1", "ep3"));
+    house.write("content/ep3.mp3", "medium 3");
+    expect![[r#"
+        [root]/torrents/set.torrent: is missing; everseed.lock has a record of it
+          help: take it from version control, or run `everseed lock` where the media are
+        content/ep1.md: the medium of `ep1`: its info-hash is b55138ffd2310ef6cc539dca76879c237036e594, and was 5c6e4ecb6d8590f70fb72e704699996d2939b185 when it was published
+        content/ep3.md: has no record in everseed.lock
+          help: run `everseed lock`"#]].assert_eq(&verify());
+    assert_eq!(lock_of(&house), lock);
+}
