@@ -6,13 +6,16 @@
 mod build;
 mod kind;
 mod magnet;
+pub mod merkle;
 mod parse;
+mod tree;
 mod urls;
 
 pub use build::{Draft, encode};
 pub use kind::{Kind, NotAKind};
-pub use magnet::magnet;
-pub use parse::{Error, parse};
+pub use magnet::{full_magnet, magnet};
+pub use parse::{Error, FILES_MAX, PATH_NAMES_MAX, parse};
+pub use tree::{padded, tree_order};
 pub use urls::{NotAUrl, TRACKER_SCHEMES, check_tracker, check_web_seed};
 
 use crate::id::{InfoHashes, NodeHash, PieceHash};
@@ -182,6 +185,10 @@ impl Info {
     pub fn files(&self) -> Vec<(String, u64)> {
         match &self.layout {
             Layout::Single(bytes) => vec![(self.name.clone(), *bytes)],
+            // A tree of one file is that file, whatever the torrent is called.
+            Layout::Multi(files) if self.kind() == Kind::V2 && matches!(&files[..], [file] if file.path.len() == 1) => {
+                files.iter().map(|file| (file.path.join("/"), file.bytes)).collect()
+            }
             Layout::Multi(files) => files
                 .iter()
                 .filter(|file| !file.is_pad)
@@ -193,3 +200,5 @@ impl Info {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod v2_tests;
