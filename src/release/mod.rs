@@ -175,9 +175,10 @@ pub fn assemble(order: &Order, content: Content) -> Release {
     Release { torrent, magnet, files, remote: content.remote }
 }
 
-fn layout(_kind: Kind, _piece_length: PieceLength, files: &[ReleasedFile]) -> Layout {
+fn layout(kind: Kind, piece_length: PieceLength, files: &[ReleasedFile]) -> Layout {
     let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes, is_pad: false };
-    Layout::Multi(files.iter().map(file).collect())
+    let files = files.iter().map(file).collect();
+    Layout::Multi(if kind == Kind::Hybrid { metainfo::padded(files, piece_length) } else { files })
 }
 
 #[cfg(test)]

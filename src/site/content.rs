@@ -224,7 +224,13 @@ impl<'a> Reader<'a> {
 
     fn content(&mut self, sheets: &[Sheet], options: &Options, own: &[(PathBuf, &'static str)]) -> Content {
         self.clashes(sheets);
-        let media: Vec<_> = sheets.iter().map(|sheet| self.medium(sheet)).collect();
+        let media: Vec<_> = sheets
+            .iter()
+            .map(|sheet| {
+                let medium = self.medium(sheet)?;
+                Some(medium.ordered_for(sheet.front.kind.unwrap_or(options.kind)))
+            })
+            .collect();
         let mut site = self.site(sheets, &media);
         site.private = private(self.root, options, own);
         let mut content = Content {

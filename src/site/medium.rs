@@ -10,6 +10,7 @@ use super::front::Located;
 use super::locked::Locked;
 use super::root::{Found, Root, is_dot_file};
 use crate::lock;
+use crate::metainfo::{Kind, tree_order};
 use crate::problem::Problem;
 use crate::release::{FileOrder, Origin};
 use crate::sitepath::SitePath;
@@ -39,6 +40,14 @@ pub struct Medium {
 }
 
 impl Medium {
+    /// It with its files in the order that a torrent of `kind` asks for: in v2 that of the file tree (BEP 52).
+    pub fn ordered_for(mut self, kind: Kind) -> Self {
+        if kind.has_v2() {
+            self.files.sort_by(|a, b| tree_order(&a.path, &b.path));
+        }
+        self
+    }
+
     /// Where one of its files stands below the site's root.
     pub fn path(&self, file: &FileOrder) -> SitePath {
         let names = ["media", &self.name].into_iter().chain(file.path.iter().map(String::as_str));
