@@ -1,6 +1,10 @@
 //! What the file system is asked for beyond `std::fs`: files that appear whole, files placed without copying them
 //! where that is possible, and files read up to a limit.
 
+mod part;
+
+pub use part::{Part, Tee};
+
 use std::fs::{self, File, FileTimes};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;

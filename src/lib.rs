@@ -10,9 +10,9 @@
 //! |---|---|---|
 //! | 7 | `cli` | clap, indicatif, rlimit: `cli` |
 //! | 6 | `config` | |
-//! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
+//! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
-//! | 3 | `hash` `lock` `store` `seed` `media` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
+//! | 3 | `hash` `lock` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `mime` | |
 //!
@@ -40,6 +40,8 @@ pub mod chores;
 pub mod cli;
 pub mod config;
 pub mod feed;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod fingerprint;
 pub mod fsx;
 pub mod hash;

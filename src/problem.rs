@@ -1,6 +1,7 @@
 //! One thing that is wrong with what a person wrote or ran: where it stands, what it is, and what to do about it.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Something wrong, with its place and its remedy. It prints as
@@ -44,6 +45,11 @@ impl Problem {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// The problem that a reader gave as its error, where it was made of one.
+    pub fn carried_by(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
 }
 
 impl fmt::Display for Problem {
@@ -64,6 +70,13 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// A reader can return no other error; [`Problem::carried_by`] finds the problem again.
+impl From<Problem> for io::Error {
+    fn from(problem: Problem) -> Self {
+        Self::other(problem)
+    }
+}
 
 /// The known word nearest to `word`, where one is near enough that a slip of the hand explains it.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -91,6 +104,16 @@ mod tests {
         );
         assert_eq!(Problem::at("a.md", "empty").to_string(), "a.md: empty");
         assert_eq!(Problem::new("nothing to do").to_string(), "nothing to do");
+    }
+
+    #[test]
+    fn a_problem_goes_through_a_reader_unchanged() {
+        let problem = Problem::at("a.mp3", "is damaged").help("make it again");
+        let error = io::Error::from(problem.clone());
+        assert_eq!(error.to_string(), problem.to_string());
+        assert_eq!(Problem::carried_by(&error), Some(&problem));
+        assert_eq!(Problem::carried_by(&io::Error::other("no problem")), None);
+        assert_eq!(Problem::carried_by(&io::ErrorKind::NotFound.into()), None);
     }
 
     #[test]
