@@ -12,7 +12,7 @@
 //! | 6 | `config` | |
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
-//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
+//! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy, rustix: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `mime` | |
 //!

@@ -92,7 +92,7 @@ pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result
             let sha384 = if order.integrity { digests.sha384.get(index).copied() } else { None };
             let bytes = source.bytes();
             let name = file.path.last().unwrap_or(&order.name);
-            let facts = media::facts(&file.source, name, bytes);
+            let facts = media::facts(&file.source, name, bytes).facts;
             ReleasedFile { source: file.source.clone(), path: file.path.clone(), bytes, sha384, facts }
         })
         .collect();
