@@ -189,7 +189,7 @@ impl Reader for Frames {
                     self.key = Some(header.key);
                 }
                 _ => {
-                    let search = &rest[1..];
+                    let search = &rest[1..=rest.len() - HEADER_BYTES];
                     // Tags are looked for only where frames or other tags end.
                     let next = 1 + search.iter().position(|&byte| byte == 0xff).unwrap_or(search.len());
                     self.strange += next as u64;

@@ -73,8 +73,9 @@ impl Reader for Ogg {
         }
         if !window.starts_with(b"OggS") {
             seen.warn("it is damaged: bytes between its pages belong to none");
-            let next = window[1..].iter().position(|&byte| byte == b'O').map_or(window.len(), |at| at + 1);
-            return Step::Take(next as u64);
+            let search = &window[1..window.len() - PAGE_HEADER_BYTES + 1];
+            let next = search.iter().position(|&byte| byte == b'O').unwrap_or(search.len());
+            return Step::Take(next as u64 + 1);
         }
         let segments = usize::from(window[26]);
         let Some(lacing) = window.get(PAGE_HEADER_BYTES..PAGE_HEADER_BYTES + segments) else {

@@ -84,9 +84,10 @@ impl Seen {
 /// Text in one line: what ends at a NUL, without control characters, at most [`TEXT_BYTES_MAX`] bytes.
 fn clean(text: &str) -> String {
     let mut line = String::new();
-    for part in text.trim_start_matches('\0').split('\0').next().unwrap_or_default().split_whitespace() {
+    let first = text.trim_start_matches('\0').split('\0').next().unwrap_or_default();
+    for part in first.split(|c: char| c.is_whitespace() || c.is_control()).filter(|part| !part.is_empty()) {
         let space = usize::from(!line.is_empty());
-        for c in std::iter::repeat_n(' ', space).chain(part.chars().filter(|c| !c.is_control())) {
+        for c in std::iter::repeat_n(' ', space).chain(part.chars()) {
             if line.len() + c.len_utf8() > TEXT_BYTES_MAX {
                 return line;
             }
