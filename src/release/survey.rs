@@ -27,7 +27,7 @@ pub fn survey(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Resu
             let bytes = source.bytes();
             let name = file.path.last().unwrap_or(&order.name);
             let path = file.origin.path().expect("a file that is read here is on disk");
-            Known { bytes, sha384, facts: media::facts(path, name, bytes) }
+            Known { bytes, sha384, facts: media::facts(path, name, bytes).facts }
         })
         .collect();
     Ok(Content { piece_length, hashes: Hashes::V1(digests.pieces), files, remote: None })

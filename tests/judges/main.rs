@@ -12,6 +12,7 @@ mod bencode;
 mod clients;
 mod downloads;
 mod feeds;
+mod media;
 mod net;
 mod pages;
 

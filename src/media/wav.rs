@@ -1,0 +1,134 @@
+//! WAVE in RIFF, RF64 and BW64: its length by the size of its data, or of the file where that was not known.
+
+use super::id3::Id3;
+use super::scanner::{End, Reader, Step};
+use super::seen::{Seen, le32, le64};
+
+/// How much of a list of texts is looked at, in bytes.
+const LIST_BYTES_MAX: u64 = 1 << 16;
+/// The size of what was streamed, or is too large for 32 bits.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Reads WAVE.
+#[derive(Debug)]
+pub struct Wav {
+    at: At,
+    /// How many bytes the file holds from the first of this.
+    bytes: u64,
+    /// Where it begins in the stream.
+    begin: u64,
+    bytes_a_second: u32,
+    /// The size of the data in RF64.
+    large: Option<u64>,
+    data: Option<u64>,
+}
+
+#[derive(Debug)]
+enum At {
+    Mark,
+    Chunk,
+    /// In a tag, with so many bytes behind it.
+    Tag(Box<Id3>, u64),
+}
+
+impl Wav {
+    /// WAVE that holds so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        Self { at: At::Mark, bytes, begin: 0, bytes_a_second: 0, large: None, data: None }
+    }
+}
+
+impl Reader for Wav {
+    fn step(&mut self, at: u64, window: &[u8], seen: &mut Seen) -> Step {
+        match &mut self.at {
+            At::Mark => {
+                self.begin = at;
+                self.at = At::Chunk;
+                Step::Take(12)
+            }
+            At::Tag(tag, behind) => {
+                if tag.is_whole() {
+                    let behind = *behind;
+                    tag.end(seen);
+                    self.at = At::Chunk;
+                    return if behind > 0 { Step::Take(behind) } else { self.chunk(at, window, seen) };
+                }
+                Step::Take(tag.push(window, seen) as u64)
+            }
+            At::Chunk => self.chunk(at, window, seen),
+        }
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>, seen: &mut Seen) {
+        match self.data {
+            None => seen.warn("it is cut off before its sound"),
+            Some(data) => seen.duration(u128::from(data), u64::from(self.bytes_a_second)),
+        }
+        // The byte that makes a chunk's size even is often left out at the end.
+        if end.missing > 1 {
+            seen.warn("it is cut off");
+        }
+    }
+}
+
+impl Wav {
+    fn chunk(&mut self, at: u64, window: &[u8], seen: &mut Seen) -> Step {
+        let (Some(id), Some(size)) = (window.get(..4), le32(window, 4)) else { return Step::More(8) };
+        let even = |size: u64| size.saturating_add(size & 1);
+        let whole = 8 + even(u64::from(size));
+        // A small chunk whose content is wanted.
+        let need = |bytes: u64| usize::try_from(whole.min(8 + bytes)).expect("a small number");
+        match id {
+            b"fmt " | b"ds64" if window.len() < need(16) => return Step::More(need(16)),
+            b"fmt " => self.bytes_a_second = le32(&window[..need(16)], 8 + 8).unwrap_or_default(),
+            b"ds64" => self.large = le64(&window[..need(16)], 8 + 8),
+            b"data" if self.data.is_none() => {
+                let left = self.bytes.saturating_sub(at.saturating_sub(self.begin) + 8);
+                let data = match (size, self.large) {
+                    (UNKNOWN, Some(large)) => large,
+                    (UNKNOWN | 0, _) => left,
+                    (size, _) => u64::from(size),
+                };
+                if data > left {
+                    seen.warn("it is cut off");
+                }
+                self.data = Some(data.min(left));
+                return Step::Take(even(data).saturating_add(8));
+            }
+            b"LIST" => {
+                if window.len() < need(LIST_BYTES_MAX) {
+                    return Step::More(need(LIST_BYTES_MAX));
+                }
+                tell_list(&window[8..need(LIST_BYTES_MAX)], seen);
+            }
+            b"id3 " | b"ID3 " => {
+                if window.len() < need(10) {
+                    return Step::More(need(10));
+                }
+                if let Some(tag) = Id3::begin(&window[8..]) {
+                    let behind = whole.checked_sub(8 + 10 + tag.left());
+                    if let Some(behind) = behind.filter(|_| whole >= 18) {
+                        self.at = At::Tag(Box::new(tag), behind);
+                        return Step::Take(18);
+                    }
+                }
+                seen.warn("its ID3 tag is damaged, and is passed over");
+            }
+            _ => {}
+        }
+        Step::Take(whole)
+    }
+}
+
+/// The title in a list of texts.
+fn tell_list(list: &[u8], seen: &mut Seen) {
+    let Some(mut rest) = list.strip_prefix(b"INFO") else { return };
+    while let (Some(id), Some(size)) = (rest.get(..4), le32(rest, 4)) {
+        let text = &rest[8..];
+        let size = (size as usize).min(text.len());
+        if id == b"INAM" {
+            seen.title(&String::from_utf8_lossy(&text[..size]));
+        }
+        rest = text.get(size + (size & 1)..).unwrap_or_default();
+    }
+}
