@@ -4,6 +4,7 @@
 //! neither how a medium is hashed nor what a site makes of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -101,6 +102,15 @@ pub struct Chapter {
     pub start_ms: u64,
     /// Its title.
     pub title: String,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(source) => f.write_str(source),
+            Self::Several(sources) => f.write_str(&sources.join(", ")),
+        }
+    }
 }
 
 impl Lock {

@@ -102,7 +102,7 @@ pub struct LockArgs {
     #[arg(value_name = "ROOT", default_value = ".")]
     pub root: PathBuf,
     /// Hash every medium again and compare; exit code 2 when one is not as the lock says. Nothing is written
-    #[arg(long, conflicts_with_all = ["accept_changed", "prune"])]
+    #[arg(long, conflicts_with_all = ["accept_changed", "prune", "keep"])]
     pub verify: bool,
     /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
     #[arg(long)]
@@ -110,6 +110,10 @@ pub struct LockArgs {
     /// Take out records that no page has any more [default: warn about them]
     #[arg(long)]
     pub prune: bool,
+    /// Keep media that are downloaded in DIR, under the names that they are published by [default: hash them on the way
+    /// and keep nothing]
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
     /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
     #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
     pub kind: Option<Kind>,

@@ -4,7 +4,7 @@ use super::args::LockArgs;
 use super::build::{STATE_FOLDER, failure, read_config};
 use super::report::{self, Bar, Failure};
 use crate::config::Target;
-use crate::site::{self, LockSummary, Options};
+use crate::site::{self, LockSummary, Options, Update};
 use crate::units::size_text;
 
 /// Brings the lock up to date, or verifies it.
@@ -18,7 +18,8 @@ pub fn run(args: &LockArgs) -> Result<(), Failure> {
 
 fn update(args: &LockArgs, options: &Options) -> Result<(), Failure> {
     let progress = Bar::new();
-    let summary = site::update_lock(options, &args.root.join(STATE_FOLDER), args.prune, &progress);
+    let how = Update { prune: args.prune, keep: args.keep.clone() };
+    let summary = site::update_lock(options, &args.root.join(STATE_FOLDER), &how, &progress);
     drop(progress);
     let summary = summary.map_err(failure)?;
     summary.warnings.iter().for_each(report::warn);

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{Content, Known, Order, Release};
-use crate::lock::{Origin, Record, names};
-use crate::media::Facts;
+use crate::lock::{Chapter, Origin, Record, names};
+use crate::media::{self, Facts};
 use crate::metainfo::{File, Layout, Torrent};
 use crate::mime;
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ pub fn locked(order: &Order, record: &Record, torrent: &Torrent, page: &Path) ->
         return differs("the number of its files", &order.files.len(), &files.len());
     }
     let hashes = info.hashes.clone();
-    Ok(Content { piece_length: info.piece_length, hashes, files, remote: record.remote.clone() })
+    Ok(Content { piece_length: info.piece_length, hashes, files, remote: record.remote.clone(), warnings: Vec::new() })
 }
 
 /// The files of a torrent that are content.
@@ -52,7 +52,13 @@ fn content(files: &[File]) -> impl Iterator<Item = &File> {
 fn facts(record: &Record, name: &str) -> Facts {
     let is_single = matches!(record.origin, Origin::One(_));
     let mime = record.mime.clone().filter(|_| is_single).unwrap_or_else(|| mime::of(name));
-    Facts { duration_ms: record.duration_ms, bitrate_bps: record.bitrate_bps, ..Facts::of_mime(mime) }
+    let chapters = record.chapters.iter().map(|one| media::Chapter { start_ms: one.start_ms, title: one.title.clone() });
+    Facts {
+        duration_ms: record.duration_ms,
+        bitrate_bps: record.bitrate_bps,
+        chapters: chapters.collect(),
+        ..Facts::of_mime(mime)
+    }
 }
 
 /// What is written down of `release`, which was made of `origin` and goes by `guid` in feeds.
@@ -73,8 +79,12 @@ pub fn record(release: &Release, origin: Origin, guid: Option<String>) -> Record
         bitrate_bps: single.and_then(|file| file.facts.bitrate_bps),
         guid,
         remote: release.remote.clone(),
-        chapters: Vec::new(),
+        chapters: single.map(|file| chapters(&file.facts)).unwrap_or_default(),
     }
+}
+
+fn chapters(facts: &Facts) -> Vec<Chapter> {
+    facts.chapters.iter().map(|one| Chapter { start_ms: one.start_ms, title: one.title.clone() }).collect()
 }
 
 /// What is different between what is written down of a release and what it is now, for a person.

@@ -2,15 +2,17 @@
 //!
 //! It knows neither pages nor feeds, so that whoever has media files, a content folder or a foreign feed, comes by here.
 
+mod cache;
 mod locked;
 mod survey;
 
 pub use locked::{change, locked, record};
-pub use survey::survey;
+pub use cache::Cache;
+pub use survey::{Downloads, Task, survey};
 
 use std::path::PathBuf;
 
-use crate::hash::{Cache, Progress};
+use crate::hash::Progress;
 use crate::media::Facts;
 use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, Torrent};
 use crate::problem::Problem;
@@ -89,6 +91,8 @@ pub struct Content {
     pub files: Vec<Known>,
     /// What the server of a remote one said.
     pub remote: Option<Remote>,
+    /// What the author should look at, without the page that names it.
+    pub warnings: Vec<String>,
 }
 
 /// What is known of a file.
@@ -116,6 +120,8 @@ pub struct Release {
     pub files: Vec<ReleasedFile>,
     /// What the server of a remote one said.
     pub remote: Option<Remote>,
+    /// What the author should look at, without the page that names it.
+    pub warnings: Vec<String>,
 }
 
 /// A file of a [`Release`].
@@ -137,7 +143,9 @@ pub struct ReleasedFile {
 ///
 /// A file that can't be read, or that changes meanwhile, is a problem that names it.
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
-    Ok(assemble(order, survey(order, cache, progress)?))
+    let tasks = [Task { order, known: None }];
+    let mut contents = survey(&tasks, cache, &Downloads::default(), progress, &mut |_, _, _| Ok(()))?;
+    Ok(assemble(order, contents.remove(0)))
 }
 
 /// Makes the torrent of `order`, whose `content` is known.
@@ -163,16 +171,22 @@ pub fn assemble(order: &Order, content: Content) -> Release {
         layout,
         hashes: content.hashes,
     };
+    let direct = content.remote.as_ref().and_then(|remote| remote.direct_url.as_ref());
+    let web_seed = |url: &String| match (direct, order.files.first()) {
+        // Torrent clients do not follow redirects as they should.
+        (Some(direct), Some(file)) if file.origin.url() == Some(url) => direct.clone(),
+        _ => url.clone(),
+    };
     let torrent = metainfo::encode(&Draft {
         info,
         trackers: order.trackers.clone(),
-        web_seeds: order.web_seeds.clone(),
+        web_seeds: order.web_seeds.iter().map(web_seed).collect(),
         creation_date: order.creation_date,
         created_by: order.created_by.clone(),
         comment: order.comment.clone(),
     });
     let magnet = metainfo::magnet(&torrent);
-    Release { torrent, magnet, files, remote: content.remote }
+    Release { torrent, magnet, files, remote: content.remote, warnings: content.warnings }
 }
 
 fn layout(kind: Kind, piece_length: PieceLength, files: &[ReleasedFile]) -> Layout {

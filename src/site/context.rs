@@ -121,8 +121,10 @@ pub struct Episode {
 /// The one file of a release.
 #[derive(Debug, Clone, Serialize)]
 pub struct Media {
-    /// Its path.
+    /// Its path; its URL where it is on another server.
     pub url: String,
+    /// Whether it is on another server.
+    pub is_remote: bool,
     /// Its name.
     pub name: String,
     /// Its MIME type.
@@ -138,8 +140,10 @@ pub struct Media {
 pub struct File {
     /// Its path in the torrent's folder.
     pub name: String,
-    /// Its path below the site's root.
+    /// Its path below the site's root; its URL where it is on another server.
     pub url: String,
+    /// Whether it is on another server.
+    pub is_remote: bool,
     /// Its size in bytes.
     pub bytes: u64,
     /// The same for people.
@@ -164,8 +168,12 @@ pub struct Torrent {
     pub url: String,
     /// The magnet link.
     pub magnet: String,
-    /// The info-hash in hexadecimal digits.
+    /// The info-hash in hexadecimal digits: of v1, else the first 40 digits of that of v2.
     pub info_hash: String,
+    /// The info-hash of v2.
+    pub info_hash_v2: Option<String>,
+    /// `v1`, `v2` or `hybrid`.
+    pub kind: &'static str,
     /// Its name: of the file, or of the folder.
     pub name: String,
     /// Bytes in a piece, for people.

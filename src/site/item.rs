@@ -42,6 +42,11 @@ impl<'a> Item<'a> {
         self.options.base_url.of(place)
     }
 
+    /// The absolute URL of a file of its.
+    fn medium_url(&self, file: &release::FileOrder) -> String {
+        file.origin.url().map_or_else(|| self.absolute(&self.source.medium.path(file)), str::to_owned)
+    }
+
     /// What can be done with it: only one file alone is listened to or watched.
     pub fn kind(&self) -> Kind {
         match &self.made.files[..] {
@@ -72,8 +77,9 @@ impl<'a> Item<'a> {
             .iter()
             .zip(&source.medium.files)
             .map(|(file, order)| context::File {
+                is_remote: order.origin.url().is_some(),
                 name: if source.medium.single { source.medium.name.clone() } else { file.path.join("/") },
-                url: source.medium.path(order).url(),
+                url: order.origin.url().map_or_else(|| source.medium.path(order).url(), str::to_owned),
                 bytes: file.bytes,
                 size_text: size_text(file.bytes),
             })
@@ -98,6 +104,7 @@ impl<'a> Item<'a> {
             content: String::new(),
             media: source.medium.single.then(|| context::Media {
                 url: files[0].url.clone(),
+                is_remote: files[0].is_remote,
                 name: source.medium.name.clone(),
                 mime: first.facts.mime.clone(),
                 bytes: first.bytes,
@@ -118,6 +125,8 @@ impl<'a> Item<'a> {
                 url: self.torrent_path().url(),
                 magnet: made.magnet.clone(),
                 info_hash: made.torrent.info_hashes.main().to_string(),
+                info_hash_v2: made.torrent.info_hashes.v2().map(|hash| hash.to_string()),
+                kind: info.kind().as_str(),
                 name: info.name.clone(),
                 piece_length_text: info.piece_length.to_string(),
                 pieces: info.piece_count(),
@@ -147,7 +156,7 @@ impl<'a> Item<'a> {
             },
             content: markdown::page(&source.text.body, &link),
             medium: feed::Medium {
-                url: self.absolute(&source.medium.path(&source.medium.files[0])),
+                url: self.medium_url(&source.medium.files[0]),
                 bytes: file.bytes,
                 mime: file.facts.mime.clone(),
                 bitrate_bps: file.facts.bitrate_bps,
@@ -196,7 +205,7 @@ impl<'a> Item<'a> {
                 .map(|(file, order)| manifest::File {
                     path: self.source.medium.path(order),
                     bytes: file.bytes,
-                    url: None,
+                    url: order.origin.url().map(str::to_owned),
                 })
                 .collect(),
             page: Some(self.options.base_url.join(&self.url())),

@@ -70,6 +70,15 @@ impl Ledger {
         Ok(Locked { folder: self.folder.clone(), lock: lock.clone() })
     }
 
+    /// What is known of the remote medium of `source`, which is ordered so.
+    pub fn known(&self, source: &Release, order: &release::Order) -> Option<release::Content> {
+        let record = self.record(&source.slug).filter(|record| record.origin == source.medium.origin)?;
+        record.remote.as_ref()?;
+        // What does not fit is read again.
+        let torrent = lock::read_torrent(&self.folder, &source.slug, record).ok()?;
+        release::locked(order, record, &torrent, &source.text.file).ok()
+    }
+
     /// Gives the show and its episodes the identities that they had before, or those that they have from now on.
     pub fn identify(&mut self, options: &Options, content: &mut Content) {
         let former = self.former.as_ref().and_then(|lock| lock.show_guid);

@@ -28,7 +28,7 @@ impl Locked {
             return Err(problem.help(HELP));
         };
         if record.origin != *origin {
-            let message = format!("is made of {}, and everseed.lock of {}", shown(origin), shown(&record.origin));
+            let message = format!("is made of {origin}, and everseed.lock of {}", record.origin);
             return Err(Problem::at(place.page, message).help(HELP));
         }
         Ok(record)
@@ -60,12 +60,5 @@ impl Locked {
         Ok(content
             .map(|file| FileOrder { origin: Origin::File(source(&file.path)), path: file.path.clone() })
             .collect())
-    }
-}
-
-fn shown(origin: &lock::Origin) -> String {
-    match origin {
-        lock::Origin::One(source) => source.clone(),
-        lock::Origin::Several(sources) => sources.join(", "),
     }
 }

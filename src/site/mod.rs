@@ -29,7 +29,7 @@ mod write;
 pub use ledger::Tally;
 pub use options::{BaseUrl, Kind, LockUse, NotABaseUrl, Options, Show, categories};
 pub use staging::restore;
-pub use update::{LockSummary, Verified, update_lock, verify_lock};
+pub use update::{LockSummary, Update, Verified, update_lock, verify_lock};
 
 #[cfg(test)]
 mod testing;
@@ -46,7 +46,7 @@ use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::media;
 use crate::problem::Problem;
-use crate::release::{self, FileOrder, Origin};
+use crate::release::{self, Cache, Downloads, FileOrder, Origin, Task};
 use content::{Content, Release};
 use html::Theme;
 use journal::Watch;
@@ -56,7 +56,7 @@ use root::Root;
 use write::Output;
 
 /// The hash cache is saved whenever this many bytes have been hashed since, so that a build that is killed does not begin anew.
-const SAVE_EVERY_BYTES: u64 = 4 << 30;
+const SAVE_EVERY_BYTES: u64 = 1 << 30;
 
 /// Why a site was not built. The former output stands as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,16 +130,20 @@ fn build_watched(
     };
     no_medium_inside(&content, &root, &output).map_err(Error::Content)?;
 
-    let mut cache = hash::Cache::load(state.join("hashes"));
+    let mut cache = Cache::load(state.join("hashes"));
     let media = Media::look(&content);
     let built = (|| {
         let releases = match &locked {
             Some(locked) => known(options, &content, locked).map_err(Error::Content)?,
-            None => make_all(options, &content, &mut cache, progress).map_err(Error::Trouble)?,
+            None => {
+                let downloads = Downloads::default();
+                make_all(options, &content, &ledger, &downloads, &mut cache, progress).map_err(Error::Trouble)?
+            }
         };
         let warnings = keep(&mut ledger, options, &mut content, &releases)?;
         let mut plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
         plan.warnings.extend(warnings);
+        plan.warnings.extend(remarks(&content, &releases));
         if options.lock == LockUse::Write {
             media.unchanged().and_then(|()| ledger.write()).map_err(Error::Trouble)?;
         }
@@ -209,19 +213,36 @@ fn known(options: &Options, content: &Content, locked: &Locked) -> Result<Vec<re
 fn make_all(
     options: &Options,
     content: &Content,
-    cache: &mut hash::Cache,
+    ledger: &Ledger,
+    downloads: &Downloads,
+    cache: &mut Cache,
     progress: &dyn hash::Progress,
 ) -> Result<Vec<release::Release>, Problem> {
+    let orders: Vec<_> = content.releases.iter().map(|source| order(options, source)).collect();
+    let known = |source: &Release, order| ledger.known(source, order);
+    let tasks: Vec<_> = (content.releases.iter().zip(&orders))
+        .map(|(source, order)| Task { order, known: known(source, order) })
+        .collect();
     let mut saved = 0;
-    let mut releases = Vec::with_capacity(content.releases.len());
-    for source in &content.releases {
-        releases.push(release::make(&order(options, source), cache, progress)?);
-        if cache.bytes_hashed() - saved >= SAVE_EVERY_BYTES {
+    let mut done = |_, content: &release::Content, cache: &mut Cache| {
+        // A download is not repeated for want of a line in a file.
+        if content.remote.is_some() || cache.bytes_hashed() - saved >= SAVE_EVERY_BYTES {
             cache.save()?;
             saved = cache.bytes_hashed();
         }
-    }
-    Ok(releases)
+        Ok(())
+    };
+    let contents = release::survey(&tasks, cache, downloads, progress, &mut done)?;
+    Ok(orders.iter().zip(contents).map(|(order, content)| release::assemble(order, content)).collect())
+}
+
+/// What was noticed in the media themselves.
+fn remarks(content: &Content, releases: &[release::Release]) -> Vec<Problem> {
+    let of = |(source, made): (&Release, &release::Release)| -> Vec<Problem> {
+        let page = &source.text.file;
+        made.warnings.iter().map(|warning| Problem::at(page, format!("{}: {warning}", source.medium.origin))).collect()
+    };
+    content.releases.iter().zip(releases).flat_map(of).collect()
 }
 
 fn order(options: &Options, source: &Release) -> release::Order {

@@ -8,11 +8,20 @@ use super::content::{self, Content};
 use super::ledger::{Ledger, Tally};
 use super::options::{LockUse, Options};
 use super::write::hold_state;
-use super::{Error, as_texts, keep, make_all, order};
+use super::{Error, as_texts, keep, make_all, order, remarks};
 use crate::hash;
 use crate::lock;
 use crate::problem::Problem;
-use crate::release;
+use crate::release::{self, Cache, Downloads};
+
+/// How a lock is brought up to date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// Whether records that no page has any more are taken out.
+    pub prune: bool,
+    /// The folder in which downloaded media are kept, under the names that they are published by.
+    pub keep: Option<PathBuf>,
+}
 
 /// What bringing a lock up to date did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,26 +60,28 @@ pub struct Verified {
 
 /// Brings the lock of the site up to date, and writes nothing else but what builds remember below the folder `state`.
 ///
-/// Media that are known to be as they were are not read. With `prune`, records that no page has any more are taken out.
+/// Media that are known to be as they were are not read.
 pub fn update_lock(
     options: &Options,
     state: &Path,
-    prune: bool,
+    how: &Update,
     progress: &dyn hash::Progress,
 ) -> Result<LockSummary, Error> {
     let (state, _held) = hold_state(state)?;
     let (mut content, mut ledger) = open(options, &state)?;
-    let mut cache = hash::Cache::load(state.join("hashes"));
-    let made = make_all(options, &content, &mut cache, progress);
+    let mut cache = Cache::load(state.join("hashes"));
+    let downloads = Downloads { check: true, keep: how.keep.clone() };
+    let made = make_all(options, &content, &ledger, &downloads, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
     let made = made.map_err(Error::Trouble)?;
     let preview = Options { lock: if options.drafts { LockUse::Read } else { LockUse::Write }, ..options.clone() };
     let mut warnings = keep(&mut ledger, &preview, &mut content, &made)?;
     warnings.append(&mut content.warnings);
+    warnings.extend(remarks(&content, &made));
     let left_over = ledger.left_over(&content);
     for slug in &left_over {
-        if prune {
+        if how.prune {
             ledger.remove(slug);
         } else {
             let warning =
@@ -86,7 +97,7 @@ pub fn update_lock(
         added,
         changed,
         unchanged,
-        removed: if prune { left_over.len() } else { 0 },
+        removed: if how.prune { left_over.len() } else { 0 },
         files_hashed: cache.files_hashed(),
         bytes_hashed: cache.bytes_hashed(),
         warnings,
@@ -106,7 +117,7 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
             continue;
         };
         findings.extend(locked.torrent(&source.slug, record).err());
-        match release::make(&order(options, source), &mut hash::Cache::none(), progress) {
+        match release::make(&order(options, source), &mut Cache::none(), progress) {
             Err(problem) => findings.push(problem),
             Ok(made) => {
                 let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());

@@ -4,7 +4,7 @@ use std::fs;
 
 use expect_test::expect;
 
-use super::super::{Error, LockUse, update_lock, verify_lock};
+use super::super::{Error, LockUse, Update, update_lock, verify_lock};
 use super::{EP1, EP2, House, two_episodes};
 
 /// An episode, a release of several files and a page that links to both.
@@ -177,7 +177,9 @@ fn the_identity_of_show_and_episodes_stays_when_the_site_moves() {
 #[test]
 fn a_lock_is_made_by_itself_and_reads_only_what_is_new() {
     let house = furnished();
-    let update = |prune| update_lock(&house.options, &state(&house), prune, &()).expect("made");
+    let update = |prune| {
+        update_lock(&house.options, &state(&house), &Update { prune, keep: None }, &()).expect("made")
+    };
     let first = update(false);
     assert_eq!((first.records, first.added, first.files_hashed), (2, 2, 4));
     assert!(!house.out().exists());

@@ -1,0 +1,251 @@
+//! Finding out what there is to know of the content of orders: from memory where the files are what they were, else by
+//! reading each file once. Several are read at a time, as far as that is quicker.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::thread;
+
+use super::cache::{Cache, Key, Stamp};
+use super::{Content, Known, Order, Origin};
+#[cfg(feature = "fetch")]
+use crate::fetch::{self, Client};
+use crate::hash::{Progress, Source};
+use crate::media::Facts;
+use crate::metainfo::{Kind, TORRENT_BYTES_MAX};
+use crate::mime;
+use crate::problem::Problem;
+use crate::units::PieceLength;
+
+/// No downloads, no client.
+#[cfg(not(feature = "fetch"))]
+struct Client;
+
+mod read;
+#[cfg(feature = "fetch")]
+mod web;
+
+/// The most files that are hashed at a time for their SHA-384, each on a core of its own.
+const FILES_AT_ONCE_MAX: usize = 4;
+/// The most media that are downloaded at a time.
+const DOWNLOADS_AT_ONCE_MAX: usize = 4;
+
+/// An order whose content is wanted, and what is known of it already.
+#[derive(Debug, Clone)]
+pub struct Task<'a> {
+    /// The order.
+    pub order: &'a Order,
+    /// What a lock says of a remote medium; without it the medium is downloaded.
+    pub known: Option<Content>,
+}
+
+/// How media on other servers are dealt with.
+#[derive(Debug, Clone, Default)]
+pub struct Downloads {
+    /// Whether their servers are asked if those that are known have changed.
+    pub check: bool,
+    /// The folder in which downloads are kept, under the names that they are published by.
+    pub keep: Option<PathBuf>,
+}
+
+/// Finds out the content of each task, in their order. `done` is told of each that was read, with its index, as soon as it was.
+///
+/// Up to four files are read at a time, each with less than 32 MiB in buffers. A file that can't be read, or that
+/// changes meanwhile, is a problem that names it; what was read before is in `cache` all the same.
+pub fn survey(
+    tasks: &[Task],
+    cache: &mut Cache,
+    downloads: &Downloads,
+    progress: &dyn Progress,
+    done: &mut dyn FnMut(usize, &Content, &mut Cache) -> Result<(), Problem>,
+) -> Result<Vec<Content>, Problem> {
+    let mut found = vec![None; tasks.len()];
+    let mut jobs: [Vec<Job>; 3] = Default::default();
+    for (index, task) in tasks.iter().enumerate() {
+        match look(index, task, cache, downloads)? {
+            Looked::Known(content) => found[index] = Some(content),
+            Looked::Unknown(job) => jobs[job.way()].push(job),
+        }
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let client = OnceLock::new();
+    let [alone, several, remote] = jobs;
+    for (jobs, at_once) in
+        [(alone, 1), (several, cores.min(FILES_AT_ONCE_MAX)), (remote, DOWNLOADS_AT_ONCE_MAX)]
+    {
+        let threads = if jobs.len() > 1 && at_once > 1 { NonZeroUsize::new(1) } else { None };
+        let run = |job: &Job| job.run(threads, &client, downloads, progress);
+        each(&jobs, at_once, &run, &mut |job, content| {
+            if let Some(stamps) = &job.stamps {
+                cache.put(job.key.clone(), stamps.clone(), &content);
+            }
+            done(job.index, &content, cache)?;
+            found[job.index] = Some(content);
+            Ok(())
+        })?;
+    }
+    Ok(found.into_iter().map(|content| content.expect("what was not known was read")).collect())
+}
+
+/// Runs `jobs` on as many threads, and takes each result where it is called. The first problem ends it, when those that
+/// have begun are done.
+fn each<'j, 'a>(
+    jobs: &'j [Job<'a>],
+    at_once: usize,
+    run: &(dyn Fn(&Job) -> Result<Content, Problem> + Sync),
+    take: &mut dyn FnMut(&'j Job<'a>, Content) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (results, inbox) = mpsc::channel();
+        for _ in 0..at_once.min(jobs.len()) {
+            let (results, next) = (results.clone(), &next);
+            scope.spawn(move || {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Nobody listens any more when a problem has ended it.
+                    let _ = results.send((job, run(job)));
+                }
+            });
+        }
+        drop(results);
+        let mut ended = Ok(());
+        for (job, result) in inbox {
+            let taken = result.and_then(|content| take(job, content));
+            if let Err(problem) = taken
+                && ended.is_ok()
+            {
+                next.store(jobs.len(), Ordering::Relaxed);
+                ended = Err(problem);
+            }
+        }
+        ended
+    })
+}
+
+/// What a look at a task gave.
+enum Looked<'a> {
+    Known(Content),
+    Unknown(Job<'a>),
+}
+
+/// A content that is to be read.
+struct Job<'a> {
+    index: usize,
+    order: &'a Order,
+    key: Key,
+    /// What the files were like; `None`: that is not remembered.
+    stamps: Option<Vec<Stamp>>,
+    reads: Reads,
+}
+
+enum Reads {
+    /// Files on disk.
+    Disk(Mutex<Vec<Source>>, PieceLength),
+    /// What stands at a URL, if it is not still what is known.
+    Web(String, Option<Content>),
+}
+
+impl Job<'_> {
+    /// Whether it is read alone with all cores, with others, or from other servers.
+    fn way(&self) -> usize {
+        match &self.reads {
+            Reads::Disk(..) if !self.order.integrity => 0,
+            Reads::Disk(..) => 1,
+            Reads::Web(..) => 2,
+        }
+    }
+
+    fn run(
+        &self,
+        threads: Option<NonZeroUsize>,
+        client: &OnceLock<Result<Client, Problem>>,
+        downloads: &Downloads,
+        progress: &dyn Progress,
+    ) -> Result<Content, Problem> {
+        match &self.reads {
+            Reads::Disk(sources, piece_length) => {
+                let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
+                read::files(self.order, &mut sources, *piece_length, threads, progress)
+            }
+            #[cfg(feature = "fetch")]
+            Reads::Web(url, known) => {
+                let client = client.get_or_init(|| Client::new(&fetch::Options::default()));
+                let client = client.as_ref().map_err(Clone::clone)?;
+                web::medium(self.order, url, known.as_ref(), client, downloads, threads, progress)
+            }
+            #[cfg(not(feature = "fetch"))]
+            Reads::Web(url, _) => {
+                let _ = (client, downloads);
+                Err(Problem::new(format!("{url}: this everseed was compiled without downloads"))
+                    .help("compile it with the feature `fetch`, or put the file into the site's folder"))
+            }
+        }
+    }
+}
+
+/// What is known of a task without reading its files.
+fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downloads) -> Result<Looked<'a>, Problem> {
+    let order = task.order;
+    let origins = order.files.iter().map(|file| file.origin.clone()).collect();
+    if let [Origin::Url(url)] = &order.files.iter().map(|file| file.origin.clone()).collect::<Vec<_>>()[..] {
+        let key = Key { origins, kind: order.kind, piece_length: order.piece_length };
+        let stamps = vec![Stamp::Web];
+        let known = task.known.clone().or_else(|| cache.get(&key, &stamps, order.integrity));
+        return Ok(match known {
+            Some(content) if !downloads.check => Looked::Known(content),
+            known => {
+                let reads = Reads::Web(url.clone(), known);
+                Looked::Unknown(Job { index, order, key, stamps: Some(stamps), reads })
+            }
+        });
+    }
+    let (mut sources, mut stamps) = (Vec::new(), Vec::new());
+    for file in &order.files {
+        let Origin::File(path) = &file.origin else {
+            unreachable!("a release of several files has them on disk");
+        };
+        let source = Source::open(path)?;
+        stamps.extend(source.fingerprint().copied().map(Stamp::Disk));
+        sources.push(source);
+    }
+    let total = sources.iter().map(Source::bytes).sum();
+    let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
+    fits(order, piece_length.count(total))?;
+    if order.kind == Kind::Hybrid && !order.single {
+        sources = sources.into_iter().map(|source| source.padded(piece_length)).collect();
+    }
+    let key = Key { origins, kind: order.kind, piece_length: Some(piece_length) };
+    Ok(match cache.get(&key, &stamps, order.integrity) {
+        Some(content) => Looked::Known(content),
+        None => {
+            let reads = Reads::Disk(Mutex::new(sources), piece_length);
+            Looked::Unknown(Job { index, order, key, stamps: Some(stamps), reads })
+        }
+    })
+}
+
+/// What a file's name alone tells.
+fn named(order: &Order, index: usize, bytes: u64) -> Known {
+    let name = order.files[index].path.last().unwrap_or(&order.name);
+    Known { bytes, sha384: None, facts: Facts::of_mime(mime::of(name)) }
+}
+
+/// Refuses, before anything is hashed, what would make a `.torrent` that nobody reads.
+fn fits(order: &Order, pieces: u64) -> Result<(), Problem> {
+    /// What a file adds to its path: keys, lengths and the ends of its dictionary and lists.
+    const FILE_BYTES: usize = 64;
+    /// What a piece adds in v1, and in v2.
+    const PIECE_BYTES: [u64; 2] = [20, 32];
+    let name = |name: &String| name.len() + 8;
+    let files: usize = order.files.iter().map(|file| FILE_BYTES + file.path.iter().map(name).sum::<usize>()).sum();
+    let kinds = [order.kind.has_v1(), order.kind.has_v2()];
+    let piece_bytes: u64 = kinds.iter().zip(PIECE_BYTES).filter(|(has, _)| **has).map(|(_, bytes)| bytes).sum();
+    let bytes = (files as u64).saturating_add(pieces.saturating_mul(piece_bytes));
+    if bytes <= TORRENT_BYTES_MAX as u64 / 2 {
+        return Ok(());
+    }
+    let message =
+        format!("{:?} would have {pieces} pieces and {} files, too many for a torrent", order.name, order.files.len());
+    Err(Problem::new(message).help("choose a larger piece length, or pack the files into an archive"))
+}
