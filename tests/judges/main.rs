@@ -14,6 +14,7 @@ mod downloads;
 mod feeds;
 mod net;
 mod pages;
+mod torrents;
 
 use std::process::Command;
 
