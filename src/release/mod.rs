@@ -4,12 +4,15 @@
 
 mod cache;
 mod locked;
+mod plan;
 mod survey;
 
 pub use locked::{change, locked, record};
 pub use cache::Cache;
+pub use plan::{Plan, plan};
 pub use survey::{Downloads, Task, survey};
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::hash::Progress;
@@ -48,6 +51,8 @@ pub struct Order {
     /// Whether the SHA-384 of each file is wanted. One file's can't be computed on several cores, so it takes longer
     /// than the pieces.
     pub integrity: bool,
+    /// How many threads hash the pieces; `None`: one for each core.
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// A file of an [`Order`].
@@ -159,40 +164,54 @@ pub fn assemble(order: &Order, content: Content) -> Release {
             facts,
         })
         .collect();
-    let layout = match &files[..] {
-        [file] if order.single => Layout::Single(file.bytes),
-        _ => layout(order.kind, content.piece_length, &files),
-    };
+    let sizes: Vec<_> = files.iter().map(|file| file.bytes).collect();
     let info = Info {
         name: order.name.clone(),
         piece_length: content.piece_length,
         private: order.private,
         source: order.source.clone(),
-        layout,
+        layout: layout(order, content.piece_length, &sizes),
         hashes: content.hashes,
     };
-    let direct = content.remote.as_ref().and_then(|remote| remote.direct_url.as_ref());
+    let torrent = metainfo::encode(&draft(order, info, content.remote.as_ref()));
+    let magnet = metainfo::magnet(&torrent);
+    Release { torrent, magnet, files, remote: content.remote, warnings: content.warnings }
+}
+
+/// All that the torrent of `order` says, with `info` in it.
+fn draft(order: &Order, info: Info, remote: Option<&Remote>) -> Draft {
+    let direct = remote.and_then(|remote| remote.direct_url.as_ref());
     let web_seed = |url: &String| match (direct, order.files.first()) {
         // Torrent clients do not follow redirects as they should.
         (Some(direct), Some(file)) if file.origin.url() == Some(url) => direct.clone(),
         _ => url.clone(),
     };
-    let torrent = metainfo::encode(&Draft {
+    Draft {
         info,
         trackers: order.trackers.clone(),
         web_seeds: order.web_seeds.iter().map(web_seed).collect(),
         creation_date: order.creation_date,
         created_by: order.created_by.clone(),
         comment: order.comment.clone(),
-    });
-    let magnet = metainfo::magnet(&torrent);
-    Release { torrent, magnet, files, remote: content.remote, warnings: content.warnings }
+    }
 }
 
-fn layout(kind: Kind, piece_length: PieceLength, files: &[ReleasedFile]) -> Layout {
-    let file = |file: &ReleasedFile| metainfo::File { path: file.path.clone(), bytes: file.bytes, is_pad: false };
-    let files = files.iter().map(file).collect();
-    Layout::Multi(if kind == Kind::Hybrid { metainfo::padded(files, piece_length) } else { files })
+/// The files of `order`, which have these `sizes`, as they stand in its torrent.
+fn layout(order: &Order, piece_length: PieceLength, sizes: &[u64]) -> Layout {
+    match (&order.files[..], sizes) {
+        ([_], [bytes]) if order.single => Layout::Single(*bytes),
+        // A v2 tree that holds one file of the torrent's own name is that file.
+        ([file], [bytes]) if order.kind == Kind::V2 && file.path == [&order.name[..]] => Layout::Single(*bytes),
+        (files, sizes) => {
+            let file = |(file, bytes): (&FileOrder, &u64)| metainfo::File {
+                path: file.path.clone(),
+                bytes: *bytes,
+                is_pad: false,
+            };
+            let files = files.iter().zip(sizes).map(file).collect();
+            Layout::Multi(if order.kind == Kind::Hybrid { metainfo::padded(files, piece_length) } else { files })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +233,7 @@ mod tests {
             created_by: None,
             comment: None,
             integrity: false,
+            threads: None,
         }
     }
 
@@ -235,6 +255,35 @@ mod tests {
     }
 
     #[test]
+    fn pads_between_the_files_of_a_hybrid_torrent_are_hashed() {
+        use sha1::{Digest, Sha1};
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str, bytes: &[u8]| {
+            std::fs::write(dir.path().join(name), bytes).expect("written");
+            FileOrder { origin: Origin::File(dir.path().join(name)), path: vec![name.into()] }
+        };
+        let files = vec![file("a", b"one"), file("b", &[7; 40_000])];
+        let order = Order {
+            kind: Kind::Hybrid,
+            piece_length: PieceLength::new(32768).ok(),
+            integrity: true,
+            ..order(files, false)
+        };
+        let plan = plan(&order).expect("planned");
+        let bytes = plan.torrent_bytes();
+        assert_eq!((plan.info().piece_count(), plan.info().total_bytes()), (3, 40_003));
+        let release = make(&order, &mut Cache::none(), &()).expect("made");
+        assert_eq!(release.torrent.bytes().len(), bytes);
+        let first = [&b"one"[..], &[0; 32765]].concat();
+        assert_eq!(release.torrent.metainfo.info.pieces().expect("of v1")[0], <[u8; 20]>::from(Sha1::digest(first)));
+        assert_eq!(release.files[1].sha384, Some(sha2::Sha384::digest([7; 40_000]).into()));
+        let order = Order { kind: Kind::V2, ..order };
+        let v2 = make(&order, &mut Cache::none(), &()).expect("made");
+        assert_eq!(v2.torrent.metainfo.info.trees(), release.torrent.metainfo.info.trees());
+        assert_eq!(v2.files, release.files);
+    }
+
+    #[test]
     fn what_makes_no_torrent_is_refused_before_it_is_hashed() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("large");
@@ -244,6 +293,13 @@ mod tests {
         order.piece_length = PieceLength::new(16384).ok();
         let problem = make(&order, &mut Cache::none(), &()).expect_err("too many pieces");
         assert!(problem.to_string().contains("6553600 pieces"), "{problem}");
+        order.piece_length = None;
+        // 6,400 pieces of 16 MiB.
+        for (kind, hash_bytes) in [(Kind::V1, 20), (Kind::V2, 32), (Kind::Hybrid, 52)] {
+            let order = Order { kind, ..order.clone() };
+            let bytes = plan(&order).expect("few enough").torrent_bytes();
+            assert!((0..400).contains(&(bytes - 6400 * hash_bytes)), "{kind}: {bytes}");
+        }
     }
 
     #[test]

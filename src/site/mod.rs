@@ -267,7 +267,9 @@ fn order(options: &Options, source: &Release) -> release::Order {
         created_by: Some(crate::GENERATOR.into()),
         comment: Some(options.base_url.join(&format!("episodes/{}/", source.slug))),
         // For the podcast feed alone.
+        threads: None,
         integrity: medium.single && media::Kind::of(&medium.name) != media::Kind::Other,
+        threads: None,
     }
 }
 

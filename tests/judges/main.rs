@@ -15,6 +15,7 @@ mod feeds;
 mod media;
 mod net;
 mod pages;
+mod torrents;
 
 use std::process::Command;
 

@@ -8,12 +8,13 @@ use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 
 use super::cache::{Cache, Key, Stamp};
+use super::plan::settle;
 use super::{Content, Known, Order, Origin};
 #[cfg(feature = "fetch")]
 use crate::fetch::{self, Client};
 use crate::hash::{Progress, Source};
 use crate::media::Facts;
-use crate::metainfo::{Kind, TORRENT_BYTES_MAX};
+use crate::metainfo::Kind;
 use crate::mime;
 use crate::problem::Problem;
 use crate::units::PieceLength;
@@ -74,8 +75,8 @@ pub fn survey(
     for (jobs, at_once) in
         [(alone, 1), (several, cores.min(FILES_AT_ONCE_MAX)), (remote, DOWNLOADS_AT_ONCE_MAX)]
     {
-        let threads = if jobs.len() > 1 && at_once > 1 { NonZeroUsize::new(1) } else { None };
-        let run = |job: &Job| job.run(threads, &client, downloads, progress);
+        let one = NonZeroUsize::new(1).filter(|_| jobs.len() > 1 && at_once > 1);
+        let run = |job: &Job| job.run(one.or(job.order.threads), &client, downloads, progress);
         each(&jobs, at_once, &run, &mut |job, content| {
             if let Some(stamps) = &job.stamps {
                 cache.put(job.key.clone(), stamps.clone(), &content);
@@ -209,9 +210,8 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
         stamps.extend(source.fingerprint().copied().map(Stamp::Disk));
         sources.push(source);
     }
-    let total = sources.iter().map(Source::bytes).sum();
-    let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
-    fits(order, piece_length.count(total))?;
+    let sizes: Vec<_> = sources.iter().map(Source::bytes).collect();
+    let piece_length = settle(order, &sizes)?;
     if order.kind == Kind::Hybrid && !order.single {
         sources = sources.into_iter().map(|source| source.padded(piece_length)).collect();
     }
@@ -229,23 +229,4 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
 fn named(order: &Order, index: usize, bytes: u64) -> Known {
     let name = order.files[index].path.last().unwrap_or(&order.name);
     Known { bytes, sha384: None, facts: Facts::of_mime(mime::of(name)) }
-}
-
-/// Refuses, before anything is hashed, what would make a `.torrent` that nobody reads.
-fn fits(order: &Order, pieces: u64) -> Result<(), Problem> {
-    /// What a file adds to its path: keys, lengths and the ends of its dictionary and lists.
-    const FILE_BYTES: usize = 64;
-    /// What a piece adds in v1, and in v2.
-    const PIECE_BYTES: [u64; 2] = [20, 32];
-    let name = |name: &String| name.len() + 8;
-    let files: usize = order.files.iter().map(|file| FILE_BYTES + file.path.iter().map(name).sum::<usize>()).sum();
-    let kinds = [order.kind.has_v1(), order.kind.has_v2()];
-    let piece_bytes: u64 = kinds.iter().zip(PIECE_BYTES).filter(|(has, _)| **has).map(|(_, bytes)| bytes).sum();
-    let bytes = (files as u64).saturating_add(pieces.saturating_mul(piece_bytes));
-    if bytes <= TORRENT_BYTES_MAX as u64 / 2 {
-        return Ok(());
-    }
-    let message =
-        format!("{:?} would have {pieces} pieces and {} files, too many for a torrent", order.name, order.files.len());
-    Err(Problem::new(message).help("choose a larger piece length, or pack the files into an archive"))
 }

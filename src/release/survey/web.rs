@@ -3,12 +3,11 @@
 use std::io::Read;
 use std::num::NonZeroUsize;
 
-use super::{Content, Downloads, Order, Problem, fits, read};
+use super::{Content, Downloads, Order, Problem, read, settle};
 use crate::fetch::{Client, Download, Opened, Validators};
 use crate::fsx::Part;
 use crate::hash::{Progress, Source};
 use crate::release::Remote;
-use crate::units::PieceLength;
 
 /// What stands at `url`, as it is `known` where its server says that it is still that.
 pub fn medium(
@@ -48,8 +47,7 @@ fn hashed(
     progress: &dyn Progress,
 ) -> Result<Content, Problem> {
     let said = download.remote().clone();
-    let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(said.bytes));
-    fits(order, piece_length.count(said.bytes))?;
+    let piece_length = settle(order, &[said.bytes])?;
     if said.bytes == 0 {
         return Err(Problem::new(format!("{}: is empty (0 bytes)", said.url)).help("put the whole file there"));
     }
