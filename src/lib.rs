@@ -14,7 +14,7 @@
 //! | 4 | `release` | |
 //! | 3 | `hash` `lock` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `names` `fingerprint` `mime` | icu_normalizer: `names` |
+//! | 1 | `bencode` `id` `units` `problem` `lanes` `sitepath` `names` `fingerprint` `mime` | icu_normalizer: `names` |
 //!
 //! # Invariants
 //!
@@ -47,6 +47,7 @@ pub mod fsx;
 pub mod hash;
 pub mod id;
 pub mod jinja;
+pub mod lanes;
 pub mod lock;
 pub mod manifest;
 pub mod media;

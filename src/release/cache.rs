@@ -152,7 +152,7 @@ fn encode(entries: &HashMap<Key, Entry>) -> Vec<u8> {
             match origin {
                 Origin::File(path) => dict.string("path", path.as_os_str().as_encoded_bytes()),
                 Origin::Url(url) => dict.string("url", url),
-            }
+            };
             if let Stamp::Disk(fingerprint) = stamp {
                 let Fingerprint { bytes, mtime_ns, ctime_ns, inode } = *fingerprint;
                 let numbers = [bytes.cast_signed(), mtime_ns, ctime_ns, inode.cast_signed()];
@@ -170,7 +170,9 @@ fn encode(entries: &HashMap<Key, Entry>) -> Vec<u8> {
             for (key, value) in
                 [("direct", &remote.direct_url), ("etag", &remote.etag), ("modified", &remote.last_modified)]
             {
-                value.iter().for_each(|value| dict.string(key, value));
+                if let Some(value) = value {
+                    dict.string(key, value);
+                }
             }
             dict.int("ranges", i64::from(remote.ranges));
             dict.end();
@@ -182,9 +184,9 @@ fn encode(entries: &HashMap<Key, Entry>) -> Vec<u8> {
                 bencode::string(out, bytes.as_flattened());
             });
         }
-        bencode::list(dict.key("warnings"), &content.warnings, bencode::string);
-        // Whether the piece length was asked for, or is the automatic one.
+        // Whether the piece length was known before the content was.
         dict.int("wanted", i64::from(key.piece_length.is_some()));
+        bencode::list(dict.key("warnings"), &content.warnings, bencode::string);
         dict.end();
     });
     root.int("version", VERSION);
@@ -195,7 +197,9 @@ fn encode(entries: &HashMap<Key, Entry>) -> Vec<u8> {
 fn facts(out: &mut Vec<u8>, file: &Known) {
     let facts = &file.facts;
     let mut dict = Dict::begin(out);
-    facts.bitrate_bps.iter().for_each(|bps| dict.int("bitrate", i64::from(*bps)));
+    if let Some(bps) = &facts.bitrate_bps {
+        dict.int("bitrate", i64::from(*bps));
+    }
     bencode::list(dict.key("chapters"), &facts.chapters, |out, chapter| {
         let mut dict = Dict::begin(out);
         dict.int("ms", chapter.start_ms.cast_signed());
@@ -206,10 +210,16 @@ fn facts(out: &mut Vec<u8>, file: &Known) {
         dict.int("cover bytes", cover.bytes.cast_signed());
         dict.string("cover mime", &cover.mime);
     }
-    facts.duration_ms.iter().for_each(|ms| dict.int("duration", ms.cast_signed()));
+    if let Some(ms) = &facts.duration_ms {
+        dict.int("duration", ms.cast_signed());
+    }
     dict.string("mime", &facts.mime);
-    file.sha384.iter().for_each(|hash| dict.string("sha384", hash));
-    facts.title.iter().for_each(|title| dict.string("title", title));
+    if let Some(hash) = &file.sha384 {
+        dict.string("sha384", hash);
+    }
+    if let Some(title) = &facts.title {
+        dict.string("title", title);
+    }
     dict.end();
 }
 

@@ -269,7 +269,6 @@ fn order(options: &Options, source: &Release) -> release::Order {
         // For the podcast feed alone.
         threads: None,
         integrity: medium.single && media::Kind::of(&medium.name) != media::Kind::Other,
-        threads: None,
     }
 }
 
