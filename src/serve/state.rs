@@ -281,8 +281,12 @@ fn title(one: &Published) -> &str {
 
 fn to_seed(one: &Published) -> seed::Torrent {
     let files = one.files.iter().zip(&one.entry.files);
-    let files = files.map(|(path, file)| (path.clone(), file.path.as_str().to_owned())).collect();
-    seed::Torrent::new(&one.torrent, files, one.other_trackers.clone())
+    let files = files.map(|(path, file)| seed::Place {
+        path: path.clone(),
+        name: file.path.as_str().to_owned(),
+        is_elsewhere: file.url.is_some(),
+    });
+    seed::Torrent::new(&one.torrent, files.collect(), one.other_trackers.clone())
         .expect("a site is read only where its manifest names the files of each torrent")
 }
 
@@ -301,6 +305,8 @@ fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Optio
         health: match seed.map_or(Health::Missing, |seed| seed.health) {
             Health::Verified => "verified",
             Health::Verifying => "verifying",
+            Health::WebSeedOnly => "web_seed_only",
+            Health::Elsewhere => "elsewhere",
             Health::Degraded => "degraded",
             Health::Missing => "missing",
         },
