@@ -112,7 +112,9 @@ fn a_torrent_of_v2_alone_is_looked_at_and_offered_to_no_peer() {
     look(&entry);
     let faults = ["media/b is 1 byte longer than its torrent says"];
     assert_eq!((entry.health(), &entry.status().faults[..]), (Health::Degraded, &faults.map(String::from)[..]));
-    ["a", "b", "c"].map(|name| fs::remove_file(house.path(name)).expect("removed"));
+    for name in ["a", "b", "c"] {
+        fs::remove_file(house.path(name)).expect("removed");
+    }
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults.len()), (Health::Missing, 3));
     assert!(entry.offer().is_none());
