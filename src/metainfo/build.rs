@@ -1,6 +1,6 @@
 //! Making a `.torrent`: what it shall say in, its bytes out, parsed back and compared.
 
-use super::{Info, Layout, Metainfo, Torrent, parse};
+use super::{Info, Layout, Metainfo, Torrent, parse, tree};
 use crate::bencode::{self, Dict};
 
 /// A torrent to be made.
@@ -35,6 +35,9 @@ pub fn encode(draft: &Draft) -> Torrent {
         root.int("creation date", date);
     }
     info(root.key("info"), &draft.info);
+    if let Some(trees) = draft.info.trees() {
+        tree::write_layers(root.key("piece layers"), trees);
+    }
     if !draft.web_seeds.is_empty() {
         bencode::list(root.key("url-list"), &draft.web_seeds, bencode::string);
     }
@@ -45,21 +48,37 @@ pub fn encode(draft: &Draft) -> Torrent {
 }
 
 fn info(out: &mut Vec<u8>, info: &Info) {
+    let kind = info.kind();
     let mut dict = Dict::begin(out);
-    if let Layout::Multi(files) = &info.layout {
+    if let Some(trees) = info.trees() {
+        tree::write(dict.key("file tree"), &info.name, &info.layout, trees);
+    }
+    if let Layout::Multi(files) = &info.layout
+        && kind.has_v1()
+    {
         bencode::list(dict.key("files"), files, |out, file| {
             let mut dict = Dict::begin(out);
+            if file.is_pad {
+                dict.string("attr", "p");
+            }
             dict.int("length", file.bytes.cast_signed());
             bencode::list(dict.key("path"), &file.path, bencode::string);
             dict.end();
         });
     }
-    if let Layout::Single(bytes) = info.layout {
+    if let Layout::Single(bytes) = info.layout
+        && kind.has_v1()
+    {
         dict.int("length", bytes.cast_signed());
+    }
+    if kind.has_v2() {
+        dict.int("meta version", 2);
     }
     dict.string("name", &info.name);
     dict.int("piece length", i64::from(info.piece_length.bytes()));
-    dict.string("pieces", info.pieces().unwrap_or_default().as_flattened());
+    if let Some(pieces) = info.pieces() {
+        dict.string("pieces", pieces.as_flattened());
+    }
     if info.private {
         dict.int("private", 1);
     }

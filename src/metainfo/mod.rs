@@ -6,13 +6,16 @@
 mod build;
 mod kind;
 mod magnet;
+pub mod merkle;
 mod parse;
+mod tree;
 mod urls;
 
 pub use build::{Draft, encode};
 pub use kind::{Kind, NotAKind};
-pub use magnet::magnet;
-pub use parse::{Error, parse};
+pub use magnet::{full_magnet, magnet};
+pub use parse::{Error, FILES_MAX, PATH_NAMES_MAX, parse};
+pub use tree::{padded, tree_order};
 pub use urls::{NotAUrl, TRACKER_SCHEMES, check_tracker, check_web_seed};
 
 use crate::id::{InfoHashes, NodeHash, PieceHash};

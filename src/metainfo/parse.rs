@@ -3,10 +3,11 @@
 use std::fmt;
 
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 
-use super::{File, Hashes, Info, Layout, Metainfo, TORRENT_BYTES_MAX, Torrent};
+use super::{File, Hashes, Info, Kind, Layout, Metainfo, TORRENT_BYTES_MAX, Torrent, merkle, tree};
 use crate::bencode::{self, Limits, Value};
-use crate::id::{InfoHash, InfoHashes, PieceHash};
+use crate::id::{InfoHash, InfoHashV2, InfoHashes, PieceHash};
 use crate::sitepath::is_plain_name;
 use crate::units::PieceLength;
 
@@ -15,12 +16,16 @@ pub const FILES_MAX: usize = 1_000_000;
 /// The deepest path of a file in a torrent.
 pub const PATH_NAMES_MAX: usize = 64;
 
+/// So that a `file tree` can be as deep as a path, and [`FILES_MAX`] files with three names each can be read.
+const LIMITS: Limits =
+    Limits { depth_max: PATH_NAMES_MAX + 4, bytes_max: TORRENT_BYTES_MAX, values_max: 6 * FILES_MAX + 1000 };
+
 /// Why bytes are no torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
     /// They are not strict bencode.
     Bencode(bencode::Error),
-    /// A field is missing or is not what BEP 3 says.
+    /// A field is missing or is not what BEP 3 or BEP 52 says.
     Field {
         /// The field's key, outer dictionary first: `info.piece length`.
         field: &'static str,
@@ -29,8 +34,6 @@ pub enum Error {
         /// What it should be.
         wanted: &'static str,
     },
-    /// A torrent with v2 hashes alone (BEP 52), which this version does not read.
-    V2Only,
 }
 
 impl fmt::Display for Error {
@@ -38,7 +41,6 @@ impl fmt::Display for Error {
         match self {
             Self::Bencode(error) => write!(f, "not a torrent: {error}"),
             Self::Field { field, offset, wanted } => write!(f, "byte {offset}: `{field}` is not {wanted}"),
-            Self::V2Only => f.write_str("a v2-only torrent (BEP 52) has no v1 pieces to read"),
         }
     }
 }
@@ -51,25 +53,30 @@ impl From<bencode::Error> for Error {
     }
 }
 
-/// Reads the bytes of a `.torrent` (BEP 3, 12, 19, 27). Unknown keys are passed over.
+/// Reads the bytes of a `.torrent` (BEP 3, 12, 19, 27, 47, 52). Unknown keys are passed over.
 pub fn parse(bytes: Vec<u8>) -> Result<Torrent, Error> {
-    let limits = Limits { bytes_max: TORRENT_BYTES_MAX, ..Limits::default() };
-    let root = bencode::decode_within(&bytes, limits)?;
+    let root = bencode::decode_within(&bytes, LIMITS)?;
     let info_value = root.get("info").ok_or_else(|| field(&root, "info", "a dictionary"))?;
     let metainfo = Metainfo {
-        info: info(info_value)?,
+        info: info(&root, info_value)?,
         trackers: trackers(&root)?,
         web_seeds: web_seeds(&root)?,
         creation_date: root.get("creation date").and_then(Value::as_int),
         created_by: text(&root, "created by"),
         comment: text(&root, "comment"),
     };
-    let info_hashes = InfoHashes::V1(InfoHash(Sha1::digest(info_value.raw).into()));
+    let v1 = || InfoHash(Sha1::digest(info_value.raw).into());
+    let v2 = || InfoHashV2(Sha256::digest(info_value.raw).into());
+    let info_hashes = match metainfo.info.kind() {
+        Kind::V1 => InfoHashes::V1(v1()),
+        Kind::V2 => InfoHashes::V2(v2()),
+        Kind::Hybrid => InfoHashes::Hybrid(v1(), v2()),
+    };
     let info_span = info_value.span();
     Ok(Torrent { metainfo, info_hashes, bytes, info_span })
 }
 
-fn info(value: &Value) -> Result<Info, Error> {
+fn info(root: &Value, value: &Value) -> Result<Info, Error> {
     if value.as_dict().is_none() {
         return Err(field(value, "info", "a dictionary"));
     }
@@ -82,21 +89,52 @@ fn info(value: &Value) -> Result<Info, Error> {
         .and_then(Value::as_int)
         .and_then(PieceLength::foreign)
         .ok_or_else(|| field(value, "info.piece length", "a positive number of bytes up to 256 MiB"))?;
-    if value.get("pieces").is_none() && value.get("file tree").is_some() {
-        return Err(Error::V2Only);
-    }
+    let (layout, hashes) = content(root, value, &name, piece_length)?;
     let info = Info {
         name,
         piece_length,
         private: value.get("private").and_then(Value::as_int) == Some(1),
         source: text(value, "source"),
-        layout: layout(value)?,
-        hashes: Hashes::V1(pieces(value)?),
+        layout,
+        hashes,
     };
-    if info.pieces().unwrap_or_default().len() as u64 != info.piece_count() {
+    if info.pieces().is_some_and(|pieces| pieces.len() as u64 != info.piece_count()) {
         return Err(field(value, "info.pieces", "one hash for each piece of the content"));
     }
     Ok(info)
+}
+
+fn content(root: &Value, info: &Value, name: &str, length: PieceLength) -> Result<(Layout, Hashes), Error> {
+    let is_v2 = match info.get("meta version") {
+        None => false,
+        Some(version) => match version.as_int() {
+            Some(1) => false,
+            Some(2) => true,
+            _ => return Err(field(version, "info.meta version", "1 or 2, the versions that are known")),
+        },
+    };
+    let leaves = match (info.get("file tree"), is_v2) {
+        (None, false) => return Ok((layout(info)?, Hashes::V1(pieces(info)?))),
+        (Some(leaves), true) => tree::read(leaves)?,
+        _ => return Err(field(info, "info.meta version", "2 where there is a `file tree`, and there alone")),
+    };
+    if !length.bytes().is_power_of_two() || length.bytes() < merkle::BLOCK_BYTES {
+        return Err(field(info, "info.piece length", "a power of two from 16 KiB to 256 MiB, as v2 has it"));
+    }
+    let trees = tree::read_layers(root, &leaves, length)?;
+    if info.get("pieces").is_none() {
+        let layout = match &leaves[..] {
+            [leaf] if leaf.path == [name] => Layout::Single(leaf.bytes),
+            _ => Layout::Multi(leaves.into_iter().map(tree::Leaf::into_file).collect()),
+        };
+        return Ok((layout, Hashes::V2(trees)));
+    }
+    let layout = layout(info)?;
+    if tree::agrees(&layout, name, &leaves, length) {
+        Ok((layout, Hashes::Hybrid { pieces: pieces(info)?, trees }))
+    } else {
+        Err(field(info, "info.file tree", "of the same files as v1's, in that order and padded to pieces"))
+    }
 }
 
 fn layout(info: &Value) -> Result<Layout, Error> {
@@ -177,10 +215,10 @@ fn text(root: &Value, key: &str) -> Option<String> {
     root.get(key)?.as_bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
-fn byte_count(value: &Value, name: &'static str) -> Result<u64, Error> {
+pub(super) fn byte_count(value: &Value, name: &'static str) -> Result<u64, Error> {
     value.as_int().and_then(|n| u64::try_from(n).ok()).ok_or_else(|| field(value, name, "a number of bytes"))
 }
 
-fn field(near: &Value, field: &'static str, wanted: &'static str) -> Error {
+pub(super) fn field(near: &Value, field: &'static str, wanted: &'static str) -> Error {
     Error::Field { field, offset: near.offset, wanted }
 }
