@@ -10,10 +10,13 @@ use crate::sitepath::encode_segment;
 ///
 /// `xt` is `btih` alone where there is v1, which every client takes: rtorrent fails on a link that has `btmh` as well.
 pub fn magnet(torrent: &Torrent) -> String {
-    link(torrent, match torrent.info_hashes {
-        InfoHashes::Hybrid(v1, _) => InfoHashes::V1(v1),
-        one => one,
-    })
+    link(
+        torrent,
+        match torrent.info_hashes {
+            InfoHashes::Hybrid(v1, _) => InfoHashes::V1(v1),
+            one => one,
+        },
+    )
 }
 
 /// As [`magnet`], with an `xt` for each info-hash that the torrent has: for clients that know v2.

@@ -248,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn the_numbers_are_this_json() {
         let (_, json) = text(json(&Snapshot { torrents: snapshot().torrents[..1].to_vec(), ..snapshot() })).await;
-        expect![[r#"{"torrents":[{"info_hash":"abababababababababababababababababababab","title":"One & only","page":"episodes/one/","torrent":"torrents/one.torrent","bytes":240760,"seeds":2,"leechers":1,"completed":7,"sent_bytes":1500000,"health":"verified","bad_pieces":0,"pieces":15}],"everseed":{"peer_port":6881,"connections":3,"sent_bytes":3000000,"torrents":2,"seeded":1,"faults":["Two: 2 of 15 pieces are bad"]},"generated":1760000000}"#]].assert_eq(&json);
+        expect![[r#"{"torrents":[{"info_hash":"abababababababababababababababababababab","kind":"v1","title":"One & only","page":"episodes/one/","torrent":"torrents/one.torrent","bytes":240760,"seeds":2,"leechers":1,"completed":7,"sent_bytes":1500000,"health":"verified","bad_pieces":0,"pieces":15}],"everseed":{"peer_port":6881,"connections":3,"sent_bytes":3000000,"torrents":2,"seeded":1,"faults":["Two: 2 of 15 pieces are bad"]},"generated":1760000000}"#]].assert_eq(&json);
     }
 
     #[tokio::test]
