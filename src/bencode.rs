@@ -272,6 +272,15 @@ fn decimal(out: &mut Vec<u8>, mut n: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// Appends to a vector that grows from one value on and not from four: most lists and dictionaries of a torrent are
+/// short, and there are millions of them.
+fn push<T>(values: &mut Vec<T>, value: T) {
+    if values.len() == values.capacity() {
+        values.reserve_exact(values.len().max(1));
+    }
+    values.push(value);
+}
+
 struct Decoder<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -312,7 +321,8 @@ impl<'a> Decoder<'a> {
     fn list(&mut self) -> Result<Vec<Value<'a>>, Error> {
         let mut values = Vec::new();
         while self.peek()? != b'e' {
-            values.push(self.value()?);
+            let value = self.value()?;
+            push(&mut values, value);
         }
         Ok(values)
     }
@@ -332,7 +342,8 @@ impl<'a> Decoder<'a> {
                 Some(std::cmp::Ordering::Equal) => return Err(Error { offset, fault: Fault::KeyTwice }),
                 Some(std::cmp::Ordering::Greater) => return Err(Error { offset, fault: Fault::KeysUnsorted }),
             }
-            entries.push((key, self.value()?));
+            let value = self.value()?;
+            push(&mut entries, (key, value));
         }
     }
 

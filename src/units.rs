@@ -9,8 +9,10 @@ pub const PIECE_LENGTH_MIN: u32 = 16 * 1024;
 pub const PIECE_LENGTH_MAX: u32 = 16 * 1024 * 1024;
 /// The largest piece length read from a foreign torrent, in bytes; a piece is held in memory while it is hashed.
 pub const PIECE_LENGTH_READ_MAX: u32 = 256 * 1024 * 1024;
-/// The automatic piece length is the smallest that needs at most this many pieces, so that a `.torrent` stays below about 40 kB.
-pub const PIECES_WANTED_MAX: u64 = 2000;
+/// The automatic piece length has a square of at least so many times the content, so that both grow alike: ten times
+/// the bytes make three times the pieces, each three times as long. An hour of audio has some 220 pieces of 256 KiB, a
+/// `.torrent` of 5 kB; a GiB has 1024 pieces of 1 MiB.
+const PIECE_SQUARE: u128 = 1024;
 
 /// The number of bytes in each piece of a torrent but the last (BEP 3 `piece length`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,11 +49,12 @@ impl PieceLength {
         (1..=PIECE_LENGTH_READ_MAX).contains(&bytes).then_some(Self(bytes))
     }
 
-    /// The automatic piece length for `total` bytes of content: the smallest power of two from 16 KiB to 16 MiB that
-    /// needs at most [`PIECES_WANTED_MAX`] pieces.
+    /// The automatic piece length for `total` bytes of content: the least power of two from 16 KiB to 16 MiB whose
+    /// square is at least 1024 times `total`.
     pub fn automatic(total: u64) -> Self {
+        let square = u128::from(total) * PIECE_SQUARE;
         let mut length = PIECE_LENGTH_MIN;
-        while length < PIECE_LENGTH_MAX && total.div_ceil(u64::from(length)) > PIECES_WANTED_MAX {
+        while length < PIECE_LENGTH_MAX && u128::from(length).pow(2) < square {
             length *= 2;
         }
         Self(length)
@@ -130,13 +133,21 @@ mod tests {
 
     #[test]
     fn the_automatic_piece_length_grows_with_the_content_between_its_limits() {
-        let cases: [(u64, u32); 6] = [
+        const MIB: u64 = 1 << 20;
+        let cases: [(u64, u32); 12] = [
             (0, 16 * 1024),
-            (2000 * 16 * 1024, 16 * 1024),
-            (2000 * 16 * 1024 + 1, 32 * 1024),
-            (1 << 30, 1 << 20),
-            (100 << 30, 16 << 20),
-            (u64::MAX / 2, 16 << 20),
+            (256 * 1024, 16 * 1024),
+            (256 * 1024 + 1, 32 * 1024),
+            (MIB, 32 * 1024),
+            // An hour of audio at 128 kbit/s.
+            (57_600_000, 256 * 1024),
+            (1024 * MIB, 1 << 20),
+            (1024 * MIB + 1, 2 << 20),
+            (4096 * MIB, 2 << 20),
+            (64 * 1024 * MIB, 8 << 20),
+            (64 * 1024 * MIB + 1, 16 << 20),
+            (256 * 1024 * MIB, 16 << 20),
+            (u64::MAX, 16 << 20),
         ];
         for (total, expected) in cases {
             assert_eq!(PieceLength::automatic(total).bytes(), expected, "{total} bytes");

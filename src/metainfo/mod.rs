@@ -185,6 +185,10 @@ impl Info {
     pub fn files(&self) -> Vec<(String, u64)> {
         match &self.layout {
             Layout::Single(bytes) => vec![(self.name.clone(), *bytes)],
+            // A tree of one file is that file, whatever the torrent is called.
+            Layout::Multi(files) if self.kind() == Kind::V2 && matches!(&files[..], [file] if file.path.len() == 1) => {
+                files.iter().map(|file| (file.path.join("/"), file.bytes)).collect()
+            }
             Layout::Multi(files) => files
                 .iter()
                 .filter(|file| !file.is_pad)
@@ -196,3 +200,5 @@ impl Info {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod v2_tests;

@@ -122,7 +122,7 @@ fn content(root: &Value, info: &Value, name: &str, length: PieceLength) -> Resul
         return Err(field(info, "info.piece length", "a power of two from 16 KiB to 256 MiB, as v2 has it"));
     }
     let trees = tree::read_layers(root, &leaves, length)?;
-    if info.get("pieces").is_none() {
+    if ["pieces", "files", "length"].iter().all(|key| info.get(key).is_none()) {
         let layout = match &leaves[..] {
             [leaf] if leaf.path == [name] => Layout::Single(leaf.bytes),
             _ => Layout::Multi(leaves.into_iter().map(tree::Leaf::into_file).collect()),

@@ -104,7 +104,7 @@ fn what_is_no_torrent_names_the_byte_and_the_field() {
         byte 7: `info` is not a dictionary with either `length` or `files`
         byte 15: `info.files` is not a list of one to 1,000,000 files
         byte 16: `info.files.path` is not a list of one to 64 UTF-8 names, none of them `..`
-        a v2-only torrent (BEP 52) has no v1 pieces to read"#]]
+        byte 7: `info.meta version` is not 2 where there is a `file tree`, and there alone"#]]
     .assert_eq(&text);
 }
 
