@@ -1,4 +1,4 @@
-//! Hybrid torrents and torrents of v2 alone, of a site that another tool could have written: downloaded through tracker
+//! Hybrid torrents, padded ones of v1 and torrents of v2 alone, of a site that another tool could have written: downloaded through tracker
 //! and everseed by their v1 side, and from the web seed.
 
 use std::collections::BTreeMap;
@@ -22,19 +22,32 @@ const PIECE: usize = 64 * KIB;
 #[test]
 #[ignore = "needs root, iproute2 and the Python module libtorrent; .ci/run installs them"]
 fn libtorrent_completes_hybrid_torrents() {
-    completes_hybrid_torrents(Client::Libtorrent);
+    completes_both_ways(Kind::Hybrid, Client::Libtorrent);
 }
 
 #[test]
 #[ignore = "needs root, iproute2 and qbittorrent-nox; .ci/run installs them"]
 fn qbittorrent_completes_hybrid_torrents() {
-    completes_hybrid_torrents(Client::Qbittorrent);
+    completes_both_ways(Kind::Hybrid, Client::Qbittorrent);
 }
 
 #[test]
 #[ignore = "needs root, iproute2 and rtorrent; .ci/run installs them"]
 fn rtorrent_completes_hybrid_torrents() {
-    completes_hybrid_torrents(Client::Rtorrent);
+    completes_both_ways(Kind::Hybrid, Client::Rtorrent);
+}
+
+/// These two know no padding: they ask the web seed for it as for any file.
+#[test]
+#[ignore = "needs root, iproute2 and aria2c; .ci/run installs them"]
+fn aria2_completes_padded_torrents_of_v1() {
+    completes_both_ways(Kind::V1, Client::Aria2);
+}
+
+#[test]
+#[ignore = "needs root, iproute2 and transmission-cli; .ci/run installs them"]
+fn transmission_completes_padded_torrents_of_v1() {
+    completes_both_ways(Kind::V1, Client::Transmission);
 }
 
 #[test]
@@ -56,9 +69,9 @@ fn libtorrent_completes_torrents_of_v2_alone_from_the_web_seed() {
     });
 }
 
-fn completes_hybrid_torrents(client: Client) {
+fn completes_both_ways(kind: Kind, client: Client) {
     Net::inside(|net| {
-        let (house, torrents) = published(Kind::Hybrid);
+        let (house, torrents) = published(kind);
         let server = house.serve_site();
         let room = net.room();
         for (name, torrent) in RELEASES.into_iter().zip(torrents) {
@@ -151,15 +164,13 @@ fn torrent(name: &str, kind: Kind) -> Torrent {
     };
     let layout = match content.get(name) {
         Some(bytes) => Layout::Single(bytes.len() as u64),
-        None if kind == Kind::Hybrid => {
-            Layout::Multi(metainfo::padded(content.iter().map(file).collect(), piece_length))
-        }
+        None if kind.has_v1() => Layout::Multi(metainfo::padded(content.iter().map(file).collect(), piece_length)),
         None => Layout::Multi(content.iter().map(file).collect()),
     };
     let mut stream = Vec::new();
     for bytes in content.values() {
         stream.extend(bytes);
-        if kind == Kind::Hybrid && matches!(layout, Layout::Multi(_)) {
+        if kind.has_v1() && matches!(layout, Layout::Multi(_)) {
             stream.resize(stream.len().next_multiple_of(PIECE), 0);
         }
     }
@@ -176,7 +187,7 @@ fn torrent(name: &str, kind: Kind) -> Torrent {
     };
     metainfo::encode(&Draft {
         info: Info { name: name.into(), piece_length, private: false, source: None, layout, hashes },
-        trackers: vec![vec![format!("http://{SERVER}:8080/announce")]],
+        trackers: vec![vec![format!("http://{SERVER}:8080/announce")], vec![format!("udp://{SERVER}:8080/announce")]],
         web_seeds: vec![format!("http://{SERVER}:8080/media/")],
         creation_date: None,
         created_by: None,
