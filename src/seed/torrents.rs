@@ -342,10 +342,10 @@ impl Entry {
         }
         let faulty = what.is_err();
         let mut bad_changed = false;
-        state.count(slot, usize::strict_sub);
+        state.count(slot, |count, one| count - one);
         state.files[slot].seen = Some(Seen { what, since: now });
         state.files[slot].trouble = None;
-        state.count(slot, usize::strict_add);
+        state.count(slot, |count, one| count + one);
         let excused = state.files[slot].is_excused();
         for piece in self.pieces_of(&self.slots[slot]) {
             let (offset, bytes) = self.piece(piece);

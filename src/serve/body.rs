@@ -71,10 +71,9 @@ impl HttpBody for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.get_mut().kind {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Zeros(0) => Poll::Ready(None),
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Zeros(0) => Poll::Ready(None),
             Kind::Zeros(left) => {
                 let chunk = usize::try_from(*left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
                 *left -= chunk as u64;

@@ -172,7 +172,7 @@ fn represent(
         }
         Selection::Unsatisfiable => {
             *reply.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            put(reply.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{}", total));
+            put(reply.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{total}"));
             return reply;
         }
     };

@@ -101,9 +101,12 @@ impl Show {
         let own: Vec<_> = files.iter().map(file).collect();
         let layout = if kind == Kind::Hybrid { metainfo::padded(own, piece_length) } else { own };
         let mut rest = files.iter();
-        let stream = layout.iter().flat_map(|file| match file.is_pad {
-            true => vec![0; usize::try_from(file.bytes).expect("less than a piece")],
-            false => rest.next().expect("as many files").1.to_vec(),
+        let stream = layout.iter().flat_map(|file| {
+            if file.is_pad {
+                vec![0; usize::try_from(file.bytes).expect("less than a piece")]
+            } else {
+                rest.next().expect("as many files").1.to_vec()
+            }
         });
         let stream: Vec<u8> = stream.collect();
         let pieces = stream.chunks(16384).map(|piece| Sha1::digest(piece).into()).collect();
