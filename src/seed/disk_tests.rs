@@ -134,7 +134,7 @@ fn what_is_published_elsewhere_need_not_be_here_and_is_sent_where_it_is() {
     (3..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
     read(&entry, 2, 0, 9).expect_err("a part of it is elsewhere");
     read(&entry, 3, 0, 9).expect("all of it is here");
-    assert_eq!((entry.health(), entry.status().pieces_bad), (Health::Elsewhere, 3));
+    assert_eq!((entry.health(), entry.status().pieces_bad), (Health::Elsewhere, 0));
 
     house.next_tick();
     flip(&house, "c", PIECE);

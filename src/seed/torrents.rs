@@ -56,7 +56,7 @@ pub struct Status {
     pub pieces: u32,
     /// Pieces that matched their hash.
     pub pieces_verified: u32,
-    /// Pieces that are not sent.
+    /// Pieces that are not sent, those aside that are published elsewhere.
     pub pieces_bad: u32,
     /// What is wrong, a sentence a file: `media/ep1.mp3 is 3 bytes shorter than its torrent says`.
     /// At most [`FAULTS_MAX`], and one that counts the others.
@@ -295,7 +295,7 @@ impl Entry {
             health: state.health,
             pieces: state.good.bits.len(),
             pieces_verified: state.good.count,
-            pieces_bad: state.bad.count,
+            pieces_bad: state.bad.count - state.excused_pieces.count,
             faults: self.faults(&state),
             sent_bytes: self.sent.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),

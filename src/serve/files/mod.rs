@@ -9,6 +9,8 @@
 //! 5. The *presentation* ([`mime`]): type, origins, caching; these headers stand on a 304 as well.
 //! 6. The *conditions* ([`conditional`]), before the range: who has the file needs no part of it.
 //! 7. The *range* ([`range`]), against the size of the file that is open, so that what is promised is what is sent.
+//!
+//! Beside them stands the padding of torrents ([`pad`]), which is presented as a file is and lies in none.
 
 pub mod conditional;
 pub mod mime;
