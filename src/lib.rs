@@ -8,13 +8,13 @@
 //!
 //! | floor | modules | rooms for outside crates |
 //! |---|---|---|
-//! | 7 | `cli` | clap, indicatif, rlimit: `cli` |
+//! | 7 | `cli` | clap, globset, indicatif, rlimit: `cli` |
 //! | 6 | `config` | |
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util, httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy, rustix: `fsx` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `mime` | |
+//! | 1 | `bencode` `id` `units` `problem` `sitepath` `names` `fingerprint` `mime` | icu_normalizer: `names` |
 //!
 //! # Invariants
 //!
@@ -49,6 +49,7 @@ pub mod manifest;
 pub mod media;
 pub mod metainfo;
 pub mod mime;
+pub mod names;
 pub mod problem;
 pub mod release;
 pub mod seed;

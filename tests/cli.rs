@@ -200,6 +200,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
         &expect![[r#"
             [stdout]
             name       a
+            kind       v1
             info-hash  378bb67988014f4a25560865c952cd43057b0b81
             size       133.1 kB (133120 bytes)
             pieces     5 of 32 KiB
@@ -221,11 +222,17 @@ fn a_torrent_is_made_shown_verified_and_linked() {
             [stdout]
             {
               "name": "a",
+              "kind": "v1",
               "info_hash": "378bb67988014f4a25560865c952cd43057b0b81",
+              "info_hash_v2": null,
+              "info_hash_v2_truncated": null,
               "bytes": 133120,
               "piece_length": 32768,
               "pieces": 5,
+              "pads": 0,
+              "pad_bytes": 0,
               "private": false,
+              "source": null,
               "trackers": [
                 [
                   "https://show.example.org/announce"

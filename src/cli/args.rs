@@ -2,11 +2,13 @@
 //! variables, and those before `everseed.toml`.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
+use crate::metainfo::Kind;
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -180,27 +182,82 @@ pub struct CreateArgs {
     /// The file or folder to share
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// Write the torrent to FILE
+    /// Write the torrent to FILE [default: NAME.torrent in the current folder]
     #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// Announce to the tracker URL, https, http or udp; each further one stands in a tier of its own (BEP 12)
-    /// [default: none]
-    #[arg(long, value_name = "URL")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub kind: KindArgs,
+    /// Call the torrent NAME, and with it the file or folder that clients save [default: the name of PATH]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Announce to the trackers at URL, https, http or udp; each flag is a tier, with commas between its trackers
+    /// (BEP 12) [default: none]
+    #[arg(long, value_name = "URL[,URL]")]
     pub announce: Vec<String>,
     /// Name URL, https or http, as a web seed (BEP 19); for a folder it ends in `/`, which is added where it is missing
     /// [default: none]
     #[arg(long, value_name = "URL")]
     pub web_seed: Vec<String>,
     /// Cut the content into pieces of N bytes, a power of two from 16384 to 16777216; `256K` and `4M` are understood
-    /// [default: the least that makes at most 2,000 pieces]
+    /// [default: the least whose square is 1024 times the content, so 256K for an hour of audio and 1M for a GiB]
     #[arg(long, value_name = "N")]
     pub piece_length: Option<PieceLength>,
     /// Let peers come from the trackers alone (BEP 27) [default: also from the DHT and from peers]
     #[arg(long)]
     pub private: bool,
+    /// Write TEXT as `source`, which gives the same content another info-hash [default: none]
+    #[arg(long, value_name = "TEXT")]
+    pub source: Option<String>,
+    /// Write TEXT as `comment` [default: none]
+    #[arg(long, value_name = "TEXT")]
+    pub comment: Option<String>,
+    /// Take those files of a folder alone whose path below it matches GLOB, where `*` stands for `/` as well; may be
+    /// given several times. A GLOB with a name that begins with a dot takes hidden files too [default: all but hidden
+    /// ones]
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
+    /// Leave out files and folders of a folder whose path below it matches GLOB; may be given several times [default:
+    /// none]
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Hash on N threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Say what would be made, and hash and write nothing [default: make it]
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON [default: text]
+    #[arg(long)]
+    pub json: bool,
     /// Write over FILE if it exists [default: refuse]
     #[arg(long)]
     pub force: bool,
+}
+
+/// For which versions of the protocol a torrent is made.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(multiple = false)]
+pub struct KindArgs {
+    /// Make a v1 torrent (BEP 3), which every client takes [default: this one]
+    #[arg(long)]
+    v1: bool,
+    /// Make a v2 torrent (BEP 52), which clients with libtorrent 2 and BiglyBT take [default: --v1]
+    #[arg(long)]
+    v2: bool,
+    /// Make a torrent of both, which aria2 and old Transmissions refuse [default: --v1]
+    #[arg(long)]
+    hybrid: bool,
+}
+
+impl KindArgs {
+    /// What was asked for.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self { hybrid: true, .. } => Kind::Hybrid,
+            Self { v2: true, .. } => Kind::V2,
+            _ => Kind::V1,
+        }
+    }
 }
 
 /// Show what a .torrent says
@@ -216,8 +273,8 @@ pub struct ShowArgs {
 
 /// Check files against a .torrent
 ///
-/// Hashes the content and names each file that is missing, has another size or holds bad pieces. Exit code 0 when all
-/// is as the torrent says, 2 when not.
+/// Hashes the content and names each file that is missing, has another size or holds bad pieces; the content of a hybrid
+/// torrent is checked by v1 and by v2. Exit code 0 when all is as the torrent says, 2 when not.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The .torrent
@@ -234,4 +291,7 @@ pub struct MagnetArgs {
     /// The .torrent
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Name the v2 info-hash of a hybrid torrent as well, which rtorrent fails on [default: v1's alone]
+    #[arg(long)]
+    pub v2: bool,
 }

@@ -14,6 +14,17 @@ pub type Draft = Metainfo;
 /// # Panics
 /// When what was written does not read back as `draft`: an error of this program, which must never reach a file.
 pub fn encode(draft: &Draft) -> Torrent {
+    let torrent = parse(written(draft)).expect("what the encoder writes, the parser reads");
+    assert_eq!(&torrent.metainfo, draft, "a torrent reads back as it was meant");
+    torrent
+}
+
+/// How many bytes the `.torrent` of `draft` has; its hashes need not be those of any content.
+pub fn encoded_bytes(draft: &Draft) -> usize {
+    written(draft).len()
+}
+
+fn written(draft: &Draft) -> Vec<u8> {
     let mut out = Vec::new();
     let mut root = Dict::begin(&mut out);
     if let Some(url) = draft.trackers.first().and_then(|tier| tier.first()) {
@@ -42,9 +53,7 @@ pub fn encode(draft: &Draft) -> Torrent {
         bencode::list(root.key("url-list"), &draft.web_seeds, bencode::string);
     }
     root.end();
-    let torrent = parse(out).expect("what the encoder writes, the parser reads");
-    assert_eq!(&torrent.metainfo, draft, "a torrent reads back as it was meant");
-    torrent
+    out
 }
 
 fn info(out: &mut Vec<u8>, info: &Info) {

@@ -11,7 +11,7 @@ mod parse;
 mod tree;
 mod urls;
 
-pub use build::{Draft, encode};
+pub use build::{Draft, encode, encoded_bytes};
 pub use kind::{Kind, NotAKind};
 pub use magnet::{full_magnet, magnet};
 pub use parse::{Error, FILES_MAX, PATH_NAMES_MAX, parse};

@@ -7,14 +7,13 @@ use walkdir::WalkDir;
 
 use super::front::Located;
 use super::root::{Found, Root, is_dot_file};
+use crate::names::{self, NAME_BYTES_MAX};
 use crate::problem::Problem;
 use crate::release::FileOrder;
 use crate::sitepath::SitePath;
 
 /// The most files of one release.
 pub const FILES_MAX: usize = 100_000;
-/// The most bytes of a file's name: what file systems take.
-const NAME_BYTES_MAX: usize = 255;
 /// The most names of a path in a torrent; readers of torrents have such a limit also.
 const PATH_NAMES_MAX: usize = 48;
 /// The most bytes of a path in a torrent: with `media/` and the slug it stays a path below the site's root.
@@ -176,7 +175,7 @@ impl Place<'_> {
     /// Gives each file its path in the torrent, which every client can save and every web seed can be asked for.
     fn named(&self, found: Vec<Candidate>, warnings: &mut Vec<Problem>, problems: &mut Vec<Problem>) -> Vec<FileOrder> {
         let mut files = Vec::with_capacity(found.len());
-        // Paths without regard to case, as many file systems take them, and what holds each.
+        // Paths without regard to case and Unicode form, as many file systems take them, and what holds each.
         let mut taken: BTreeMap<Vec<String>, PathBuf> = BTreeMap::new();
         for Candidate { source, inner, line } in found {
             let shown = self.root.shown(&source).to_owned();
@@ -215,7 +214,7 @@ impl Place<'_> {
                 );
                 continue;
             }
-            let path: Vec<_> = names.iter().map(|name| safe_name(name)).collect();
+            let path: Vec<_> = names.iter().map(|name| names::safe(name)).collect();
             if path != names {
                 let message = format!(
                     "{} is published as {:?}: some clients can't save or ask for its own name",
@@ -224,7 +223,7 @@ impl Place<'_> {
                 );
                 warnings.push(Problem::at(self.page, message).line(line).help("rename the file without any of \" * : < > ? | \\ # %, and without spaces or dots at the ends of its name"));
             }
-            let folded: Vec<_> = path.iter().map(|name| name.to_lowercase()).collect();
+            let folded: Vec<_> = path.iter().map(|name| names::folded(name)).collect();
             // The same path, or one that is a file here and a folder there.
             let rival = taken
                 .get(&folded)
@@ -243,11 +242,9 @@ impl Place<'_> {
                     shown.display(),
                     path.join("/")
                 );
-                problems.push(
-                    Problem::at(self.page, message)
-                        .line(line)
-                        .help("name each file once, and rename one where only upper and lower case differ"),
-                );
+                problems.push(Problem::at(self.page, message).line(line).help(
+                    "name each file once, and rename one where only upper and lower case or the Unicode form differ",
+                ));
                 continue;
             }
             taken.insert(folded, shown);
@@ -277,37 +274,9 @@ fn extension(path: &Path) -> Option<String> {
     }
 }
 
-/// `name` without what Transmission renames when it asks a web seed, what WebTorrent does not escape, what Windows can't save, and
-/// control characters.
-fn safe_name(name: &str) -> String {
-    let inner = name.trim_matches([' ', '.']);
-    let from = name.len() - name.trim_start_matches([' ', '.']).len();
-    name.char_indices()
-        .map(|(at, c)| {
-            let at_the_end = at < from || at >= from + inner.len();
-            if at_the_end || c.is_control() || "\"*:<>?|\\#%".contains(c) { '_' } else { c }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_made_safe_for_every_client() {
-        let cases = [
-            ("a b.mp3", "a b.mp3"),
-            ("ü é 😀 &+';,[]{}~@=$!^.bin", "ü é 😀 &+';,[]{}~@=$!^.bin"),
-            ("a\"*:<>?|\\#%b", "a__________b"),
-            (" a. ", "_a__"),
-            ("a\u{7}\n", "a__"),
-            ("...", "___"),
-        ];
-        for (name, safe) in cases {
-            assert_eq!(safe_name(name), safe, "{name:?}");
-        }
-    }
 
     #[test]
     fn an_extension_is_ascii_in_lower_case() {

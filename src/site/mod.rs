@@ -40,6 +40,7 @@ use serde::{Serialize, Serializer};
 use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::media;
+use crate::metainfo;
 use crate::problem::Problem;
 use crate::release;
 use content::{Content, Release};
@@ -177,8 +178,10 @@ fn order(options: &Options, source: &Release) -> release::Order {
         name: medium.name.clone(),
         files: medium.files.clone(),
         single: medium.single,
+        kind: metainfo::Kind::V1,
         piece_length: options.piece_length,
         private: source.private.unwrap_or(options.private),
+        source: None,
         trackers: options.announce_tiers(),
         web_seeds: vec![web_seed],
         creation_date: Some(source.date.at().unix_timestamp()),
@@ -186,6 +189,7 @@ fn order(options: &Options, source: &Release) -> release::Order {
         comment: Some(options.base_url.join(&format!("episodes/{}/", source.slug))),
         // For the podcast feed alone.
         integrity: medium.single && media::Kind::of(&medium.name) != media::Kind::Other,
+        threads: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod downloads_v2;
 mod feeds;
 mod net;
 mod pages;
+mod torrents;
 
 use std::process::Command;
 

@@ -128,9 +128,9 @@ fn every_fault_of_the_content_is_told_in_one_run() {
         content/r-files.md:4: `files` "nope" does not exist
           help: a path counts from the folder of this file; one that begins with `/`, from the site's folder
         content/s-cases.md:4: content/case/A and content/case/A have the same path in the torrent: "case/A"
-          help: name each file once, and rename one where only upper and lower case differ
+          help: name each file once, and rename one where only upper and lower case or the Unicode form differ
         content/s-cases.md:4: content/case/A and content/case/a have the same path in the torrent: "case/a"
-          help: name each file once, and rename one where only upper and lower case differ
+          help: name each file once, and rename one where only upper and lower case or the Unicode form differ
         content/t-image.md:3: `image` "ok.mp3" is of no known kind
           help: its name ends in one of .avif .gif .jpeg .jpg .png .svg .webp
         content/u-link.md:5: link "../../secret.mp3" is outside the site's folder

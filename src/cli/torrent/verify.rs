@@ -1,0 +1,156 @@
+//! `everseed torrent verify`: files against the hashes of a `.torrent`, by v1, by v2, or by both.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::read;
+use crate::cli::args::VerifyArgs;
+use crate::cli::report::{Bar, Failure, say};
+use crate::hash::{self, Progress as _, Source, Wanted};
+use crate::metainfo::{File, Info, Kind, Layout, Tree};
+use crate::problem::Problem;
+use crate::release;
+
+/// The most bad pieces that are named for one file.
+const BAD_PIECES_NAMED_MAX: usize = 20;
+
+/// Checks files against a `.torrent`.
+pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    let torrent = read(&args.file)?;
+    let info = &torrent.metainfo.info;
+    let mut findings = Vec::new();
+    let parts = parts(info, &args.path, &mut findings);
+    let progress = Bar::new();
+    let v1 = bad_of_v1(info, &parts, &progress).map_err(Failure::Trouble)?;
+    let v2 = bad_of_v2(info, &parts, &progress).map_err(Failure::Trouble)?;
+    drop(progress);
+    if let (Some(v1), Some(v2)) = (&v1, &v2)
+        && v1 != v2
+    {
+        let pieces: Vec<_> = v1.symmetric_difference(v2).copied().collect();
+        let message = format!("v1 and v2 are hashes of different content in the pieces {}", named(&pieces));
+        findings.push(Problem::at(&args.file, message));
+    }
+    let bad = [v1, v2].into_iter().flatten().reduce(|one, other| &one | &other).unwrap_or_default();
+    findings.extend(bad_files(info, &parts, &bad));
+    let all = info.piece_count();
+    if bad.is_empty() && findings.is_empty() {
+        return say(format_args!("{}: {all} pieces, all as the torrent says", args.path.display()));
+    }
+    findings.iter().try_for_each(say)?;
+    say(format_args!("{}: {} of {all} pieces are not as the torrent says", args.path.display(), bad.len()))?;
+    Err(Failure::Findings)
+}
+
+/// A file or a pad of the torrent, in its order.
+struct Part {
+    /// Where it is expected; a pad is nowhere.
+    path: Option<PathBuf>,
+    bytes: u64,
+    /// What is there; zeros in the place of a pad, of a file that is not there and of one that has another size, so
+    /// that the pieces of the others are still checked.
+    source: Source,
+    /// The byte of the content, pads and all, at which it begins.
+    start: u64,
+}
+
+impl Part {
+    /// The file, if it is there and has its size.
+    fn present(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|_| !self.source.is_zeros())
+    }
+}
+
+/// The parts of the content, each expected at `path` itself or below it under the torrent's name.
+fn parts(info: &Info, path: &Path, findings: &mut Vec<Problem>) -> Vec<Part> {
+    let named = path.join(&info.name);
+    let piece_bytes = u64::from(info.piece_length.bytes());
+    let mut start = 0;
+    let mut part = |path: Option<PathBuf>, bytes: u64| {
+        let source = path.as_ref().map_or_else(|| Source::zeros(bytes), |path| source_or_zeros(path, bytes, findings));
+        let part = Part { path, bytes, source, start };
+        start += match info.kind() {
+            // Each file begins with a piece, also where no pads say so.
+            Kind::V2 => info.piece_length.count(bytes) * piece_bytes,
+            Kind::V1 | Kind::Hybrid => bytes,
+        };
+        part
+    };
+    match &info.layout {
+        Layout::Single(bytes) => vec![part(Some(if path.is_dir() { named } else { path.to_owned() }), *bytes)],
+        Layout::Multi(files) => {
+            let base = if named.is_dir() { named } else { path.to_owned() };
+            let below = |file: &File| match &files[..] {
+                // A v2 tree of one file is that file, and has no folder around it.
+                [_] if info.kind() == Kind::V2 && base.is_file() => base.clone(),
+                _ => base.join(file.path.join("/")),
+            };
+            files.iter().map(|file| part((!file.is_pad).then(|| below(file)), file.bytes)).collect()
+        }
+    }
+}
+
+fn source_or_zeros(path: &Path, bytes: u64, findings: &mut Vec<Problem>) -> Source {
+    match Source::open(path) {
+        Ok(source) if source.bytes() == bytes => source,
+        Ok(source) => {
+            findings.push(Problem::at(path, format!("has {} bytes, not {bytes}", source.bytes())));
+            Source::zeros(bytes)
+        }
+        Err(problem) => {
+            findings.push(problem);
+            Source::zeros(bytes)
+        }
+    }
+}
+
+/// The pieces that are not what v1 says, if it says anything.
+fn bad_of_v1(info: &Info, parts: &[Part], progress: &Bar) -> Result<Option<BTreeSet<u64>>, Problem> {
+    let Some(pieces) = info.pieces() else { return Ok(None) };
+    let sources: Vec<_> = parts.iter().map(|part| part.source.clone()).collect();
+    progress.expect(info.stream_bytes());
+    let digests = hash::hash(&sources, info.piece_length, Wanted::Pieces, None, progress)?;
+    let pairs = (0..).zip(pieces.iter().zip(&digests.pieces));
+    Ok(Some(pairs.filter(|(_, (wanted, found))| wanted != found).map(|(index, _)| index).collect()))
+}
+
+/// The pieces that are not what v2 says, if it says anything.
+fn bad_of_v2(info: &Info, parts: &[Part], progress: &Bar) -> Result<Option<BTreeSet<u64>>, Problem> {
+    let Some(trees) = info.trees() else { return Ok(None) };
+    let mut bad = BTreeSet::new();
+    for (part, wanted) in parts.iter().filter(|part| part.path.is_some()).zip(trees) {
+        let found = match part.present() {
+            Some(path) => release::tree(path, &part.source, info.piece_length, progress)?,
+            None => None,
+        };
+        let nodes = |tree: &Tree| if tree.layer.is_empty() { vec![tree.root] } else { tree.layer.clone() };
+        let (wanted, found) = (wanted.as_ref().map(nodes), found.as_ref().map(nodes));
+        let first = part.start / u64::from(info.piece_length.bytes());
+        let pairs = (first..)
+            .zip(wanted.unwrap_or_default())
+            .zip(found.unwrap_or_default().into_iter().map(Some).chain(std::iter::repeat(None)));
+        bad.extend(pairs.filter(|((_, wanted), found)| Some(*wanted) != *found).map(|((index, _), _)| index));
+    }
+    Ok(Some(bad))
+}
+
+/// A finding for each whole file that a bad piece lies in.
+fn bad_files(info: &Info, parts: &[Part], bad: &BTreeSet<u64>) -> Vec<Problem> {
+    let piece_bytes = u64::from(info.piece_length.bytes());
+    let finding = |part: &Part| {
+        let path = part.present().filter(|_| part.bytes > 0)?;
+        let last = (part.start + part.bytes - 1) / piece_bytes;
+        let inside: Vec<_> = bad.range(part.start / piece_bytes..=last).copied().collect();
+        (!inside.is_empty()).then(|| Problem::at(path, format!("bad pieces: {}", named(&inside))))
+    };
+    parts.iter().filter_map(finding).collect()
+}
+
+/// The numbers of `pieces`, as far as they are named.
+fn named(pieces: &[u64]) -> String {
+    let named: Vec<_> = pieces.iter().take(BAD_PIECES_NAMED_MAX).map(ToString::to_string).collect();
+    match pieces.len().saturating_sub(BAD_PIECES_NAMED_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
