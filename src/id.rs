@@ -53,6 +53,12 @@ impl InfoHashes {
     }
 }
 
+impl From<InfoHash> for InfoHashes {
+    fn from(v1: InfoHash) -> Self {
+        Self::V1(v1)
+    }
+}
+
 impl InfoHashV2 {
     /// Its first 20 bytes, which trackers, the DHT and handshakes use (BEP 52).
     pub fn truncated(self) -> InfoHash {

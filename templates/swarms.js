@@ -6,6 +6,8 @@
   const HEALTH = {
     verified: () => "Verified",
     verifying: () => "Verifying",
+    web_seed_only: () => "Web seed only",
+    elsewhere: () => "Elsewhere",
     degraded: (torrent) => `Degraded: ${torrent.bad_pieces} of ${torrent.pieces} pieces bad`,
     missing: () => "Missing",
   };
@@ -88,14 +90,14 @@
 
   function showTorrents(torrents) {
     const rows = new Map(Array.from(body.rows, (row) => [row.dataset.infoHash, row]));
-    const named = new Set(torrents.map((torrent) => torrent.info_hash));
+    const named = new Set(torrents.map(nameOf));
     for (const [infoHash, row] of rows) {
       if (!named.has(infoHash)) {
         row.remove();
       }
     }
     torrents.forEach((torrent, place) => {
-      const row = rows.get(torrent.info_hash) ?? blank.cloneNode(true);
+      const row = rows.get(nameOf(torrent)) ?? blank.cloneNode(true);
       fill(row, torrent);
       // A row that stands where it belongs is not moved: moving takes away the keyboard's focus.
       if (body.rows[place] !== row) {
@@ -106,11 +108,17 @@
     main.querySelector(".empty").hidden = torrents.length !== 0;
   }
 
+  // A torrent of v2 alone has no info-hash of v1.
+  function nameOf(torrent) {
+    return torrent.info_hash ?? torrent.info_hash_v2;
+  }
+
   function fill(row, torrent) {
-    row.dataset.infoHash = torrent.info_hash;
+    row.dataset.infoHash = nameOf(torrent);
     row.dataset.health = torrent.health;
     const texts = {
       ...torrent,
+      info_hash: nameOf(torrent),
       health: HEALTH[torrent.health]?.(torrent) ?? torrent.health,
       size: size(torrent.bytes),
       sent: size(torrent.sent_bytes),

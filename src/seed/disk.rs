@@ -118,8 +118,9 @@ fn read_known(entry: &Entry, run: &[Block], out: &mut [u8]) -> Option<()> {
     let mut opened: Option<(usize, File, Fingerprint)> = None;
     let mut rest = out;
     for block in run {
-        let (mut data, behind) = rest[PIECE_HEADER_BYTES..].split_at_mut(block.bytes as usize);
+        let (data, behind) = rest[PIECE_HEADER_BYTES..].split_at_mut(block.bytes as usize);
         rest = behind;
+        // What no span covers is padding, and zero already.
         for span in entry.spans(piece_start + u64::from(block.begin), block.bytes.into()) {
             if opened.as_ref().is_none_or(|(slot, ..)| *slot != span.slot) {
                 check_after(opened.take())?;
@@ -131,11 +132,9 @@ fn read_known(entry: &Entry, run: &[Block], out: &mut [u8]) -> Option<()> {
                 opened = Some((span.slot, file, wanted));
             }
             let (_, file, _) = opened.as_mut()?;
-            let bytes = usize::try_from(span.bytes).ok()?;
-            let (part, after) = data.split_at_mut(bytes);
-            data = after;
+            let (at, bytes) = (usize::try_from(span.at).ok()?, usize::try_from(span.bytes).ok()?);
             file.seek(SeekFrom::Start(span.offset)).ok()?;
-            file.read_exact(part).ok()?;
+            file.read_exact(&mut data[at..][..bytes]).ok()?;
         }
     }
     check_after(opened)
@@ -155,6 +154,8 @@ fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Resul
     let mut chunk = vec![0; CHUNK_BYTES.min(piece_bytes as usize)];
     let mut at = 0;
     for span in entry.spans(piece_start, piece_bytes.into()) {
+        hash_zeros(&mut hasher, span.at - at);
+        at = span.at;
         let (mut file, fingerprint) = open_seen(entry, span.slot)?;
         files.push((span.slot, fingerprint));
         let read = read_span(&mut file, span, &mut chunk, |part| {
@@ -171,10 +172,22 @@ fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Resul
             return Err(Refused::Bad);
         }
     }
+    hash_zeros(&mut hasher, u64::from(piece_bytes) - at);
     let digest: [u8; 20] = hasher.finalize().into();
     let matched = entry.info.pieces().and_then(|pieces| pieces.get(piece as usize)) == Some(&digest);
     entry.hashed(piece, if matched { Outcome::Matched } else { Outcome::Differs }, &files, started);
     if matched { Ok(()) } else { Err(Refused::Bad) }
+}
+
+/// Hashes padding (BEP 47), which `out` of [`hash_piece`] holds already.
+fn hash_zeros(hasher: &mut Sha1, bytes: u64) {
+    static ZEROS: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
+    let mut rest = bytes;
+    while rest > 0 {
+        let part = usize::try_from(rest).map_or(CHUNK_BYTES, |rest| rest.min(CHUNK_BYTES));
+        hasher.update(&ZEROS[..part]);
+        rest -= part as u64;
+    }
 }
 
 /// Reads a span in chunks; `each` gets every one.

@@ -9,10 +9,11 @@ use std::io::Write;
 use proptest::prelude::*;
 use tokio::sync::watch;
 
-use super::super::Torrent;
 use super::super::test_house::{House, PIECE, modified};
 use super::super::torrents::{Health, Verdict};
+use super::super::{Place, Torrent};
 use super::*;
+use crate::metainfo::{self, Hashes, Layout};
 
 /// A torrent of four files: 2.5 pieces, an empty one, 5 bytes, and the rest of 4 pieces and 100 bytes.
 fn house() -> House {
@@ -59,10 +60,114 @@ fn flip(house: &House, name: &str, at: usize) {
     file.set_modified(before).expect("a settable time");
 }
 
+/// A torrent that begins and ends with padding in its pieces: 2.5 pieces, an empty file, 5 bytes, a whole piece.
+fn padded() -> House {
+    House::padded(&[("a", PIECE * 5 / 2), ("empty", 0), ("b", 5), ("c", PIECE)])
+}
+
+#[test]
+fn padding_is_zeros_that_lie_nowhere() {
+    let house = padded();
+    for entry in [entry(&house), verified(&house)] {
+        assert_eq!(entry.offer().map(|offer| offer.total_bytes), Some(5 * PIECE as u64));
+        for (piece, begin, bytes) in
+            [(2, 0, PIECE), (2, PIECE / 2 - 3, 20), (2, PIECE / 2 + 1, 9), (3, 0, PIECE), (3, 2, 90)]
+        {
+            for read in
+                [read(&entry, piece, begin as u32, bytes as u32), read(&entry, piece, begin as u32, bytes as u32)]
+            {
+                let read = read.expect("as its hash says");
+                assert!(read == piece_of(&house, piece as usize)[begin..][..bytes], "{bytes} of {piece} from {begin}");
+            }
+        }
+    }
+}
+
+#[test]
+fn padding_that_its_torrent_says_is_no_zeros_is_a_fault_of_the_torrent() {
+    let mut house = padded();
+    let Hashes::V1(pieces) = &mut house.torrent.info.hashes else { panic!("it is v1") };
+    pieces.push([7; 20]);
+    let Layout::Multi(files) = &mut house.torrent.info.layout else { panic!("it has files") };
+    files.push(metainfo::File { path: vec![".pad".into(), "9".into()], bytes: 9, is_pad: true });
+    let entry = entry(&house);
+    look(&entry);
+    entry.age();
+    (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    verify_piece(&entry, 5).expect_err("no hash of zeros");
+    assert_eq!(entry.health(), Health::Degraded);
+    assert_eq!(entry.status().faults, ["its padding is not of zeros, as its pieces say"]);
+}
+
+#[test]
+fn a_torrent_of_v2_alone_is_looked_at_and_offered_to_no_peer() {
+    let mut house = house();
+    house.torrent.info.hashes = Hashes::V2(vec![None; 4]);
+    let entry = entry(&house);
+    assert_eq!(entry.health(), Health::WebSeedOnly);
+    look(&entry);
+    assert_eq!((entry.health(), entry.status().faults), (Health::WebSeedOnly, Vec::new()));
+    assert!(entry.offer().is_none() && entry.unknown_piece(0).is_none() && entry.verdicts().is_empty());
+    fs::write(house.path("b"), b"longer").expect("written");
+    look(&entry);
+    let faults = ["media/b is 1 byte longer than its torrent says"];
+    assert_eq!((entry.health(), &entry.status().faults[..]), (Health::Degraded, &faults.map(String::from)[..]));
+    for name in ["a", "b", "c"] {
+        fs::remove_file(house.path(name)).expect("removed");
+    }
+    look(&entry);
+    assert_eq!((entry.health(), entry.status().faults.len()), (Health::Missing, 3));
+    assert!(entry.offer().is_none());
+}
+
+#[test]
+fn what_is_published_elsewhere_need_not_be_here_and_is_sent_where_it_is() {
+    let mut house = house();
+    // The first file takes half of the third piece, and the second the 5 bytes behind it.
+    house.torrent.files[0].is_elsewhere = true;
+    let content = fs::read(house.path("a")).expect("a file");
+    fs::remove_file(house.path("a")).expect("removed");
+    let entry = entry(&house);
+    look(&entry);
+    assert_eq!((entry.health(), entry.status().faults), (Health::Elsewhere, Vec::new()));
+    entry.age();
+    (3..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    read(&entry, 2, 0, 9).expect_err("a part of it is elsewhere");
+    read(&entry, 3, 0, 9).expect("all of it is here");
+    assert_eq!((entry.health(), entry.status().pieces_bad), (Health::Elsewhere, 0));
+
+    house.next_tick();
+    flip(&house, "c", PIECE);
+    look(&entry);
+    assert_eq!(entry.health(), Health::Elsewhere, "no fault is known");
+    entry.age();
+    verify_piece(&entry, 3).expect_err("damaged");
+    assert_eq!(entry.status().faults, ["media/c differs from its torrent in 1 of 3 pieces"]);
+    assert_eq!(entry.health(), Health::Degraded);
+    flip(&house, "c", PIECE);
+    fs::remove_file(house.path("b")).expect("removed");
+    look(&entry);
+    assert_eq!((entry.health(), entry.status().faults.join("")), (Health::Degraded, "media/b is missing".into()));
+
+    fs::write(house.path("a"), &content[1..]).expect("a part of it came");
+    look(&entry);
+    assert!(entry.status().faults.contains(&"media/a is 1 byte shorter than its torrent says".into()));
+    fs::write(house.path("a"), content).expect("all of it came");
+    fs::write(house.path("b"), &house.content[PIECE * 5 / 2..][..5]).expect("written");
+    look(&entry);
+    entry.age();
+    assert_eq!(entry.health(), Health::Verifying);
+    (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
+}
+
 #[test]
 fn a_torrent_without_a_place_for_each_file_is_refused() {
     let house = house();
-    let places = |count: usize| (0..count).map(|n| (house.path("a"), n.to_string())).collect();
+    let places = |count: usize| {
+        let place = |n: usize| Place { path: house.path("a"), name: n.to_string(), is_elsewhere: false };
+        (0..count).map(place).collect()
+    };
     for count in [0, 3, 5] {
         let problem = Torrent::new(&house.published, places(count), Vec::new()).expect_err("four are needed");
         assert_eq!(problem.message(), format!("\"set\" has 4 files, and places were named for {count}"));
@@ -283,7 +388,7 @@ fn truncate(house: &House, bytes: u64) {
 /// Writes all files anew, as they were.
 fn restore(house: &House) {
     let mut rest = &house.content[..];
-    for (path, bytes) in house.torrent.files.iter().map(|(path, _)| path).zip(house.torrent.info.files()) {
+    for (path, bytes) in house.torrent.files.iter().map(|file| &file.path).zip(house.torrent.info.files()) {
         let (own, behind) = rest.split_at(usize::try_from(bytes.1).expect("small"));
         if path.is_dir() {
             fs::remove_dir(path).expect("an empty folder");

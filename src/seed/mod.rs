@@ -3,6 +3,9 @@
 //! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
 //! only. Time is tokio's, so that a test can set it.
 //!
+//! A hybrid torrent is seeded by its v1 side. One of v2 alone has no pieces of v1: its files are looked at, and peers
+//! that ask for it are let go.
+//!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
 //!                                 verify (all files, in the background) -> torrents (the state) -> announce
@@ -67,20 +70,27 @@ pub struct Torrent {
     info: Info,
     /// Its `info` dictionary as it stands in the `.torrent`, for those who have a magnet link alone.
     info_bytes: Arc<[u8]>,
-    files: Vec<(PathBuf, String)>,
+    files: Vec<Place>,
     trackers: Vec<Vec<String>>,
 }
 
+/// Where a file of a torrent lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The absolute path.
+    pub path: PathBuf,
+    /// As people know it.
+    pub name: String,
+    /// Whether it is published elsewhere, so that it need not be here.
+    pub is_elsewhere: bool,
+}
+
 impl Torrent {
-    /// Takes the files of `torrent` in the order of [`Info::files`], each where it lies (absolute) and as people know
-    /// it, and the trackers it is announced to over the network, in tiers (BEP 12): all but our own.
+    /// Takes the files of `torrent` in the order of [`Info::files`], which leaves out padding (BEP 47), and the
+    /// trackers it is announced to over the network, in tiers (BEP 12): all but our own.
     ///
     /// As many files as the torrent has; otherwise bytes of it would lie nowhere, and no file could be blamed.
-    pub fn new(
-        torrent: &metainfo::Torrent,
-        files: Vec<(PathBuf, String)>,
-        trackers: Vec<Vec<String>>,
-    ) -> Result<Self, Problem> {
+    pub fn new(torrent: &metainfo::Torrent, files: Vec<Place>, trackers: Vec<Vec<String>>) -> Result<Self, Problem> {
         let info = &torrent.metainfo.info;
         let wanted = info.files().len();
         if files.len() != wanted {

@@ -260,7 +260,7 @@ async fn a_torrent_whose_files_move_is_looked_at_anew_and_keeps_its_count() {
     let running = Running::start(vec![house.torrent.clone()], &options());
     assert!(Leecher::download(running.address, &house).await == house.content);
     let mut moved = house.torrent.clone();
-    moved.files[0].0 = house.path("b");
+    moved.files[0].path = house.path("b");
     running.seed.set_torrents(vec![moved]);
     running.seed.look().await;
     let status = running.seed.status(&house.torrent.info_hash).expect("seeded");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
-use super::Torrent;
+use super::{Place, Torrent};
 use crate::metainfo::{self, Draft, File, Hashes, Info, Layout, encode};
 use crate::units::PieceLength;
 
@@ -51,9 +51,34 @@ impl House {
             comment: None,
         };
         let made = encode(&draft);
-        let places = files.iter().map(|(name, _)| (dir.path().join(name), format!("media/{name}"))).collect();
+        let places = files.iter().map(|(name, _)| Place {
+            path: dir.path().join(name),
+            name: format!("media/{name}"),
+            is_elsewhere: false,
+        });
+        let places = places.collect();
         let torrent = Torrent::new(&made, places, Vec::new()).expect("a place for each file");
         Self { dir, torrent, published: made, content }
+    }
+
+    /// The same with padding behind each file, so that the next one begins with a piece (BEP 47).
+    pub fn padded(files: &[(&str, usize)]) -> Self {
+        let mut house = Self::new(files);
+        let (mut layout, mut content) = (Vec::new(), Vec::new());
+        for (name, bytes) in files {
+            let own = fs::read(house.path(name)).expect("a file");
+            content.extend(own);
+            layout.push(File { path: vec![(*name).into()], bytes: *bytes as u64, is_pad: false });
+            let pad = content.len().next_multiple_of(PIECE) - content.len();
+            if pad > 0 {
+                content.resize(content.len() + pad, 0);
+                layout.push(File { path: vec![".pad".into(), pad.to_string()], bytes: pad as u64, is_pad: true });
+            }
+        }
+        house.torrent.info.layout = Layout::Multi(layout);
+        house.torrent.info.hashes = Hashes::V1(content.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect());
+        house.content = content;
+        house
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

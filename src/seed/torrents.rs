@@ -11,10 +11,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::disk::{FileFault, settles_within};
-use super::{FAULTS_MAX, READS_OF_ONE_MAX, Torrent};
+use super::{FAULTS_MAX, Place, READS_OF_ONE_MAX, Torrent};
 use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
-use crate::metainfo::Info;
+use crate::metainfo::{Info, Layout};
 use crate::wire::{Bitfield, Offer};
 
 /// How a torrent stands. The variants are ordered from best to worst.
@@ -24,6 +24,10 @@ pub enum Health {
     Verified,
     /// No fault is known and not every piece has been hashed yet; pieces are hashed when they are asked for.
     Verifying,
+    /// It is of v2 alone, which is not spoken to peers here. Its files are there, with their sizes.
+    WebSeedOnly,
+    /// What can't be sent of it is published elsewhere, and need not be here.
+    Elsewhere,
     /// Some of its pieces can't be sent.
     Degraded,
     /// None of its files is there to be read.
@@ -35,6 +39,8 @@ impl fmt::Display for Health {
         f.write_str(match self {
             Self::Verified => "verified",
             Self::Verifying => "verifying",
+            Self::WebSeedOnly => "web seed only",
+            Self::Elsewhere => "elsewhere",
             Self::Degraded => "degraded",
             Self::Missing => "missing",
         })
@@ -50,7 +56,7 @@ pub struct Status {
     pub pieces: u32,
     /// Pieces that matched their hash.
     pub pieces_verified: u32,
-    /// Pieces that are not sent.
+    /// Pieces that are not sent, those aside that are published elsewhere.
     pub pieces_bad: u32,
     /// What is wrong, a sentence a file: `media/ep1.mp3 is 3 bytes shorter than its torrent says`.
     /// At most [`FAULTS_MAX`], and one that counts the others.
@@ -79,6 +85,8 @@ pub(super) struct Slot {
     pub path: PathBuf,
     /// As people know it.
     pub name: String,
+    /// Whether it is published elsewhere, so that it need not be here.
+    pub is_elsewhere: bool,
     /// Where its bytes begin in the torrent's.
     pub start: u64,
     pub bytes: u64,
@@ -89,6 +97,8 @@ pub(super) struct Slot {
 pub(super) struct Span {
     /// Its index in [`Entry::slots`].
     pub slot: usize,
+    /// Where it begins among the bytes that were asked for.
+    pub at: u64,
     /// Where it begins in the file.
     pub offset: u64,
     pub bytes: u64,
@@ -109,8 +119,10 @@ pub(super) struct Entry {
     pub info_hash: InfoHash,
     pub info: Info,
     info_bytes: Arc<[u8]>,
-    total_bytes: u64,
+    /// The bytes that pieces are cut from, with padding.
+    stream_bytes: u64,
     /// The files that hold a byte, in the torrent's order. An empty file has no piece, so nothing of it is ever read.
+    /// Between two of them there may be padding (BEP 47), which is zeros and lies nowhere.
     pub slots: Vec<Slot>,
     // A std Mutex: nothing awaits and no file is touched while it is held.
     state: Mutex<State>,
@@ -118,7 +130,7 @@ pub(super) struct Entry {
     pub connections: AtomicUsize,
     /// A stalled disk below one torrent leaves room for reading the others.
     pub reads: Arc<Semaphore>,
-    /// What peers may ask for; nothing once the torrent is no longer seeded.
+    /// What peers may ask for; nothing once the torrent is no longer seeded, or where it has no pieces of v1.
     offered: watch::Sender<Option<Arc<Bitfield>>>,
     changes: watch::Sender<u64>,
 }
@@ -126,18 +138,30 @@ pub(super) struct Entry {
 #[derive(Debug)]
 struct State {
     health: Health,
+    /// There are no pieces of v1, which are the ones that are sent.
+    has_no_v1: bool,
     files: Vec<FileState>,
+    /// How many files can't be right.
+    faulty: usize,
+    /// How many of these can't be read at all.
+    gone: usize,
+    /// How many of these are published elsewhere, and so may be gone.
+    excused: usize,
     /// Pieces that match, as hashed here or remembered.
     good: Pieces,
     /// Pieces that were hashed here since their files last changed.
     hashed: Pieces,
     bad: Pieces,
+    /// Bad pieces of files that may be gone.
+    excused_pieces: Pieces,
     /// Bad pieces that may become good without their files looking different.
     recheck: Pieces,
 }
 
 #[derive(Debug)]
 struct FileState {
+    /// Whether it need not be here.
+    is_elsewhere: bool,
     seen: Option<Seen>,
     /// How it looked when it was last known to match as a whole.
     remembered: Option<Fingerprint>,
@@ -177,36 +201,44 @@ impl Pieces {
 impl Entry {
     pub fn new(torrent: Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Fingerprint>) -> Self {
         let Torrent { info_hash, info, info_bytes, files, trackers: _ } = torrent;
-        let total_bytes = info.total_bytes();
+        let stream_bytes = info.stream_bytes();
         let pieces = u32::try_from(info.pieces().unwrap_or_default().len())
             .expect("a torrent of 64 MiB holds fewer than 2^32 hashes");
-        let mut slots = Vec::new();
-        let mut start = 0;
-        for ((path, name), (_, bytes)) in files.into_iter().zip(info.files()) {
-            if bytes > 0 {
-                slots.push(Slot { path, name, start, bytes });
-            }
-            start += bytes;
-        }
+        let slots: Vec<Slot> = files
+            .into_iter()
+            .zip(places(&info))
+            .filter(|(_, (_, bytes))| *bytes > 0)
+            .map(|(Place { path, name, is_elsewhere }, (start, bytes))| Slot { path, name, is_elsewhere, start, bytes })
+            .collect();
         let files = slots.iter().map(|slot| FileState {
+            is_elsewhere: slot.is_elsewhere,
             seen: None,
             remembered: remembered.get(&slot.path).copied(),
             trouble: None,
         });
         let state = State {
-            health: if pieces == 0 { Health::Verified } else { Health::Verifying },
+            health: match info.pieces() {
+                None => Health::WebSeedOnly,
+                Some([]) => Health::Verified,
+                Some(_) => Health::Verifying,
+            },
+            has_no_v1: info.pieces().is_none(),
             files: files.collect(),
+            faulty: 0,
+            gone: 0,
+            excused: 0,
             good: Pieces::new(pieces),
             hashed: Pieces::new(pieces),
             bad: Pieces::new(pieces),
+            excused_pieces: Pieces::new(pieces),
             recheck: Pieces::new(pieces),
         };
-        let offered = watch::Sender::new(Some(Arc::new(Bitfield::full(pieces))));
+        let offered = watch::Sender::new(info.pieces().map(|_| Arc::new(Bitfield::full(pieces))));
         Self {
             info_hash,
             info,
             info_bytes,
-            total_bytes,
+            stream_bytes,
             slots,
             state: Mutex::new(state),
             sent: AtomicU64::new(0),
@@ -222,14 +254,18 @@ impl Entry {
         let sizes = torrent.info.files();
         let files = torrent.files.iter().zip(&sizes).filter(|(_, (_, bytes))| *bytes > 0).map(|(file, _)| file);
         self.info_hash == torrent.info_hash
-            && self.slots.iter().map(|slot| (&slot.path, &slot.name)).eq(files.map(|(path, name)| (path, name)))
+            && self
+                .slots
+                .iter()
+                .map(|slot| (&slot.path, &slot.name, slot.is_elsewhere))
+                .eq(files.map(|file| (&file.path, &file.name, file.is_elsewhere)))
     }
 
     /// What a new peer is offered; nothing where the torrent is no longer seeded.
     pub fn offer(&self) -> Option<Offer> {
         Some(Offer {
             piece_length: self.info.piece_length,
-            total_bytes: self.total_bytes,
+            total_bytes: self.stream_bytes,
             have: self.offered.borrow().clone()?,
             metadata: (!self.info.private).then(|| Arc::clone(&self.info_bytes)),
         })
@@ -259,7 +295,7 @@ impl Entry {
             health: state.health,
             pieces: state.good.bits.len(),
             pieces_verified: state.good.count,
-            pieces_bad: state.bad.count,
+            pieces_bad: state.bad.count - state.excused_pieces.count,
             faults: self.faults(&state),
             sent_bytes: self.sent.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
@@ -280,7 +316,7 @@ impl Entry {
         verdicts.collect()
     }
 
-    /// Where the bytes from `offset` on stand in the files.
+    /// Where the bytes from `offset` on stand in the files; padding between them stands in none.
     pub fn spans(&self, offset: u64, bytes: u64) -> impl Iterator<Item = Span> + '_ {
         let first = self.slots.partition_point(|slot| slot.start + slot.bytes <= offset);
         let end = offset + bytes;
@@ -288,14 +324,14 @@ impl Entry {
             let slot = &self.slots[index];
             let from = slot.start.max(offset);
             let to = (slot.start + slot.bytes).min(end);
-            (from < to).then(|| Span { slot: index, offset: from - slot.start, bytes: to - from })
+            (from < to).then(|| Span { slot: index, at: from - offset, offset: from - slot.start, bytes: to - from })
         })
     }
 
     /// Where `piece` begins in the torrent's bytes, and how many it has.
     pub fn piece(&self, piece: u32) -> (u64, u32) {
         let length = self.info.piece_length;
-        (u64::from(piece) * u64::from(length.bytes()), length.of_piece(piece, self.total_bytes).unwrap_or(0))
+        (u64::from(piece) * u64::from(length.bytes()), length.of_piece(piece, self.stream_bytes).unwrap_or(0))
     }
 
     /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more.
@@ -306,15 +342,20 @@ impl Entry {
         }
         let faulty = what.is_err();
         let mut bad_changed = false;
+        state.count(slot, |count, one| count - one);
         state.files[slot].seen = Some(Seen { what, since: now });
         state.files[slot].trouble = None;
+        state.count(slot, |count, one| count + one);
+        let excused = state.files[slot].is_excused();
         for piece in self.pieces_of(&self.slots[slot]) {
             let (offset, bytes) = self.piece(piece);
             // A piece may hold many files; those beside this one are looked at where they can make a difference.
             let files = || self.spans(offset, u64::from(bytes)).map(|span| &state.files[span.slot]);
             let bad = faulty || (state.bad.bits.get(piece) && files().any(FileState::is_faulty));
             let good = state.files[slot].is_as_remembered() && files().all(FileState::is_as_remembered);
+            let excused = excused || (state.excused_pieces.bits.get(piece) && files().any(FileState::is_excused));
             bad_changed |= state.bad.put(piece, bad);
+            state.excused_pieces.put(piece, excused);
             state.good.put(piece, good);
             state.hashed.put(piece, false);
             state.recheck.put(piece, false);
@@ -404,12 +445,15 @@ impl Entry {
     }
 
     fn faults(&self, state: &State) -> Vec<String> {
-        if state.bad.count == 0 {
+        if state.bad.count == 0 && state.faulty == 0 {
             return Vec::new();
         }
         let bad = self.bad_pieces_of_files(state);
         let sentences = self.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
             let name = &slot.name;
+            if file.is_excused() {
+                return None;
+            }
             if let Some(Seen { what: Err(fault), .. }) = &file.seen {
                 return Some(format!("{name} {}", fault.said_of(slot.bytes)));
             }
@@ -422,6 +466,9 @@ impl Entry {
             })
         });
         let mut faults: Vec<String> = sentences.collect();
+        if faults.is_empty() && state.health == Health::Degraded {
+            faults.push("its padding is not of zeros, as its pieces say".into());
+        }
         if faults.len() > FAULTS_MAX {
             let more = faults.len() - FAULTS_MAX;
             faults.truncate(FAULTS_MAX);
@@ -430,10 +477,11 @@ impl Entry {
         faults
     }
 
-    /// How many bad pieces each file has. A piece of several files is counted for those of them that are known to be
+    /// How many bad pieces each file has, those aside that need not be here. A piece of several files is counted for those of them that are known to be
     /// damaged by themselves, and for all where none is.
     fn bad_pieces_of_files(&self, state: &State) -> HashMap<usize, u32> {
-        let bad = || (0..state.bad.bits.len()).filter(|&piece| state.bad.bits.get(piece));
+        let blamed = |&piece: &u32| state.bad.bits.get(piece) && !state.excused_pieces.bits.get(piece);
+        let bad = || (0..state.bad.bits.len()).filter(blamed);
         let files_of = |piece| {
             let (offset, bytes) = self.piece(piece);
             self.spans(offset, bytes.into()).map(|span| span.slot)
@@ -471,22 +519,58 @@ impl Entry {
     }
 }
 
+/// Where each file that is no padding begins in the bytes that pieces are cut from, and how many it has.
+fn places(info: &Info) -> Vec<(u64, u64)> {
+    match &info.layout {
+        Layout::Single(bytes) => vec![(0, *bytes)],
+        Layout::Multi(files) => {
+            let starts = files.iter().scan(0, |end, file| {
+                let start = *end;
+                *end += file.bytes;
+                Some((start, file))
+            });
+            starts.filter(|(_, file)| !file.is_pad).map(|(start, file)| (start, file.bytes)).collect()
+        }
+    }
+}
+
 impl State {
     fn conclude(&self) -> Health {
-        let gone = |file: &FileState| matches!(&file.seen, Some(Seen { what: Err(fault), .. }) if fault.is_absence());
-        if !self.files.is_empty() && self.files.iter().all(gone) {
+        if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
             Health::Missing
-        } else if self.bad.count > 0 {
+        } else if self.excused < self.faulty || self.excused_pieces.count < self.bad.count {
             Health::Degraded
+        } else if self.excused > 0 {
+            Health::Elsewhere
+        } else if self.has_no_v1 {
+            Health::WebSeedOnly
         } else if self.good.count == self.good.bits.len() {
             Health::Verified
         } else {
             Health::Verifying
         }
     }
+
+    /// Adds what is to be said of a file to the counts, or takes it back.
+    fn count(&mut self, slot: usize, step: fn(usize, usize) -> usize) {
+        let file = &self.files[slot];
+        let (gone, excused, faulty) = (file.is_gone(), file.is_excused(), file.is_faulty());
+        self.gone = step(self.gone, gone.into());
+        self.excused = step(self.excused, excused.into());
+        self.faulty = step(self.faulty, faulty.into());
+    }
 }
 
 impl FileState {
+    /// Whether it is published elsewhere and not here, which is as it may be.
+    fn is_excused(&self) -> bool {
+        self.is_elsewhere && matches!(self.seen, Some(Seen { what: Err(FileFault::Missing), .. }))
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(&self.seen, Some(Seen { what: Err(fault), .. }) if fault.is_absence())
+    }
+
     fn is_faulty(&self) -> bool {
         matches!(self.seen, Some(Seen { what: Err(_), .. }))
     }

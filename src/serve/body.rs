@@ -27,7 +27,12 @@ enum Kind {
     Empty,
     Bytes(Bytes),
     File(FilePart),
+    /// So many that are left.
+    Zeros(u64),
 }
+
+/// What zeros are sent from.
+static ZEROS: [u8; CHUNK_BYTES_MAX] = [0; CHUNK_BYTES_MAX];
 
 impl Body {
     /// No body.
@@ -49,6 +54,11 @@ impl Body {
         Self { kind: Kind::File(FilePart::new(Arc::new(file), start, bytes)), held: None }
     }
 
+    /// So many bytes that are zero.
+    pub fn zeros(bytes: u64) -> Self {
+        Self { kind: Kind::Zeros(bytes), held: None }
+    }
+
     /// Keeps `token` for as long as a part of the body has not been taken.
     pub fn hold(&mut self, token: Arc<()>) {
         self.held = Some(token);
@@ -61,9 +71,14 @@ impl HttpBody for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.get_mut().kind {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Zeros(0) => Poll::Ready(None),
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Zeros(left) => {
+                let chunk = usize::try_from(*left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
+                *left -= chunk as u64;
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&ZEROS[..chunk])))))
+            }
             Kind::File(part) => part.poll_chunk(cx).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
         }
     }
@@ -77,6 +92,7 @@ impl HttpBody for Body {
             Kind::Empty => 0,
             Kind::Bytes(bytes) => bytes.len() as u64,
             Kind::File(part) => part.left,
+            Kind::Zeros(left) => *left,
         })
     }
 }
@@ -158,6 +174,19 @@ mod tests {
     async fn a_file_that_shrank_ends_the_body_with_an_error() {
         let error = Body::file(file_of(b"abc"), 0, 4).collect().await.map(|_| ()).expect_err("too short");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn zeros_come_in_bounded_chunks() {
+        let mut body = Body::zeros(300_000);
+        assert_eq!(body.size_hint().exact(), Some(300_000));
+        let mut got = 0;
+        while let Some(frame) = body.frame().await {
+            let chunk = frame.expect("no error").into_data().expect("data");
+            assert!(chunk.len() <= CHUNK_BYTES_MAX && chunk.iter().all(|&byte| byte == 0));
+            got += chunk.len();
+        }
+        assert!(got == 300_000 && body.is_end_stream() && Body::zeros(0).is_end_stream());
     }
 
     #[tokio::test]

@@ -84,10 +84,10 @@ pub fn tell(log: &Log, problems: &[Problem]) {
 
 async fn put_in_force(state: &Arc<State>, site: Site) {
     let torrents = site.torrents.len();
-    let reloaded = state.enforce(site);
+    let changed = state.enforce(site);
     state.look_for_media().await;
     state.log.line(format!(
         "the site was read again: {torrents} torrents, {} new, {} withdrawn",
-        reloaded.added, reloaded.removed
+        changed.added, changed.removed
     ));
 }

@@ -15,8 +15,8 @@ use super::http::Ends;
 use super::metrics;
 use super::reply::{self, Reply};
 use super::state::State;
-use super::status::{self, Snapshot};
-use crate::id::InfoHash;
+use super::status::{self, Row, Snapshot};
+use crate::id::{InfoHash, InfoHashV2};
 
 /// The most torrents that one request of `/api/swarms.json` names.
 const NAMED_MAX: usize = 256;
@@ -26,6 +26,10 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
     let uri = request.uri().clone();
     let path = match path::parse(uri.path()) {
         Ok(path) => path,
+        // The one hidden name that clients ask for, where a torrent has it.
+        Err(Refused::Hidden) if let Some(bytes) = pad(&state, uri.path()) => {
+            return files::pad(bytes, request.method(), request.headers(), clock::now());
+        }
         Err(Refused::Malformed) => return reply::text(StatusCode::BAD_REQUEST, "this is not the path of a URL"),
         Err(Refused::Hidden) => return from_files(state, None, &request).await,
     };
@@ -59,6 +63,13 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
     }
 }
 
+/// The bytes of the padding (BEP 47) that a path such as `/media/NAME/.pad/N` names, where a torrent of the site has it.
+fn pad(state: &State, path: &str) -> Option<u64> {
+    let (folder, bytes) = path.rsplit_once("/.pad/")?;
+    let folder = below_base(state, path::parse(folder).ok()?);
+    state.site().pad(&folder.text(), bytes)
+}
+
 /// The path as it is at the root.
 fn below_base(state: &State, path: UrlPath) -> UrlPath {
     let site = state.site();
@@ -87,17 +98,26 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
     answer.await.unwrap_or_else(|_| reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"))
 }
 
-/// All torrents, or those that the query names.
+/// All torrents, or those that the query names: by the info-hash of v1 or v2, or the truncated one of v2.
 fn numbers(snapshot: &Snapshot, uri: &Uri) -> Reply {
     let named = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("info_hash="));
-    let named: Result<Vec<InfoHash>, _> = named.take(NAMED_MAX).map(str::parse).collect();
+    let named: Option<Vec<String>> = named.take(NAMED_MAX).map(info_hash).collect();
     match named {
-        Err(_) => reply::text(StatusCode::BAD_REQUEST, "info_hash is written with 40 hexadecimal digits here"),
-        Ok(named) if named.is_empty() => status::json(snapshot),
-        Ok(named) => {
-            let named: Vec<String> = named.iter().map(InfoHash::to_string).collect();
-            let torrents = snapshot.torrents.iter().filter(|row| named.contains(&row.info_hash)).cloned().collect();
+        None => reply::text(
+            StatusCode::BAD_REQUEST,
+            "info_hash is written with 40 hexadecimal digits here, or with 64 for that of v2",
+        ),
+        Some(named) if named.is_empty() => status::json(snapshot),
+        Some(named) => {
+            let is_named = |row: &&Row| named.iter().any(|hash| row.is_known_as(hash));
+            let torrents = snapshot.torrents.iter().filter(is_named).cloned().collect();
             status::json(&Snapshot { torrents, ..snapshot.clone() })
         }
     }
+}
+
+/// The digits of an info-hash of either version, in lower case.
+fn info_hash(text: &str) -> Option<String> {
+    let v1 = || text.parse::<InfoHash>().ok().map(|hash| hash.to_string());
+    v1().or_else(|| text.parse::<InfoHashV2>().ok().map(|hash| hash.to_string()))
 }

@@ -212,7 +212,7 @@ impl Server {
             },
             random()?,
         );
-        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes.main()));
+        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes));
         for (info_hash, lifetime) in &loaded.lifetimes {
             let (completed, uploaded, downloaded) = (lifetime.completed, lifetime.uploaded, lifetime.downloaded);
             swarms.restore_tally(*info_hash, Tally { completed, uploaded, downloaded });

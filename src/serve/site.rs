@@ -1,7 +1,8 @@
 //! A built site as the tracker and the seed need it: its manifest and its torrents, read once and checked against
 //! each other. Pages, feeds and media are only paths here.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
@@ -12,9 +13,9 @@ use url::{Host, Url};
 
 use super::files::path;
 use crate::fsx;
-use crate::id::InfoHash;
+use crate::id::{InfoHash, InfoHashes};
 use crate::manifest::{self, Entry, Manifest};
-use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::metainfo::{self, File, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
@@ -31,6 +32,8 @@ pub struct Site {
     pub torrents: Vec<Published>,
     /// Whether it has a manifest; without one nothing is tracked or seeded.
     pub has_manifest: bool,
+    /// The sizes of padding (BEP 47) in the torrent of each folder.
+    pads: HashMap<String, BTreeSet<u64>>,
 }
 
 /// A torrent of a site.
@@ -97,10 +100,18 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     };
 
     let reader = Reader { root, real: &real, manifest: &at, base_url: &base_url, own };
-    let (mut torrents, mut problems, mut seen) = (Vec::new(), Vec::new(), HashSet::<InfoHash>::new());
+    let (mut torrents, mut problems) = (Vec::new(), Vec::new());
+    let (mut seen, mut swarms) = (HashSet::<InfoHashes>::new(), HashMap::<InfoHash, String>::new());
     for entry in manifest.torrents {
-        if !seen.insert(entry.info_hashes.main()) {
+        if !seen.insert(entry.info_hashes) {
             continue;
+        }
+        for hash in entry.info_hashes.swarms() {
+            // One swarm would be shared by two torrents, and its peers would be of neither.
+            if let Some(other) = swarms.insert(hash, entry.torrent.to_string()) {
+                let message = format!("{other} and {} are both torrents of the swarm {hash}", entry.torrent);
+                problems.push(Problem::at(&at, message).help(AGAIN));
+            }
         }
         match reader.published(entry) {
             Ok(published) => torrents.push(published),
@@ -114,6 +125,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         title: manifest.title,
         base: base_names(&base_url),
         base_url: manifest.base_url,
+        pads: pads(&torrents),
         torrents,
         has_manifest: true,
     })
@@ -125,6 +137,39 @@ impl Site {
         let page = entry.page.as_deref()?;
         Some(page.strip_prefix(&self.base_url).unwrap_or(page))
     }
+
+    /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
+    pub fn pad(&self, folder: &str, name: &str) -> Option<u64> {
+        let bytes = name.parse().ok().filter(|bytes: &u64| bytes.to_string() == name)?;
+        self.pads.get(folder)?.contains(&bytes).then_some(bytes)
+    }
+}
+
+/// What padding there is, by the folders below the site's root in which clients look for it: those of the files.
+fn pads(torrents: &[Published]) -> HashMap<String, BTreeSet<u64>> {
+    let mut pads: HashMap<String, BTreeSet<u64>> = HashMap::new();
+    for one in torrents {
+        let info = &one.torrent.metainfo.info;
+        let Layout::Multi(files) = &info.layout else { continue };
+        // Padding fills the last piece of a file: it is never a whole one.
+        let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
+        let sizes: BTreeSet<u64> = files.iter().filter(is_pad).map(|file| file.bytes).collect();
+        if sizes.is_empty() {
+            continue;
+        }
+        let places = info.files().into_iter().zip(&one.entry.files);
+        // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
+        let folders: BTreeSet<String> = places
+            .filter_map(|((below, _), file)| {
+                let before = file.path.as_str().strip_suffix(&below)?;
+                (before.is_empty() || before.ends_with('/')).then(|| format!("{before}{}", info.name))
+            })
+            .collect();
+        for folder in folders {
+            pads.entry(folder).or_default().extend(&sizes);
+        }
+    }
+    pads
 }
 
 /// The names of a path such as `/show/`; none where a name in it could not be asked for.
@@ -152,13 +197,12 @@ impl Reader<'_> {
                 .help("the manifest names it; build or copy the site again")
         })?;
         let torrent = metainfo::parse(bytes).map_err(|error| Problem::at(&at, error.to_string()).help(AGAIN))?;
-        if torrent.info_hashes.main() != entry.info_hashes.main() {
-            let message = format!(
-                "its info-hash is {}, the manifest says {}",
-                torrent.info_hashes.main(),
-                entry.info_hashes.main()
-            );
-            return Err(Problem::at(&at, message).help(AGAIN));
+        let (own, said) = (torrent.info_hashes, entry.info_hashes);
+        let differing =
+            [differing("info-hash", own.v1(), said.v1()), differing("info-hash of v2", own.v2(), said.v2())];
+        let differing: Vec<String> = differing.into_iter().flatten().collect();
+        if !differing.is_empty() {
+            return Err(Problem::at(&at, differing.join("; ")).help(AGAIN));
         }
         let sizes = torrent.metainfo.info.files();
         let same = sizes.len() == entry.files.len()
@@ -187,6 +231,14 @@ impl Reader<'_> {
             _ => Ok(at),
         }
     }
+}
+
+fn differing<T: PartialEq + fmt::Display>(what: &str, own: Option<T>, said: Option<T>) -> Option<String> {
+    if own == said {
+        return None;
+    }
+    let text = |hash: Option<T>| hash.map_or("none".to_owned(), |hash| hash.to_string());
+    Some(format!("its {what} is {}, the manifest says {}", text(own), text(said)))
 }
 
 impl OwnTrackers {

@@ -1,7 +1,7 @@
 //! What the rooms of a running server share: the site in force, the tracker, the seed and the way to the disk, and
 //! how they are kept in step.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -15,7 +15,7 @@ use super::status::{Everseed, FAULTS_MAX, Row, Snapshot};
 use crate::id::InfoHash;
 use crate::seed::{self, Health, Seed};
 use crate::store::{self, Lifetime, Sample, Writer};
-use crate::tracker::{self, Reloaded, Seconds, SeedState, Swarms};
+use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
 
 /// Lines that one look at the torrents' health writes at most.
 const HEALTH_LINES_MAX: usize = 20;
@@ -68,6 +68,15 @@ pub struct Inner {
     told: Mutex<HashMap<InfoHash, Vec<String>>>,
 }
 
+/// How a site that was put in force differs from the former one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// Torrents that are new.
+    pub added: usize,
+    /// Torrents that are withdrawn.
+    pub removed: usize,
+}
+
 impl State {
     /// The site in force.
     pub fn site(&self) -> Arc<Site> {
@@ -81,7 +90,10 @@ impl State {
 
     /// Puts a site in force, in the tracker, in the seed and on the pages. A torrent that is new is offered until a
     /// fault is found.
-    pub fn enforce(&self, site: Site) -> Reloaded {
+    pub fn enforce(&self, site: Site) -> Changed {
+        let former = self.site();
+        let hashes = |site: &Site| site.torrents.iter().map(|one| one.torrent.info_hashes).collect::<HashSet<_>>();
+        let (before, now) = (hashes(&former), hashes(&site));
         self.pass_on_sent();
         self.seed.set_torrents(site.torrents.iter().map(to_seed).collect());
         // A torrent that is new to the seed goes on where it stopped.
@@ -93,13 +105,13 @@ impl State {
         let found = self.found(&site);
         // At once, so that no announce meets a torrent without its seed.
         let mut swarms = self.tracker.swarms();
-        let reloaded = swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes.main()));
+        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes));
         offer(&mut swarms, &found);
         drop((swarms, found));
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         *lock(&self.inner.site_fault) = None;
         *lock(&self.inner.snapshot) = None;
-        reloaded
+        Changed { added: now.difference(&before).count(), removed: before.difference(&now).count() }
     }
 
     /// Looks which media are there, without reading them: before it, every torrent counts as seeded.
@@ -218,13 +230,14 @@ impl State {
         let mut torrents = Vec::with_capacity(site.torrents.len());
         for one in &site.torrents {
             let hash = one.torrent.info_hashes.main();
-            let (seed, swarm) = (by_hash.remove(&hash), tracked.get(&hash));
+            let swarms = one.torrent.info_hashes.swarms().filter_map(|hash| tracked.get(&hash));
+            let seed = by_hash.remove(&hash);
             everseed.seeded += u64::from(seed.as_ref().is_some_and(is_seeded));
             everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
                 faults.add(format!("{}: {fault}", title(one)));
             }
-            torrents.push(row(&site, one, seed.as_ref(), swarm));
+            torrents.push(row(&site, one, seed.as_ref(), swarms));
         }
         everseed.faults = faults.list();
         Snapshot { title: site.title.clone(), torrents, everseed, generated: now }
@@ -236,7 +249,9 @@ impl State {
         let mut lines = Vec::new();
         for (one, status) in found {
             let hash = one.torrent.info_hashes.main();
-            if is_seeded(status) {
+            if is_as_meant(status) {
+                told.remove(&hash);
+            } else if is_seeded(status) {
                 if told.remove(&hash).is_some() {
                     lines.push(format!("seed: {} is seeded again", title(one)));
                 }
@@ -249,8 +264,7 @@ impl State {
                 told.insert(hash, status.faults.clone());
             }
         }
-        let served: std::collections::HashSet<InfoHash> =
-            found.iter().map(|(one, _)| one.torrent.info_hashes.main()).collect();
+        let served: HashSet<InfoHash> = found.iter().map(|(one, _)| one.torrent.info_hashes.main()).collect();
         told.retain(|hash, _| served.contains(hash));
         drop(told);
         for line in lines.iter().take(HEALTH_LINES_MAX) {
@@ -268,6 +282,11 @@ fn is_seeded(status: &seed::Status) -> bool {
     matches!(status.health, Health::Verified | Health::Verifying)
 }
 
+/// Whether it is not seeded and need not be.
+fn is_as_meant(status: &seed::Status) -> bool {
+    matches!(status.health, Health::WebSeedOnly | Health::Elsewhere)
+}
+
 fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
     for (one, status) in found {
         let state = if is_seeded(status) { SeedState::Offered } else { SeedState::Withdrawn };
@@ -281,15 +300,33 @@ fn title(one: &Published) -> &str {
 
 fn to_seed(one: &Published) -> seed::Torrent {
     let files = one.files.iter().zip(&one.entry.files);
-    let files = files.map(|(path, file)| (path.clone(), file.path.as_str().to_owned())).collect();
-    seed::Torrent::new(&one.torrent, files, one.other_trackers.clone())
+    let files = files.map(|(path, file)| seed::Place {
+        path: path.clone(),
+        name: file.path.as_str().to_owned(),
+        is_elsewhere: file.url.is_some(),
+    });
+    seed::Torrent::new(&one.torrent, files.collect(), one.other_trackers.clone())
         .expect("a site is read only where its manifest names the files of each torrent")
 }
 
-fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Option<&tracker::Status>) -> Row {
-    let counts = tracker.map(|status| status.counts).unwrap_or_default();
+/// A torrent with its one swarm, or the two of a hybrid one.
+fn row<'a>(
+    site: &Site,
+    one: &Published,
+    seed: Option<&seed::Status>,
+    swarms: impl Iterator<Item = &'a tracker::Status>,
+) -> Row {
+    let counts = swarms.map(|status| status.counts).fold(Counts::default(), |sum, counts| Counts {
+        complete: sum.complete + counts.complete,
+        incomplete: sum.incomplete + counts.incomplete,
+        downloaders: sum.downloaders + counts.downloaders,
+        downloaded: sum.downloaded + counts.downloaded,
+    });
+    let hashes = one.torrent.info_hashes;
     Row {
-        info_hash: one.torrent.info_hashes.main().to_string(),
+        info_hash: hashes.v1().map(|hash| hash.to_string()),
+        info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
+        kind: one.torrent.metainfo.info.kind().as_str(),
         title: title(one).to_owned(),
         page: site.page(&one.entry).map(str::to_owned),
         torrent: one.entry.torrent.url(),
@@ -301,6 +338,8 @@ fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, tracker: Optio
         health: match seed.map_or(Health::Missing, |seed| seed.health) {
             Health::Verified => "verified",
             Health::Verifying => "verifying",
+            Health::WebSeedOnly => "web_seed_only",
+            Health::Elsewhere => "elsewhere",
             Health::Degraded => "degraded",
             Health::Missing => "missing",
         },

@@ -37,8 +37,14 @@ pub struct Snapshot {
 /// A torrent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The v1 info-hash.
-    pub info_hash: String,
+    /// The info-hash of v1, where it is shared by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info_hash: Option<String>,
+    /// The info-hash of v2, where it is shared by that (BEP 52).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub info_hash_v2: Option<String>,
+    /// `v1`, `v2` or `hybrid`.
+    pub kind: &'static str,
     /// Its title.
     pub title: String,
     /// The page about it, below the site's root where it lies there.
@@ -47,7 +53,7 @@ pub struct Row {
     pub torrent: String,
     /// The size of its files.
     pub bytes: u64,
-    /// Peers that have everything, the everseed among them.
+    /// Peers that have everything, the everseed among them. Those of both swarms of a hybrid torrent are added.
     pub seeds: u64,
     /// Peers that lack something.
     pub leechers: u64,
@@ -55,12 +61,20 @@ pub struct Row {
     pub completed: u64,
     /// Bytes that the everseed has sent of it in its lifetime.
     pub sent_bytes: u64,
-    /// `verified`, `verifying`, `degraded` or `missing`.
+    /// `verified`, `verifying`, `web_seed_only`, `elsewhere`, `degraded` or `missing`.
     pub health: &'static str,
     /// Pieces whose bytes are not what the torrent says.
     pub bad_pieces: u64,
     /// Pieces.
     pub pieces: u64,
+}
+
+impl Row {
+    /// Whether these lower-case digits are an info-hash of it, or the truncated one of v2.
+    pub fn is_known_as(&self, digits: &str) -> bool {
+        let truncated = |v2: &String| v2 == digits || v2.get(..40) == Some(digits);
+        self.info_hash.as_deref() == Some(digits) || self.info_hash_v2.as_ref().is_some_and(truncated)
+    }
 }
 
 /// The permanent seed.
@@ -195,7 +209,9 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let row = |title: &str, health, bad_pieces| Row {
-            info_hash: "ab".repeat(20),
+            info_hash: Some("ab".repeat(20)),
+            info_hash_v2: None,
+            kind: "v1",
             title: title.into(),
             page: Some("episodes/one/".into()),
             torrent: "torrents/one.torrent".into(),
@@ -232,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn the_numbers_are_this_json() {
         let (_, json) = text(json(&Snapshot { torrents: snapshot().torrents[..1].to_vec(), ..snapshot() })).await;
-        expect![[r#"{"torrents":[{"info_hash":"abababababababababababababababababababab","title":"One & only","page":"episodes/one/","torrent":"torrents/one.torrent","bytes":240760,"seeds":2,"leechers":1,"completed":7,"sent_bytes":1500000,"health":"verified","bad_pieces":0,"pieces":15}],"everseed":{"peer_port":6881,"connections":3,"sent_bytes":3000000,"torrents":2,"seeded":1,"faults":["Two: 2 of 15 pieces are bad"]},"generated":1760000000}"#]].assert_eq(&json);
+        expect![[r#"{"torrents":[{"info_hash":"abababababababababababababababababababab","kind":"v1","title":"One & only","page":"episodes/one/","torrent":"torrents/one.torrent","bytes":240760,"seeds":2,"leechers":1,"completed":7,"sent_bytes":1500000,"health":"verified","bad_pieces":0,"pieces":15}],"everseed":{"peer_port":6881,"connections":3,"sent_bytes":3000000,"torrents":2,"seeded":1,"faults":["Two: 2 of 15 pieces are bad"]},"generated":1760000000}"#]].assert_eq(&json);
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@ const COMPLETED_REMEMBERED_MAX: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Swarm {
     pub info_hash: InfoHash,
+    /// The other swarm of a hybrid torrent (BEP 52).
+    pub twin: Option<InfoHash>,
     pub seed: SeedState,
     pub tally: Tally,
     v4: Group<6>,
@@ -35,6 +37,16 @@ pub struct Asker<'a> {
     pub life_secs: u64,
 }
 
+/// What a swarm is told beside an announce.
+#[derive(Clone, Copy)]
+pub struct Hearing {
+    /// Whether a new peer may be stored.
+    pub room: bool,
+    /// Whether the twin of the swarm has counted a completion of this client.
+    pub told: bool,
+    pub keyed: Keyed,
+}
+
 /// Where an expiry that stopped half-way goes on: a place of one of the two arrays, counted from its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cursor {
@@ -44,9 +56,10 @@ pub struct Cursor {
 }
 
 impl Swarm {
-    pub fn new(info_hash: InfoHash, tally: Tally) -> Self {
+    pub fn new(info_hash: InfoHash, twin: Option<InfoHash>, tally: Tally) -> Self {
         Self {
             info_hash,
+            twin,
             seed: SeedState::default(),
             tally,
             v4: Group::default(),
@@ -79,27 +92,24 @@ impl Swarm {
     }
 
     /// Takes in what a peer says of itself, and says what that changed.
-    pub fn hear(
-        &mut self,
-        announce: &Announce,
-        kind: Kind,
-        now: Seconds,
-        room: bool,
-        keyed: Keyed,
-        changes: &mut Vec<Change>,
-    ) {
+    pub fn hear(&mut self, announce: &Announce, kind: Kind, now: Seconds, hearing: Hearing, changes: &mut Vec<Change>) {
+        let Hearing { room, told, keyed } = hearing;
+        let news = |(position, heard): (usize, Heard)| {
+            let completed = heard.completed && !told;
+            (position, Heard { completed, ..heard })
+        };
         match announce.addr {
             SocketAddr::V4(addr) => {
                 let packed = pack_v4(*addr.ip(), addr.port());
                 let heard = self.v4.hear(packed, announce, kind, now, room, keyed);
                 let counted = heard.is_some_and(|(position, _)| self.v4.peers()[position].counted);
-                self.conclude(heard, counted, announce, kind, now, changes);
+                self.conclude(heard.map(news), counted, announce, kind, now, changes);
             }
             SocketAddr::V6(addr) => {
                 let packed = pack_v6(*addr.ip(), addr.port());
                 let heard = self.v6.hear(packed, announce, kind, now, room, keyed);
                 let counted = heard.is_some_and(|(position, _)| self.v6.peers()[position].counted);
-                self.conclude(heard, counted, announce, kind, now, changes);
+                self.conclude(heard.map(news), counted, announce, kind, now, changes);
             }
         }
     }
@@ -215,9 +225,14 @@ impl Swarm {
         }
     }
 
+    /// Whether this client is one of the last that completed.
+    pub fn knows_completed(&self, peer_id: PeerId) -> bool {
+        self.completed.contains(&peer_id)
+    }
+
     /// Whether a completion of this client is a new one.
     fn completes(&mut self, peer_id: PeerId) -> bool {
-        if self.completed.contains(&peer_id) {
+        if self.knows_completed(peer_id) {
             return false;
         }
         if self.completed.len() == COMPLETED_REMEMBERED_MAX {

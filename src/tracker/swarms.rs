@@ -1,13 +1,13 @@
 //! All swarms of a tracker: the torrents it serves, and the rules that hold for each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::change::{Kind, Sighting, Tally};
 use super::random::{Keyed, Random, Shuffle};
-use super::swarm::{Asker, Cursor, Swarm};
+use super::swarm::{Asker, Cursor, Hearing, Swarm};
 use super::{Announce, Change, Counts, Event, Refusal, Reply, Seconds};
-use crate::id::{InfoHash, PeerId};
+use crate::id::{InfoHash, InfoHashes, PeerId};
 
 /// Torrents of a tracker at most; those beyond it are named as left out, and refused.
 pub const TORRENTS_MAX: usize = 1_000_000;
@@ -99,11 +99,11 @@ pub struct Status {
 /// What [`Swarms::set_torrents`] changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reloaded {
-    /// Torrents that are served from now on.
+    /// Swarms that are served from now on.
     pub added: usize,
-    /// Torrents that are withdrawn from now on.
+    /// Swarms that are withdrawn from now on.
     pub removed: usize,
-    /// Torrents that are not served, because there are more than [`Options::torrents_max`].
+    /// Swarms that are not served, because there are more than [`Options::torrents_max`].
     pub left_out: usize,
 }
 
@@ -150,25 +150,30 @@ impl Swarms {
 
     /// Serves exactly `torrents` from now on. A new one is accepted at once, one that is no longer named is refused
     /// as withdrawn, the others keep their peers.
-    pub fn set_torrents(&mut self, torrents: impl IntoIterator<Item = InfoHash>) -> Reloaded {
-        let mut wanted: HashSet<InfoHash, Keyed> = HashSet::with_hasher(self.keyed);
+    ///
+    /// A hybrid torrent has two swarms, of v1 and of v2, that share no peers: they can't shake hands (rule 24).
+    pub fn set_torrents<T: Into<InfoHashes>>(&mut self, torrents: impl IntoIterator<Item = T>) -> Reloaded {
+        let mut wanted: HashMap<InfoHash, Option<InfoHash>, Keyed> = HashMap::with_hasher(self.keyed);
         let mut reloaded = Reloaded::default();
-        for info_hash in torrents {
-            if wanted.len() < self.options.torrents_max.min(TORRENTS_MAX) {
-                wanted.insert(info_hash);
-            } else if !wanted.contains(&info_hash) {
-                reloaded.left_out += 1;
+        for torrent in torrents {
+            let torrent: InfoHashes = torrent.into();
+            for info_hash in torrent.swarms() {
+                if wanted.len() < self.options.torrents_max.min(TORRENTS_MAX) {
+                    wanted.insert(info_hash, torrent.swarms().find(|other| *other != info_hash));
+                } else if !wanted.contains_key(&info_hash) {
+                    reloaded.left_out += 1;
+                }
             }
         }
         let gone: Vec<InfoHash> =
-            self.each.iter().map(|swarm| swarm.info_hash).filter(|info_hash| !wanted.contains(info_hash)).collect();
+            self.each.iter().map(|swarm| swarm.info_hash).filter(|info_hash| !wanted.contains_key(info_hash)).collect();
         reloaded.removed = gone.len();
         gone.into_iter().for_each(|info_hash| self.withdraw(info_hash));
-        for info_hash in wanted {
+        for (info_hash, twin) in wanted {
             if !self.index.contains_key(&info_hash) {
                 let tally = self.retired.remove(&info_hash).unwrap_or_default();
                 self.index.insert(info_hash, position(self.each.len()));
-                self.each.push(Swarm::new(info_hash, tally));
+                self.each.push(Swarm::new(info_hash, twin, tally));
                 reloaded.added += 1;
             }
         }
@@ -218,6 +223,9 @@ impl Swarms {
             let withdrawn = self.retired.contains_key(&announce.info_hash);
             return Err(if withdrawn { Refusal::Withdrawn } else { Refusal::NotServed });
         };
+        // A client of both versions completes once, and says so in both swarms.
+        let twin = self.each[at as usize].twin.filter(|_| announce.left == 0).and_then(|twin| self.index.get(&twin));
+        let told = twin.is_some_and(|&twin| self.each[twin as usize].knows_completed(announce.peer_id));
         let swarm = &mut self.each[at as usize];
         let before = swarm.peers();
         let life_secs = self.options.life_secs();
@@ -236,7 +244,7 @@ impl Swarms {
             let room = announce.event != Event::Stopped
                 && self.peers < self.options.peers_max
                 && before < self.options.peers_per_torrent_max;
-            swarm.hear(announce, kind, now, room, self.keyed, changes);
+            swarm.hear(announce, kind, now, Hearing { room, told, keyed: self.keyed }, changes);
         }
         swarm.expire(&mut Cursor::default(), &mut { EXPIRE_PER_ANNOUNCE }, now, life_secs, changes);
         self.peers = self.peers + swarm.peers() - before;

@@ -16,6 +16,8 @@ use crate::{bounded, script};
 pub enum Client {
     Aria2,
     Libtorrent,
+    Qbittorrent,
+    Rtorrent,
     Transmission,
 }
 
@@ -45,12 +47,19 @@ pub struct Download {
 }
 
 impl Client {
+    /// Whether it downloads from web seeds (BEP 19).
+    pub fn knows_web_seeds(self) -> bool {
+        self != Self::Rtorrent
+    }
+
     /// Starts to download below `folder`, which is new, at no more than `limit` bytes a second.
     pub fn start(self, room: &Room, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Download {
         fs::create_dir_all(folder.join("got")).expect("a folder");
         let mut command = room.entered(&match self {
             Self::Aria2 => aria2(wanted, folder, limit),
             Self::Libtorrent => libtorrent(wanted, folder, limit),
+            Self::Qbittorrent => qbittorrent(wanted, folder, limit),
+            Self::Rtorrent => rtorrent(wanted, folder, limit),
             Self::Transmission => transmission(wanted, folder, limit),
         });
         let log = File::create(folder.join("log")).expect("a file");
@@ -111,6 +120,47 @@ fn libtorrent(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
     command.arg("got");
     command.arg(limit.unwrap_or(0).to_string());
     command.arg(wanted.argument(folder));
+    command
+}
+
+fn qbittorrent(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
+    let settings = format!(
+        "[LegalNotice]\nAccepted=true\n\
+         [BitTorrent]\nSession\\DHTEnabled=false\nSession\\LSDEnabled=false\nSession\\PeXEnabled=false\n\
+         Session\\Port=6881\nSession\\DefaultSavePath={got}\nSession\\GlobalDLSpeedLimit={limit}\n\
+         [Network]\nPortForwardingEnabled=false\n\
+         [Preferences]\nDownloads\\AutoShutDownqBTOnCompletion=true\nWebUI\\LocalHostAuth=false\n",
+        got = folder.join("got").display(),
+        limit = limit.unwrap_or(0) / 1024,
+    );
+    fs::create_dir_all(folder.join("qBittorrent/config")).expect("a folder");
+    fs::write(folder.join("qBittorrent/config/qBittorrent.conf"), settings).expect("written");
+    let mut command = bounded("qbittorrent-nox");
+    command.arg(format!("--profile={}", folder.display())).arg("--skip-dialog=true");
+    command.arg(wanted.argument(folder));
+    command
+}
+
+fn rtorrent(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
+    fs::create_dir(folder.join("session")).expect("a folder");
+    let settings = format!(
+        "system.daemon.set = true\n\
+         directory.default.set = {got}\n\
+         session.path.set = {session}\n\
+         network.port_range.set = 6881-6881\n\
+         dht.mode.set = disable\n\
+         protocol.pex.set = no\n\
+         throttle.global_down.max_rate.set_kb = {limit}\n\
+         method.set_key = event.download.finished, leave, \"system.shutdown.normal=\"\n\
+         schedule2 = begin, 0, 0, \"load.start=\\\"{wanted}\\\"\"\n",
+        got = folder.join("got").display(),
+        session = folder.join("session").display(),
+        limit = limit.unwrap_or(0) / 1024,
+        wanted = wanted.argument(folder).display(),
+    );
+    fs::write(folder.join("settings.rc"), settings).expect("written");
+    let mut command = bounded("rtorrent");
+    command.arg("-n").arg("-o").arg(format!("import={}", folder.join("settings.rc").display()));
     command
 }
 

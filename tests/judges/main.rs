@@ -11,6 +11,7 @@ mod house;
 mod bencode;
 mod clients;
 mod downloads;
+mod downloads_v2;
 mod feeds;
 mod media;
 mod net;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::super::test_house::{House, PIECE};
 use super::*;
+use crate::metainfo::Hashes;
 use crate::problem::Problem;
 use crate::seed::Options;
 
@@ -109,6 +110,22 @@ async fn a_damaged_torrent_is_taken_back_and_a_restored_one_announced_again() {
     fs::write(house.path("a"), &house.content).expect("restored");
     seed.look().await;
     assert_eq!(next(&mut told).await.1, Event::Started as u8);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_to_peers_is_not_announced() {
+    let mut v2 = House::new(&[("a", PIECE)]);
+    v2.torrent.info.hashes = Hashes::V2(vec![None]);
+    let mut elsewhere = House::new(&[("a", PIECE)]);
+    elsewhere.torrent.files[0].is_elsewhere = true;
+    fs::remove_file(elsewhere.path("a")).expect("removed");
+    for house in [v2, elsewhere] {
+        let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881));
+        let trackers = vec![vec!["udp://tracker.example.org:6969".to_owned()]];
+        seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
+        seed.look().await;
+        assert_eq!(seed.wanted(), []);
+    }
 }
 
 #[tokio::test]

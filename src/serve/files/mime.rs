@@ -39,6 +39,11 @@ pub fn present(path: &str) -> Presentation {
     }
 }
 
+/// How bytes of a torrent are presented that have no name of their own.
+pub fn medium() -> Presentation {
+    Presentation { content_type: "application/octet-stream".to_owned(), any_origin: true, cache_control: AN_HOUR }
+}
+
 fn content_type(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
     if FEEDS.contains(&name) {

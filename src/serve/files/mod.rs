@@ -9,6 +9,8 @@
 //! 5. The *presentation* ([`mime`]): type, origins, caching; these headers stand on a 304 as well.
 //! 6. The *conditions* ([`conditional`]), before the range: who has the file needs no part of it.
 //! 7. The *range* ([`range`]), against the size of the file that is open, so that what is promised is what is sent.
+//!
+//! Beside them stands the padding of torrents ([`pad`]), which is presented as a file is and lies in none.
 
 pub mod conditional;
 pub mod mime;
@@ -23,7 +25,8 @@ use std::time::SystemTime;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use self::conditional::{Conditions, Verdict};
+use self::conditional::{Conditions, Validators, Verdict};
+use self::mime::Presentation;
 use self::path::UrlPath;
 use self::range::Selection;
 use self::resolve::{Found, NOT_FOUND_PAGE, OpenFile};
@@ -45,17 +48,34 @@ pub struct Ask {
 
 /// Answers from the files below `root`. It blocks: it belongs on a thread that may.
 pub fn answer(root: &Path, ask: &Ask, now: SystemTime) -> Reply {
-    if ask.method == Method::OPTIONS {
-        return reply::options(reply::METHODS);
-    }
-    if ask.method != Method::GET && ask.method != Method::HEAD {
-        return reply::method_not_allowed(reply::METHODS);
+    if let Some(reply) = of_method(&ask.method) {
+        return reply;
     }
     match resolve::resolve(root, &ask.path, now) {
         Ok(Some(Found::File(file))) => of_file(file, ask, now),
         Ok(Some(Found::Folder)) => to_folder(ask),
         Ok(None) => not_found(root, now),
         Err(error) => unavailable(&error),
+    }
+}
+
+/// Answers as a file of `bytes` zeros would be: the padding of a torrent (BEP 47), which no file holds.
+pub fn pad(bytes: u64, method: &Method, headers: &HeaderMap, now: SystemTime) -> Reply {
+    let content = Content {
+        part: |_, bytes| Body::zeros(bytes),
+        bytes,
+        validators: Validators { etag: format!("\"zeros-{bytes:x}\""), modified: None },
+        presentation: mime::medium(),
+    };
+    of_method(method).unwrap_or_else(|| represent(content, method, headers, now))
+}
+
+/// The answer to a method that no file is asked with.
+fn of_method(method: &Method) -> Option<Reply> {
+    match *method {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(reply::options(reply::METHODS)),
+        _ => Some(reply::method_not_allowed(reply::METHODS)),
     }
 }
 
@@ -95,21 +115,42 @@ fn to_folder(ask: &Ask) -> Reply {
     reply
 }
 
+/// What is sent of, and what is said of it.
+struct Content<F> {
+    /// The body of so many bytes from a byte on.
+    part: F,
+    bytes: u64,
+    validators: Validators,
+    presentation: Presentation,
+}
+
 fn of_file(open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
-    let presentation = mime::present(&open.path);
+    let OpenFile { file, bytes, validators, path } = open;
+    let part = |start, bytes| Body::file(file, start, bytes);
+    let presentation = mime::present(&path);
+    represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)
+}
+
+fn represent(
+    content: Content<impl FnOnce(u64, u64) -> Body>,
+    method: &Method,
+    asked: &HeaderMap,
+    now: SystemTime,
+) -> Reply {
+    let Content { part, bytes: total, validators, presentation } = content;
     let mut reply = Reply::new(Body::empty());
     let headers = reply.headers_mut();
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(presentation.cache_control));
-    put(headers, header::ETAG, &open.validators.etag);
-    if let Some(modified) = open.validators.modified {
+    put(headers, header::ETAG, &validators.etag);
+    if let Some(modified) = validators.modified {
         put(headers, header::LAST_MODIFIED, &httpdate::fmt_http_date(modified));
     }
     if presentation.any_origin {
         reply::any_origin(headers);
     }
 
-    let ranges = match conditional::evaluate(&conditions(&ask.headers), &open.validators, now) {
+    let ranges = match conditional::evaluate(&conditions(asked), &validators, now) {
         Verdict::Proceed { ranges } => ranges,
         Verdict::NotModified => {
             *reply.status_mut() = StatusCode::NOT_MODIFIED;
@@ -121,24 +162,24 @@ fn of_file(open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
         }
     };
     // A range is defined for GET alone (RFC 9110 section 14.2).
-    let asked = ask.headers.get(header::RANGE).filter(|_| ranges && ask.method == Method::GET);
-    let selection = asked.map_or(Selection::Whole, |value| range::select(value.as_bytes(), open.bytes));
+    let range = asked.get(header::RANGE).filter(|_| ranges && *method == Method::GET);
+    let selection = range.map_or(Selection::Whole, |value| range::select(value.as_bytes(), total));
     let (start, bytes) = match selection {
-        Selection::Whole => (0, open.bytes),
+        Selection::Whole => (0, total),
         Selection::Part { start, bytes } => {
             *reply.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let text = format!("bytes {start}-{}/{}", start + bytes - 1, open.bytes);
+            let text = format!("bytes {start}-{}/{}", start + bytes - 1, total);
             put(reply.headers_mut(), header::CONTENT_RANGE, &text);
             (start, bytes)
         }
         Selection::Unsatisfiable => {
             *reply.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            put(reply.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{}", open.bytes));
+            put(reply.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{total}"));
             return reply;
         }
     };
     put(reply.headers_mut(), header::CONTENT_TYPE, &presentation.content_type);
-    *reply.body_mut() = Body::file(open.file, start, bytes);
+    *reply.body_mut() = part(start, bytes);
     reply
 }
 

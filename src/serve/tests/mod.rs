@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod http;
+mod kinds;
 mod server;
 mod show;
 mod site;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
-use crate::id::InfoHash;
+use crate::id::{InfoHash, InfoHashes};
 use crate::manifest::{Entry, File, Manifest};
-use crate::metainfo::{self, Draft, Hashes, Info, Layout};
+use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, merkle};
 use crate::sitepath::SitePath;
 use crate::units::PieceLength;
 
@@ -88,6 +88,66 @@ impl Show {
         self.write(&format!("media/{name}"), content);
         self.manifest.torrents.push(entry);
         torrent.info_hashes.main()
+    }
+
+    /// Adds a release of several files, in the order of a tree, below `media/NAME/`.
+    pub fn release_files(&mut self, name: &str, kind: Kind, files: &[(&str, &[u8])]) -> InfoHashes {
+        let piece_length = PieceLength::new(16384).expect("a power of two");
+        let file = |(path, bytes): &(&str, &[u8])| metainfo::File {
+            path: path.split('/').map(str::to_owned).collect(),
+            bytes: bytes.len() as u64,
+            is_pad: false,
+        };
+        let own: Vec<_> = files.iter().map(file).collect();
+        let layout = if kind == Kind::Hybrid { metainfo::padded(own, piece_length) } else { own };
+        let mut rest = files.iter();
+        let stream = layout.iter().flat_map(|file| {
+            if file.is_pad {
+                vec![0; usize::try_from(file.bytes).expect("less than a piece")]
+            } else {
+                rest.next().expect("as many files").1.to_vec()
+            }
+        });
+        let stream: Vec<u8> = stream.collect();
+        let pieces = stream.chunks(16384).map(|piece| Sha1::digest(piece).into()).collect();
+        let tree = |(_, bytes): &(&str, &[u8])| {
+            let leaves: Vec<_> = bytes.chunks(16384).map(merkle::leaf).collect();
+            merkle::tree(&leaves, piece_length)
+        };
+        let trees = files.iter().map(tree).collect();
+        let hashes = match kind {
+            Kind::V1 => Hashes::V1(pieces),
+            Kind::V2 => Hashes::V2(trees),
+            Kind::Hybrid => Hashes::Hybrid { pieces, trees },
+        };
+        let layout = Layout::Multi(layout);
+        let torrent = metainfo::encode(&Draft {
+            info: Info { name: name.into(), piece_length, private: false, source: None, layout, hashes },
+            trackers: vec![vec![format!("{}announce", self.manifest.base_url)]],
+            web_seeds: Vec::new(),
+            creation_date: None,
+            created_by: None,
+            comment: None,
+        });
+        let path = |text: String| SitePath::new(text).expect("below the root");
+        let published = |(below, bytes): &(&str, &[u8])| {
+            self.write(&format!("media/{name}/{below}"), bytes);
+            File { path: path(format!("media/{name}/{below}")), bytes: bytes.len() as u64, url: None }
+        };
+        let entry = Entry {
+            info_hashes: torrent.info_hashes,
+            name: name.into(),
+            title: format!("Title of {name}"),
+            torrent: path(format!("torrents/{name}.torrent")),
+            magnet: metainfo::magnet(&torrent),
+            bytes: torrent.metainfo.info.total_bytes(),
+            files: files.iter().map(published).collect(),
+            page: None,
+            published: None,
+        };
+        self.write(&format!("torrents/{name}.torrent"), torrent.bytes());
+        self.manifest.torrents.push(entry);
+        torrent.info_hashes
     }
 
     /// Writes the manifest, in the place of the former one and at once.

@@ -5,6 +5,8 @@ use std::fs;
 use expect_test::expect;
 
 use super::show::{Show, link};
+use crate::id::{InfoHash, InfoHashV2, InfoHashes};
+use crate::metainfo::Kind;
 use crate::serve::site::{OwnTrackers, load};
 
 fn problems(show: &Show) -> String {
@@ -123,6 +125,40 @@ fn a_torrent_that_is_not_what_the_manifest_says_is_a_fault_and_all_are_told() {
         SITE/media/e: a symbolic link that leads out of the site
           help: put the file itself there; a hard link will do
     "#]].assert_eq(&problems(&show));
+}
+
+#[test]
+fn info_hashes_of_both_versions_are_compared_and_a_swarm_is_of_one_torrent() {
+    let mut show = Show::at("https://show.example.org/");
+    let files: [(&str, &[u8]); 2] = [("a", b"sound"), ("b", b"more")];
+    for name in ["a", "b", "c", "d"] {
+        show.release_files(name, Kind::Hybrid, &files);
+    }
+    let hashes: Vec<InfoHashes> = show.manifest.torrents.iter().map(|entry| entry.info_hashes).collect();
+    let v1 = hashes[1].main();
+    let said = [
+        hashes[0],
+        InfoHashes::V1(v1),
+        InfoHashes::Hybrid(InfoHash([1; 20]), InfoHashV2([2; 32])),
+        InfoHashes::Hybrid(v1, hashes[3].v2().expect("it is hybrid")),
+    ];
+    show.manifest.torrents.iter_mut().zip(said).for_each(|(entry, said)| entry.info_hashes = said);
+    show.publish();
+    let mut text = problems(&show);
+    for (n, hash) in hashes.iter().enumerate() {
+        text = text.replace(&hash.main().to_string(), &format!("V1-{n}"));
+        text = text.replace(&hash.v2().expect("it is hybrid").to_string(), &format!("V2-{n}"));
+    }
+    expect![[r#"
+        SITE/torrents/b.torrent: its info-hash of v2 is V2-1, the manifest says none
+          help: build the site again, or copy all of it
+        SITE/torrents/c.torrent: its info-hash is V1-2, the manifest says 0101010101010101010101010101010101010101; its info-hash of v2 is V2-2, the manifest says 0202020202020202020202020202020202020202020202020202020202020202
+          help: build the site again, or copy all of it
+        SITE/everseed.json: torrents/b.torrent and torrents/d.torrent are both torrents of the swarm V1-1
+          help: build the site again, or copy all of it
+        SITE/torrents/d.torrent: its info-hash is V1-3, the manifest says V1-1
+          help: build the site again, or copy all of it
+    "#]].assert_eq(&text);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Rules 8 to 10, 12 and 13: who is stored, who is counted, and what counts as a completion.
 
 use super::*;
+use crate::id::{InfoHashV2, InfoHashes};
 
 fn completions(changes: &[Change]) -> usize {
     changes.iter().filter(|change| matches!(change, Change::Completed { .. })).count()
@@ -35,6 +36,30 @@ fn rule_08_a_partial_seed_is_incomplete_and_no_downloader_bep_21() {
     assert_eq!(house.reply.counts.downloaders, 2);
     house.announce(&Announce { left: 0, ..partial });
     assert_eq!(house.reply.counts, Counts { complete: 1, incomplete: 1, downloaders: 1, downloaded: 1 });
+}
+
+#[test]
+fn rule_24_a_hybrid_torrent_has_two_swarms_and_a_client_of_both_completes_once_bep_52() {
+    let mut house = House::new();
+    let v2 = InfoHashV2([7; 32]);
+    house.swarms.set_torrents([InfoHashes::Hybrid(TORRENT, v2), OTHER.into()]);
+    let side = |announce: Announce| Announce { info_hash: v2.truncated(), ..announce };
+    let of_v2 = |house: &House| house.swarms.scrape(&v2.truncated()).map(|counts| (counts.complete, counts.downloaded));
+
+    house.announce(&leecher("192.0.2.1:1"));
+    assert_eq!(house.announce(&side(leecher("192.0.2.1:1"))), set(&[]), "the swarms share no peers");
+    house.announce(&side(leecher("192.0.2.2:2")));
+    assert_eq!(house.announce(&leecher("192.0.2.3:3")), set(&["192.0.2.1:1"]));
+    house.announce(&seed("192.0.2.1:1"));
+    house.announce(&side(seed("192.0.2.1:1")));
+    assert_eq!((house.tallies(), of_v2(&house)), ((1, 1, 1), Some((1, 0))));
+    house.announce(&side(seed("192.0.2.2:2")));
+    assert_eq!((house.tallies(), of_v2(&house)), ((1, 1, 1), Some((2, 1))), "a client of v2 alone counts there");
+    assert_eq!(completions(&house.changes), 2);
+
+    let reloaded = house.swarms.set_torrents([OTHER]);
+    assert_eq!((reloaded.removed, house.swarms.torrents()), (2, 1));
+    assert_eq!(house.refusal(&side(leecher("192.0.2.1:1"))), Refusal::Withdrawn);
 }
 
 #[test]
