@@ -5,8 +5,8 @@
 
 use super::tree::{LEAF_BYTES, ZERO_LEAF, root, zeros_root};
 use super::{Content, Source, Wanted};
-use crate::metainfo::Tree;
 use crate::lanes::Kernel;
+use crate::metainfo::Tree;
 use crate::units::PieceLength;
 
 pub(super) struct Layout {

@@ -121,7 +121,7 @@ impl Grid {
             usize::try_from(buffer_bytes as u64 / work.layout.piece_bytes()).expect("no more than a buffer's bytes");
         let pieces_in_group = fit.clamp(1, work.kernel.lanes());
         // Small groups take less than the buffers might.
-        let filled = if fit > 0 { buffer_bytes / fit * pieces_in_group } else { buffer_bytes };
+        let filled = buffer_bytes / fit.max(1) * pieces_in_group;
         Self { buffer_bytes, pieces_in_group, buffers: (BUFFERED_BYTES_MAX / filled).min(BUFFERS_MAX) }
     }
 }

@@ -9,7 +9,7 @@ use super::{Content, Known, Origin, Remote};
 use crate::bencode::{self, Dict, Value};
 use crate::fingerprint::Fingerprint;
 use crate::fsx;
-use crate::id::NodeHash;
+use crate::id::{NodeHash, PieceHash};
 use crate::media::{Chapter, Cover, Facts};
 use crate::metainfo::{Hashes, Kind, Tree};
 use crate::mime;
@@ -268,6 +268,7 @@ fn decode_entry(value: &Value) -> Option<(Key, Entry)> {
         Kind::V2 => Hashes::V2(trees()?),
         Kind::Hybrid => Hashes::Hybrid { pieces: pieces()?, trees: trees()? },
     };
+    is_whole(&hashes, &files, piece_length).then_some(())?;
     let remote = value.get("remote").map(|remote| Remote {
         direct_url: text(remote, "direct"),
         etag: text(remote, "etag"),
@@ -278,6 +279,24 @@ fn decode_entry(value: &Value) -> Option<(Key, Entry)> {
     let content = Content { piece_length, hashes, files, remote, warnings: warnings.collect::<Option<_>>()? };
     let wanted = (value.get("wanted")?.as_int()? == 1).then_some(piece_length);
     Some((Key { origins, kind, piece_length: wanted }, Entry { stamps, content, used: false }))
+}
+
+/// Whether there are as many hashes as the files have pieces.
+fn is_whole(hashes: &Hashes, files: &[Known], piece_length: PieceLength) -> bool {
+    let of_file = |file: &Known| piece_length.count(file.bytes);
+    let all_pieces = |pieces: &[PieceHash], count| pieces.len() as u64 == count;
+    let all_nodes = |trees: &[Option<Tree>]| {
+        trees.iter().zip(files).all(|(tree, file)| match (tree, of_file(file)) {
+            (None, count) => count == 0,
+            (Some(tree), 1) => tree.layer.is_empty(),
+            (Some(tree), count) => tree.layer.len() as u64 == count,
+        })
+    };
+    match hashes {
+        Hashes::V1(pieces) => all_pieces(pieces, piece_length.count(files.iter().map(|file| file.bytes).sum())),
+        Hashes::V2(trees) => all_nodes(trees),
+        Hashes::Hybrid { pieces, trees } => all_nodes(trees) && all_pieces(pieces, files.iter().map(of_file).sum()),
+    }
 }
 
 fn decode_facts(value: &Value) -> Option<(Option<[u8; 48]>, Facts)> {
@@ -321,4 +340,183 @@ fn text(value: &Value, key: &str) -> Option<String> {
 fn os_path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     Path::new(std::ffi::OsStr::from_bytes(bytes)).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::{FileOrder, Order, Release, make};
+
+    /// A folder with files, and a cache in it.
+    struct Desk {
+        folder: tempfile::TempDir,
+        cache: Cache,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let cache = Cache::load(folder.path().join("hashes"));
+            Self { folder, cache }
+        }
+
+        fn write(&self, name: &str, content: &[u8]) {
+            std::fs::write(self.folder.path().join(name), content).expect("written");
+        }
+
+        /// The cache as another run finds it.
+        fn reload(&mut self) {
+            self.cache.save().expect("saved");
+            self.cache = Cache::load(self.folder.path().join("hashes"));
+        }
+
+        fn make(&mut self, order: &Order) -> Release {
+            make(order, &mut self.cache, &()).expect("made")
+        }
+
+        /// An order of the files `names`.
+        fn order(&self, names: &[&str], kind: Kind) -> Order {
+            let file = |name: &&str| FileOrder {
+                origin: Origin::File(self.folder.path().join(name)),
+                path: if names.len() == 1 { Vec::new() } else { vec![(*name).to_owned()] },
+            };
+            Order {
+                name: "release.wav".into(),
+                files: names.iter().map(file).collect(),
+                single: names.len() == 1,
+                kind,
+                piece_length: PieceLength::new(16384).ok(),
+                private: false,
+                source: None,
+                trackers: vec![],
+                web_seeds: vec![],
+                creation_date: None,
+                created_by: None,
+                comment: None,
+                integrity: names.len() == 1,
+                threads: None,
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_time_nothing_is_hashed_until_a_file_changes() {
+        for kind in Kind::ALL {
+            let mut desk = Desk::new();
+            desk.write("a", &[1; 40_000]);
+            desk.write("b", &[]);
+            for names in [&["a"][..], &["a", "b"]] {
+                let order = desk.order(names, kind);
+                let first = desk.make(&order);
+                desk.reload();
+                assert_eq!(desk.make(&order), first, "{kind}");
+                assert_eq!((desk.cache.files_hashed(), desk.cache.bytes_hashed()), (0, 0), "{kind}");
+                std::fs::remove_file(desk.folder.path().join("a")).expect("removed");
+                desk.write("takes the inode", b"");
+                desk.write("a", &[names.len() as u8 + 1; 40_000]);
+                assert_ne!(desk.make(&order).torrent, first.torrent);
+                assert_eq!(desk.cache.files_hashed(), names.len());
+                desk.reload();
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_wanted_before_is_hashed() {
+        let mut desk = Desk::new();
+        desk.write("a", &[1; 40_000]);
+        let order = desk.order(&["a"], Kind::V1);
+        let without = Order { integrity: false, ..order.clone() };
+        assert_eq!(desk.make(&without).files[0].sha384, None);
+        let with = desk.make(&order);
+        assert!(with.files[0].sha384.is_some());
+        assert_eq!(desk.cache.files_hashed(), 2);
+        desk.make(&Order { kind: Kind::Hybrid, ..order.clone() });
+        desk.make(&Order { piece_length: None, ..order.clone() });
+        assert_eq!(desk.cache.files_hashed(), 4);
+        desk.make(&order);
+        assert_eq!(desk.cache.files_hashed(), 4);
+    }
+
+    #[test]
+    fn facts_and_warnings_are_remembered() {
+        let content = Content {
+            piece_length: PieceLength::new(16384).expect("a power of two"),
+            hashes: Hashes::V1(vec![[1; 20]]),
+            files: vec![Known {
+                bytes: 3,
+                sha384: Some([2; 48]),
+                facts: Facts {
+                    duration_ms: Some(60_012),
+                    bitrate_bps: Some(64_000),
+                    title: Some("Title".into()),
+                    cover: Some(Cover { mime: "image/png".into(), bytes: 5 }),
+                    chapters: vec![Chapter { start_ms: 7, title: "One".into() }],
+                    ..Facts::of_mime("audio/mpeg".into())
+                },
+            }],
+            remote: Some(Remote {
+                direct_url: Some("https://b.example.org/a.mp3".into()),
+                etag: Some("\"x\"".into()),
+                last_modified: None,
+                ranges: true,
+            }),
+            warnings: vec!["it is odd".into()],
+        };
+        let key = Key {
+            origins: vec![Origin::Url("https://a.example.org/a.mp3".into())],
+            kind: Kind::V1,
+            piece_length: None,
+        };
+        let mut desk = Desk::new();
+        desk.cache.put(key.clone(), vec![Stamp::Web], &content);
+        desk.reload();
+        assert_eq!(desk.cache.get(&key, &[Stamp::Web], true), Some(content));
+    }
+
+    #[test]
+    fn a_damaged_cache_is_an_empty_one() {
+        let mut desk = Desk::new();
+        desk.write("a", &[1; 40_000]);
+        let order = desk.order(&["a"], Kind::Hybrid);
+        desk.make(&order);
+        desk.reload();
+        let path = desk.folder.path().join("hashes");
+        let saved = std::fs::read(&path).expect("saved");
+        let hole = |what: &[u8]| {
+            let at = saved.windows(what.len()).position(|window| window == what).expect("in it");
+            // One piece less.
+            let text = [&saved[..at], b"6:pieces40:", &saved[at + what.len() + 20..]].concat();
+            assert_ne!(text, saved);
+            text
+        };
+        let damaged = [&saved[..saved.len() - 1], b"", b"de", b"d7:entriesle7:versioni99ee"];
+        for bytes in damaged.iter().map(|bytes| bytes.to_vec()).chain([hole(b"6:pieces60:")]) {
+            std::fs::write(&path, bytes).expect("written");
+            desk.cache = Cache::load(&path);
+            desk.make(&order);
+            assert_eq!(desk.cache.files_hashed(), 1);
+        }
+    }
+
+    #[test]
+    fn a_hard_link_that_was_made_to_a_file_is_no_change_of_it() {
+        let mut desk = Desk::new();
+        let of = |path: &Path| Fingerprint::of(&std::fs::metadata(path).expect("the file"));
+        desk.write("a", b"medium");
+        let order = desk.order(&["a"], Kind::V1);
+        desk.make(&order);
+        let path = desk.folder.path().join("a");
+        let before = of(&path);
+        std::fs::hard_link(&path, desk.folder.path().join("b")).expect("linked");
+        desk.cache.relinked(&[(path.clone(), [before, of(&path)])].into());
+        desk.reload();
+        desk.make(&order);
+        assert_eq!(desk.cache.files_hashed(), 0);
+        // Another file's fingerprint changes nothing.
+        let other = Fingerprint { bytes: 1, ..before };
+        desk.cache.relinked(&[(path, [other, before])].into());
+        desk.make(&order);
+        assert_eq!(desk.cache.files_hashed(), 0);
+    }
 }

@@ -52,7 +52,8 @@ fn content(files: &[File]) -> impl Iterator<Item = &File> {
 fn facts(record: &Record, name: &str) -> Facts {
     let is_single = matches!(record.origin, Origin::One(_));
     let mime = record.mime.clone().filter(|_| is_single).unwrap_or_else(|| mime::of(name));
-    let chapters = record.chapters.iter().map(|one| media::Chapter { start_ms: one.start_ms, title: one.title.clone() });
+    let chapters =
+        record.chapters.iter().map(|one| media::Chapter { start_ms: one.start_ms, title: one.title.clone() });
     Facts {
         duration_ms: record.duration_ms,
         bitrate_bps: record.bitrate_bps,

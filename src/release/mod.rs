@@ -7,8 +7,8 @@ mod locked;
 mod plan;
 mod survey;
 
-pub use locked::{change, locked, record};
 pub use cache::Cache;
+pub use locked::{change, locked, record};
 pub use plan::{Plan, plan};
 pub use survey::{Downloads, Task, survey};
 

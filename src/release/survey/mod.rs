@@ -72,9 +72,7 @@ pub fn survey(
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let client = OnceLock::new();
     let [alone, several, remote] = jobs;
-    for (jobs, at_once) in
-        [(alone, 1), (several, cores.min(FILES_AT_ONCE_MAX)), (remote, DOWNLOADS_AT_ONCE_MAX)]
-    {
+    for (jobs, at_once) in [(alone, 1), (several, cores.min(FILES_AT_ONCE_MAX)), (remote, DOWNLOADS_AT_ONCE_MAX)] {
         let one = NonZeroUsize::new(1).filter(|_| jobs.len() > 1 && at_once > 1);
         let run = |job: &Job| job.run(one.or(job.order.threads), &client, downloads, progress);
         each(&jobs, at_once, &run, &mut |job, content| {

@@ -177,9 +177,7 @@ fn the_identity_of_show_and_episodes_stays_when_the_site_moves() {
 #[test]
 fn a_lock_is_made_by_itself_and_reads_only_what_is_new() {
     let house = furnished();
-    let update = |prune| {
-        update_lock(&house.options, &state(&house), &Update { prune, keep: None }, &()).expect("made")
-    };
+    let update = |prune| update_lock(&house.options, &state(&house), &Update { prune, keep: None }, &()).expect("made");
     let first = update(false);
     assert_eq!((first.records, first.added, first.files_hashed), (2, 2, 4));
     assert!(!house.out().exists());
