@@ -14,6 +14,8 @@ use super::{Facts, Found, Kind, mime};
 /// The most of a stream that is kept at a time, in bytes. With tags half read and lists at their maxima a scanner stays
 /// below ten times that.
 pub const WINDOW_BYTES_MAX: usize = 1 << 18;
+/// How many bytes a window holds beyond what was asked for, where it has to be copied.
+const SPARE_BYTES: usize = 1 << 10;
 /// How many bytes tell the container.
 const HEAD_BYTES: usize = 16;
 
@@ -107,13 +109,25 @@ impl Scanner {
                 bytes = &bytes[taken..];
                 continue;
             }
-            let lack = self.need.saturating_sub(self.kept.len()).min(bytes.len());
-            self.kept.extend_from_slice(&bytes[..lack]);
-            bytes = &bytes[lack..];
+            let before = self.kept.len();
+            let lack = self.need.saturating_sub(before);
+            // Some more than is asked for, so that the window leaves the cut behind.
+            let lent = if lack == 0 { 0 } else { (lack + SPARE_BYTES).min(bytes.len()) };
+            self.kept.extend_from_slice(&bytes[..lent]);
             if self.kept.len() < self.need {
                 return;
             }
-            self.step_kept();
+            let mut kept = std::mem::take(&mut self.kept);
+            let taken = self.step(&kept);
+            if let Some(of_lent) = taken.checked_sub(before) {
+                // What is left of the window stands in `bytes`, too.
+                bytes = &bytes[of_lent..];
+                kept.clear();
+            } else {
+                bytes = &bytes[lent..];
+                kept.drain(..taken);
+            }
+            self.kept = kept;
         }
     }
 
@@ -156,25 +170,17 @@ impl Scanner {
         Found { facts: Facts { mime, kind, duration_ms, bitrate_bps, title, cover, chapters }, warnings }
     }
 
-    /// One step over what is kept.
-    fn step_kept(&mut self) {
-        let mut kept = std::mem::take(&mut self.kept);
-        let taken = self.step(&kept);
-        kept.drain(..taken);
-        self.kept = kept;
-    }
-
     /// One step over `window`, which holds what was asked for; gives how much of it is dealt with.
     fn step(&mut self, window: &[u8]) -> usize {
         let step = match &mut self.state {
-            State::Front => match self.front(window) {
-                Some(step) => step,
-                // What was chosen looks at the same window.
-                None => {
+            State::Front => {
+                let Some(step) = self.front(window) else {
+                    // What was chosen looks at the same window.
                     self.need = 1;
                     return 0;
-                }
-            },
+                };
+                step
+            }
             State::Tag(tag) => {
                 let taken = tag.push(window, &mut self.seen);
                 if tag.is_whole() {

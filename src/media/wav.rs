@@ -132,3 +132,41 @@ fn tell_list(list: &[u8], seen: &mut Seen) {
         rest = text.get(size + (size & 1)..).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{chunk, id3, told, wav};
+
+    #[test]
+    fn the_data_tells_the_length() {
+        assert_eq!(told("a.wav", &wav(b"RIFF", &[&chunk(b"data", &[0x80; 8001])])), "audio/wav 1000 ms");
+        let behind = [chunk(b"data", &[0x80; 801]), chunk(b"LIST", b"INFOINAM\x03\0\0\0abc\0")].concat();
+        assert_eq!(told("a.wav", &wav(b"RIFF", &[&behind])), "audio/wav 100 ms\ntitle abc");
+        let tag = id3(&[(b"TIT2", b"\x03Title")]);
+        let tagged = [chunk(b"id3 ", &tag), chunk(b"JUNK", &[9; 33]), chunk(b"data", &[0x80; 800])].concat();
+        assert_eq!(told("a.wav", &wav(b"RIFF", &[&tagged])), "audio/wav 100 ms\ntitle Title");
+    }
+
+    #[test]
+    fn a_size_that_was_not_known_is_that_of_the_file() {
+        for size in [[0; 4], [0xff; 4]] {
+            let streamed = wav(b"RIFF", &[b"data", &size, &[0x80; 8000]]);
+            assert_eq!(told("a.wav", &streamed), "audio/wav 1000 ms");
+        }
+        let sizes = [u64::MAX.to_le_bytes(), 4000_u64.to_le_bytes(), 4000_u64.to_le_bytes()].concat();
+        let large =
+            [chunk(b"ds64", &[sizes.as_slice(), &[0; 4]].concat()), b"data\xff\xff\xff\xff".to_vec(), vec![0x80; 4000]];
+        let bytes =
+            [b"RF64\xff\xff\xff\xffWAVE".as_slice(), &large[0], &wav(b"RF64", &[&large[1], &large[2]])[12..]].concat();
+        assert_eq!(told("a.wav", &bytes), "audio/wav 500 ms");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_as_long_as_what_is_there() {
+        let whole = wav(b"RIFF", &[&chunk(b"data", &[0x80; 8000])]);
+        assert_eq!(told("a.wav", &whole[..whole.len() - 4000]), "audio/wav 500 ms\nwarning: it is cut off");
+        assert_eq!(told("a.wav", &whole[..30]), "audio/wav\nwarning: it is cut off before its sound");
+        let damaged = wav(b"RIFF", &[&chunk(b"id3 ", b"ID3\x04\0\0\x7f\0\0\0"), &chunk(b"data", &[0x80; 800])]);
+        assert_eq!(told("a.wav", &damaged), "audio/wav 100 ms\nwarning: its ID3 tag is damaged, and is passed over");
+    }
+}
