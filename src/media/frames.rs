@@ -143,6 +143,8 @@ pub struct Frames {
     strange: u64,
     /// The same, before a frame that came after others.
     between: u64,
+    /// Whether there was a frame since the start, or since a tag in front of what was joined to it.
+    inside: bool,
     info: Option<Info>,
     /// The title in an ID3v1 tag, which counts after all others.
     title: Option<String>,
@@ -161,7 +163,7 @@ impl Reader for Frames {
             let found = match (self.key, header) {
                 (Some(key), Some(header)) if header.key == key => {
                     // The first frame can be none, which only its content tells.
-                    if self.counted == 0 && self.info.is_none() && rest.len() < header.bytes {
+                    if !self.inside && rest.len() < header.bytes {
                         return ask(header.bytes);
                     }
                     self.count(&header, rest);
@@ -224,11 +226,14 @@ impl Reader for Frames {
 impl Frames {
     /// Counts a frame, which begins `bytes`.
     fn count(&mut self, header: &Header, bytes: &[u8]) {
-        if self.counted == 0 && self.info.is_none() {
-            self.info = bytes.get(..header.bytes).and_then(|frame| Info::parse(header, frame));
-            if self.info.is_some() {
-                return;
+        if !std::mem::replace(&mut self.inside, true)
+            && let Some(info) = bytes.get(..header.bytes).and_then(|frame| Info::parse(header, frame))
+        {
+            // Of what was joined to it nobody takes delay and padding off.
+            if self.counted == 0 {
+                self.info = Some(info);
             }
+            return;
         }
         self.last = Some(*header);
         self.counted += 1;
@@ -255,7 +260,11 @@ impl Frames {
             });
         }
         if rest.starts_with(b"ID3") {
-            return whole(ID3_HEADER_BYTES).or_else(|| id3_bytes(rest).map(Step::Take));
+            return whole(ID3_HEADER_BYTES).or_else(|| {
+                let bytes = id3_bytes(rest)?;
+                self.inside = false;
+                Some(Step::Take(bytes))
+            });
         }
         if rest.starts_with(b"APETAGE") {
             return whole(APE_HEADER_BYTES).or_else(|| {
@@ -400,6 +409,12 @@ mod tests {
         assert_eq!(told("a.mp3", &bytes), "audio/mpeg 522 ms\ntitle First");
         let bytes = [padded, vbr(20), old, tag("Last")].concat();
         assert_eq!(told("a.mp3", &bytes), "audio/mpeg 522 ms\ntitle OldÜ");
+    }
+
+    #[test]
+    fn what_was_joined_adds_up() {
+        let part = [id3(&[(b"TIT2", b"\x03Part")]), xing(50, 576, 1000), vbr(50)].concat();
+        assert_eq!(scan("a.mp3", &part.repeat(3)).facts.duration_ms, Some(ms(150, 1576)));
     }
 
     #[test]
