@@ -115,7 +115,8 @@ impl Reader for Flac {
     }
 
     fn finish(mut self: Box<Self>, end: &End<'_>, seen: &mut Seen) {
-        if self.at != At::Frames {
+        let head_over = self.at == At::Frames || (self.at == At::BlockHeader && self.last_block);
+        if !head_over {
             return seen.warn("it is cut off in its head");
         }
         // What was asked for more of can still be a whole header; the sound behind it is not looked at.
@@ -247,4 +248,35 @@ pub fn crc8(bytes: &[u8]) -> u8 {
     bytes
         .iter()
         .fold(0, |crc, &byte| (0..8).fold(crc ^ byte, |crc, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 7 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{flac, flac_frame, told};
+
+    #[test]
+    fn the_length_stands_in_front() {
+        assert_eq!(told("a.flac", &flac(441_000, &[])), "audio/flac 10000 ms");
+        let tagged = [b"ID3\x03\0\0\0\0\0\x05\0\0\0\0\0".to_vec(), flac(441_000, &[])].concat();
+        assert_eq!(told("a.flac", &tagged), "audio/flac 10000 ms");
+        assert_eq!(told("a.flac", &flac(0, &[])), "audio/flac\nwarning: it does not tell its length");
+        assert_eq!(told("a.flac", &flac(9, &[])[..20]), "audio/flac\nwarning: it is cut off in its head");
+        assert_eq!(
+            told("a.flac", &flac(441_000, &[(6, &[0xff; 50])])),
+            "audio/flac 10000 ms\nwarning: the picture in its tags is damaged, and is passed over"
+        );
+    }
+
+    #[test]
+    fn or_in_the_number_of_the_last_frame() {
+        let frames =
+            |numbers: std::ops::Range<u8>| numbers.flat_map(|number| flac_frame(number, None)).collect::<Vec<_>>();
+        let whole = [flac(0, &[]), frames(0..200), flac_frame(200, Some(99))].concat();
+        assert_eq!(told("a.flac", &whole), format!("audio/flac {} ms", (200 * 4096 + 100) * 10 / 441));
+        // A frame that does not carry on the count is chance, two that carry on each other are not.
+        let chance = [flac(0, &[]), frames(0..9), flac_frame(77, None), frames(9..10)].concat();
+        assert_eq!(told("a.flac", &chance), "audio/flac 929 ms");
+        let damaged = [flac(0, &[]), frames(0..9), frames(20..40)].concat();
+        assert_eq!(told("a.flac", &damaged), "audio/flac 3715 ms");
+    }
 }

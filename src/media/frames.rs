@@ -2,7 +2,7 @@
 
 use super::container::Container;
 use super::scanner::{End, Reader, Step};
-use super::seen::{Seen, be16, be32, le32};
+use super::seen::{Seen, TICKS, be16, be32, le32, ticks};
 
 /// How long the header of an ID3v2 tag is.
 pub const ID3_HEADER_BYTES: usize = 10;
@@ -78,7 +78,7 @@ impl Header {
             return None;
         }
         match (head[1] >> 1) & 3 {
-            0 => Self::parse_adts(head),
+            0 => Self::parse_adts(*head),
             bits => Self::parse_mpeg(*head, 4 - bits),
         }
     }
@@ -116,7 +116,7 @@ impl Header {
     }
 
     /// ISO 14496-3, 1.A.2.2.
-    fn parse_adts(head: &[u8; HEADER_BYTES]) -> Option<Self> {
+    fn parse_adts(head: [u8; HEADER_BYTES]) -> Option<Self> {
         if head[1] & 0xf0 != 0xf0 {
             return None;
         }
@@ -135,7 +135,7 @@ pub struct Frames {
     key: Option<Key>,
     /// The same, of the last frame that was counted.
     last: Option<Header>,
-    frames: u64,
+    counted: u64,
     frame_bytes: u64,
     /// Samples by their rate: streams of several rates can be joined.
     samples: Vec<(u32, u64)>,
@@ -143,6 +143,8 @@ pub struct Frames {
     strange: u64,
     /// The same, before a frame that came after others.
     between: u64,
+    /// Whether there was a frame since the start, or since a tag in front of what was joined to it.
+    inside: bool,
     info: Option<Info>,
     /// The title in an ID3v1 tag, which counts after all others.
     title: Option<String>,
@@ -161,7 +163,7 @@ impl Reader for Frames {
             let found = match (self.key, header) {
                 (Some(key), Some(header)) if header.key == key => {
                     // The first frame can be none, which only its content tells.
-                    if self.frames == 0 && self.info.is_none() && rest.len() < header.bytes {
+                    if !self.inside && rest.len() < header.bytes {
                         return ask(header.bytes);
                     }
                     self.count(&header, rest);
@@ -210,7 +212,7 @@ impl Reader for Frames {
             seen.warn("its last frame is cut off");
         }
         if let Some(last) = self.last.filter(|_| end.missing > 0 && self.key.is_some()) {
-            self.frames -= 1;
+            self.counted -= 1;
             self.add(last.key.rate, |samples| samples - u64::from(last.samples));
             seen.warn("its last frame is cut off");
         }
@@ -224,14 +226,17 @@ impl Reader for Frames {
 impl Frames {
     /// Counts a frame, which begins `bytes`.
     fn count(&mut self, header: &Header, bytes: &[u8]) {
-        if self.frames == 0 && self.info.is_none() {
-            self.info = bytes.get(..header.bytes).and_then(|frame| Info::parse(header, frame));
-            if self.info.is_some() {
-                return;
+        if !std::mem::replace(&mut self.inside, true)
+            && let Some(info) = bytes.get(..header.bytes).and_then(|frame| Info::parse(header, frame))
+        {
+            // Of what was joined to it nobody takes delay and padding off.
+            if self.counted == 0 {
+                self.info = Some(info);
             }
+            return;
         }
         self.last = Some(*header);
-        self.frames += 1;
+        self.counted += 1;
         self.frame_bytes += header.bytes as u64;
         self.add(header.key.rate, |samples| samples + u64::from(header.samples));
     }
@@ -255,7 +260,11 @@ impl Frames {
             });
         }
         if rest.starts_with(b"ID3") {
-            return whole(ID3_HEADER_BYTES).or_else(|| id3_bytes(rest).map(Step::Take));
+            return whole(ID3_HEADER_BYTES).or_else(|| {
+                let bytes = id3_bytes(rest)?;
+                self.inside = false;
+                Some(Step::Take(bytes))
+            });
         }
         if rest.starts_with(b"APETAGE") {
             return whole(APE_HEADER_BYTES).or_else(|| {
@@ -268,22 +277,19 @@ impl Frames {
         None
     }
 
-    fn tell(self: Box<Self>, seen: &mut Seen) {
+    fn tell(self, seen: &mut Seen) {
         // Two frames can be chance where most of the bytes are something else.
-        if self.frames == 0 || (self.frames < 4 && self.frame_bytes < self.strange + self.between) {
+        if self.counted == 0 || (self.counted < 4 && self.frame_bytes < self.strange + self.between) {
             if self.info.is_none() {
                 seen.container = None;
             }
             return;
         }
-        // The smallest number that all rates divide evenly.
-        const TICKS: u64 = 28_224_000;
-        let ticks = |rate: u32, samples: u64| u128::from(samples) * u128::from(TICKS) / u128::from(rate);
-        let mut units: u128 = self.samples.iter().map(|&(rate, samples)| ticks(rate, samples)).sum();
+        let mut units: u128 = self.samples.iter().map(|&(rate, samples)| ticks(samples, rate)).sum();
         if let (Some(info), Some((rate, _))) = (&self.info, self.samples.first()) {
-            units = units.saturating_sub(ticks(*rate, u64::from(info.delay) + u64::from(info.padding)));
-            if let Some(frames) = info.frames.filter(|&frames| self.frames + 1 < u64::from(frames)) {
-                seen.warn(&format!("it is cut off: it holds {} of {frames} frames", self.frames));
+            units = units.saturating_sub(ticks(u64::from(info.delay) + u64::from(info.padding), *rate));
+            if let Some(frames) = info.frames.filter(|&frames| self.counted + 1 < u64::from(frames)) {
+                seen.warn(&format!("it is cut off: it holds {} of {frames} frames", self.counted));
             }
         }
         seen.duration(units, TICKS);
@@ -354,5 +360,126 @@ impl Info {
             _ => (0, 0),
         };
         Some(Self { frames, delay, padding })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{adts_frame, id3, mp3_frame, mpeg_frame, scan, told, vbr, xing};
+    use super::*;
+
+    /// What so many frames of 1,152 samples at 44,100 a second last, less these samples.
+    fn ms(frames: u64, less: u64) -> u64 {
+        ((frames * 1152 - less) * 1000 + 22_050) / 44_100
+    }
+
+    #[test]
+    fn frames_are_counted_whatever_their_bit_rate_is() {
+        assert_eq!(scan("a.mp3", &vbr(100)).facts.duration_ms, Some(ms(100, 0)));
+        assert_eq!(scan("a.mp3", &mp3_frame(128)).facts.duration_ms, Some(ms(1, 0)));
+        let found = scan("a.mp3", &mp3_frame(128).repeat(1000));
+        assert_eq!((found.facts.duration_ms, found.facts.bitrate_bps), (Some(ms(1000, 0)), Some(127_708)));
+    }
+
+    #[test]
+    fn a_frame_of_facts_is_no_sound_and_its_delay_and_padding_are_taken_off() {
+        assert_eq!(scan("a.mp3", &[xing(50, 576, 1000), vbr(50)].concat()).facts.duration_ms, Some(ms(50, 1576)));
+        let mut other = xing(50, 576, 1000);
+        other[156..160].copy_from_slice(b"GOGO");
+        assert_eq!(scan("a.mp3", &[other, vbr(50)].concat()).facts.duration_ms, Some(ms(50, 0)));
+        let mut vbri = mp3_frame(64);
+        vbri[36..40].copy_from_slice(b"VBRI");
+        vbri[50..54].copy_from_slice(&50_u32.to_be_bytes());
+        assert_eq!(told("a.mp3", &[vbri, vbr(50)].concat()), format!("audio/mpeg {} ms", ms(50, 0)));
+        let cut = told("a.mp3", &[xing(50, 0, 0), vbr(30)].concat());
+        assert_eq!(cut, "audio/mpeg 784 ms\nwarning: it is cut off: it holds 30 of 50 frames");
+    }
+
+    #[test]
+    fn tags_in_front_and_at_the_end_are_no_sound() {
+        let tag = |title: &str| id3(&[(b"TIT2", &[b"\x03", title.as_bytes()].concat())]);
+        let padded = [b"ID3\x03\0\0\0\0\x03\x68".as_slice(), &[0; 488]].concat();
+        let mut old = [b"TAG".as_slice(), &[0; 125]].concat();
+        old[3..7].copy_from_slice(b"Old\xdc");
+        let ape =
+            |header: u8| [b"APETAGEX\xd0\x07\0\0\x40\0\0\0\0\0\0\0\0\0\0".as_slice(), &[header], &[0; 8]].concat();
+        let ape = [ape(0xa0), vec![0xff; 32], ape(0x80)].concat();
+        let bytes =
+            [padded.clone(), tag("First"), tag("Second"), vec![0; 77], vbr(20), ape.clone(), old.clone()].concat();
+        assert_eq!(told("a.mp3", &bytes), "audio/mpeg 522 ms\ntitle First");
+        let bytes = [padded, vbr(20), old, tag("Last")].concat();
+        assert_eq!(told("a.mp3", &bytes), "audio/mpeg 522 ms\ntitle OldÜ");
+    }
+
+    #[test]
+    fn what_was_joined_adds_up() {
+        let part = [id3(&[(b"TIT2", b"\x03Part")]), xing(50, 576, 1000), vbr(50)].concat();
+        assert_eq!(scan("a.mp3", &part.repeat(3)).facts.duration_ms, Some(ms(150, 1576)));
+    }
+
+    #[test]
+    fn bytes_between_frames_are_passed_over() {
+        // A header that no other follows is none.
+        let chance = [vec![0xff; 300], mp3_frame(320)[..90].to_vec(), vec![0x55; 1000]].concat();
+        let bytes = [vbr(40), chance.clone(), vbr(40)].concat();
+        let warning = format!("warning: it is damaged: {} bytes between its frames belong to none", chance.len());
+        assert_eq!(told("a.mp3", &bytes), format!("audio/mpeg 2090 ms\n{warning}"));
+        // Before the first frame nothing is damaged.
+        assert_eq!(told("a.mp3", &[chance, vbr(40)].concat()), "audio/mpeg 1045 ms");
+        let cut = [vbr(40), mp3_frame(128)[..200].to_vec()].concat();
+        assert_eq!(told("a.mp3", &cut), "audio/mpeg 1045 ms\nwarning: its last frame is cut off");
+    }
+
+    #[test]
+    fn streams_of_two_rates_follow_each_other() {
+        let slow = mpeg_frame([0xff, 0xf3, 0x40, 0xc0], 72 * 32_000 / 22_050);
+        let found = scan("a.mp3", &[vbr(10), slow.repeat(10)].concat());
+        assert_eq!(found.facts.duration_ms, Some(522));
+    }
+
+    #[test]
+    fn every_version_and_layer_has_its_length_and_samples() {
+        let cases = [
+            // MPEG-1: layer III at 48,000, layer II, layer I.
+            ([0xff, 0xfb, 0x94, 0x00], 384, 24_000),
+            ([0xff, 0xfd, 0x90, 0x00], 522, 26_122),
+            ([0xff, 0xff, 0x84, 0x00], 256, 8000),
+            // MPEG-2: layer III, layer II, and layer I at 16,000.
+            ([0xff, 0xf3, 0x82, 0x00], 208 + 1, 26_122),
+            ([0xff, 0xf5, 0x84, 0x00], 384, 48_000),
+            ([0xff, 0xf7, 0x88, 0x00], 4 * 12 * 128_000 / 16_000, 24_000),
+            // MPEG-2.5 layer III at 8,000.
+            ([0xff, 0xe3, 0x28, 0x00], 144, 72_000),
+        ];
+        for (header, bytes, micros) in cases {
+            let header: [u8; 4] = header;
+            let parsed = Header::parse(&[header.as_slice(), &[0; 3]].concat()).expect("a header");
+            let length = u64::from(parsed.samples) * 1_000_000 / u64::from(parsed.key.rate);
+            assert_eq!((parsed.bytes, length), (bytes, micros), "{header:x?}");
+        }
+        // A free and a forbidden bit rate, a forbidden sample rate, version and layer.
+        for header in
+            [[0xff, 0xfb, 0x00], [0xff, 0xfb, 0xf0], [0xff, 0xfb, 0x9c], [0xff, 0xeb, 0x90], [0xff, 0xe1, 0x90]]
+        {
+            assert_eq!(Header::parse(&[header.as_slice(), &[0; 4]].concat()), None, "{header:x?}");
+        }
+    }
+
+    #[test]
+    fn adts_counts_its_raw_blocks() {
+        let bytes = [adts_frame(100, 0).repeat(10), adts_frame(300, 1).repeat(5)].concat();
+        assert_eq!(told("a.aac", &bytes), "audio/aac 464 ms");
+        assert_eq!(
+            told("a.mp3", &bytes),
+            "audio/aac 464 ms\nwarning: its name says audio/mpeg, but its content is audio/aac"
+        );
+    }
+
+    #[test]
+    fn two_frames_in_much_else_are_chance() {
+        let mut bytes = vec![0x55; 100_000];
+        bytes[5000..5834].copy_from_slice(&mp3_frame(128).repeat(2));
+        bytes[5834..5838].copy_from_slice(&mp3_frame(32)[..4]);
+        assert_eq!(told("a.mp3", &bytes), "audio/mpeg\nwarning: its name says audio/mpeg, but its content is not");
     }
 }

@@ -67,6 +67,8 @@ struct Flags {
     unsynchronised: bool,
     /// Bytes before the content.
     extra: usize,
+    /// Whether the last four of those are its size.
+    says_size: bool,
 }
 
 impl Id3 {
@@ -162,15 +164,16 @@ impl Id3 {
                 (At::Extended, u64::from(left))
             }
             At::Extended => (At::FrameHeader, frame_header),
-            At::FrameHeader => match Frame::parse(self.version, &self.kept) {
-                Some(frame) => (At::Frame(frame), u64::from(frame.bytes)),
-                None => {
+            At::FrameHeader => {
+                if let Some(frame) = Frame::parse(self.version, &self.kept) {
+                    (At::Frame(frame), u64::from(frame.bytes))
+                } else {
                     if self.kept.first() != Some(&0) {
                         seen.warn("its ID3 tag is damaged: what follows a frame is none");
                     }
                     (At::Rest, 0)
                 }
-            },
+            }
             At::Frame(frame) => {
                 frame.tell(self.version, &self.kept, seen);
                 (At::FrameHeader, frame_header)
@@ -196,11 +199,12 @@ impl Frame {
         };
         let bits = if version == 2 { 0 } else { *head.get(9)? };
         let flags = match version {
-            3 => Flags { locked: bits & 0xc0 != 0, unsynchronised: false, extra: usize::from(bits & 0x20 != 0) },
+            3 => Flags { locked: bits & 0xc0 != 0, extra: usize::from(bits & 0x20 != 0), ..Flags::default() },
             4 => Flags {
                 locked: bits & 0x0c != 0,
                 unsynchronised: bits & 2 != 0,
                 extra: usize::from(bits & 0x40 != 0) + if bits & 1 == 0 { 0 } else { 4 },
+                says_size: bits & 1 != 0,
             },
             _ => Flags::default(),
         };
@@ -221,18 +225,21 @@ impl Frame {
         if self.flags.locked {
             return seen.warn("a frame of its ID3 tag is compressed or encrypted, and is not read");
         }
+        // Its size without the zeros that stand after each 0xff, where it says that.
+        let whole =
+            self.flags.says_size.then(|| be32(content, self.flags.extra.saturating_sub(4)).map(unsynchsafe)).flatten();
         let content = content.get(self.flags.extra..).unwrap_or_default();
         let freed = self.flags.unsynchronised.then(|| unsynchronise(content));
         let content = freed.as_deref().unwrap_or(content);
         match self.what {
             What::Title => seen.title(&text(content)),
-            What::Picture => self.tell_picture(version, content, seen),
+            What::Picture => self.tell_picture(version, content, whole, seen),
             What::Chapter => tell_chapter(version, content, seen),
             What::Other => {}
         }
     }
 
-    fn tell_picture(self, version: u8, content: &[u8], seen: &mut Seen) {
+    fn tell_picture(self, version: u8, content: &[u8], whole: Option<u32>, seen: &mut Seen) {
         let Some((&encoding, rest)) = content.split_first() else { return };
         let (mime, rest) = if version == 2 {
             let (format, rest) = rest.split_at(rest.len().min(3));
@@ -252,8 +259,8 @@ impl Frame {
             description.iter().position(|&byte| byte == 0).map(|at| at + 1)
         };
         let Some(picture) = picture else { return };
-        let before = content.len() - description.len() + picture + self.flags.extra;
-        seen.cover(&mime, u64::from(self.bytes).saturating_sub(before as u64), kind == 3);
+        let before = content.len() - description.len() + picture + if whole.is_some() { 0 } else { self.flags.extra };
+        seen.cover(&mime, u64::from(whole.unwrap_or(self.bytes)).saturating_sub(before as u64), kind == 3);
     }
 }
 
@@ -309,4 +316,113 @@ fn text(content: &[u8]) -> String {
 
 fn latin1(text: &[u8]) -> String {
     text.iter().map(|&byte| char::from(byte)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use id3::frame::{Chapter, Content, Picture, PictureType, TableOfContents};
+    use id3::{Encoder, Encoding, Frame, Tag, TagLike, Version};
+
+    use super::super::testing::{id3, told, words};
+
+    /// What another program wrote, with a picture of so many bytes, in front of MP3.
+    fn written(version: Version, unsynchronised: bool, encoding: Encoding) -> Vec<u8> {
+        let frame = |content| Frame::with_content("TIT2", Content::Text(content)).set_encoding(Some(encoding));
+        let mut tag = Tag::with_version(version);
+        tag.add_frame(Frame::with_content("TPE1", Content::Text("Somebody".into())));
+        tag.add_frame(frame("Größe ÿ".into()));
+        tag.add_frame(Picture {
+            mime_type: "image/png".into(),
+            picture_type: PictureType::CoverFront,
+            description: "ÿ".into(),
+            data: [0xff, 0xe0, 0xff, 0x00].repeat(1000),
+        });
+        if version != Version::Id3v22 {
+            for (start_time, title) in [(0, "Anfang"), (90_500, "Mitte ÿ"), (0x00ff_00ff, "Ende")] {
+                tag.add_frame(Chapter {
+                    element_id: format!("chp{start_time}"),
+                    start_time,
+                    end_time: start_time + 1,
+                    start_offset: u32::MAX,
+                    end_offset: u32::MAX,
+                    frames: vec![Frame::with_content("TIT3", Content::Text("Sub".into())), frame(title.into())],
+                });
+            }
+            tag.add_frame(TableOfContents {
+                element_id: "toc".into(),
+                top_level: true,
+                ordered: true,
+                elements: vec!["chp0".into()],
+                frames: vec![],
+            });
+        }
+        let mut bytes = Vec::new();
+        let encoder = Encoder::new().version(version).unsynchronisation(unsynchronised).padding(100);
+        encoder.encode(&tag, &mut bytes).expect("written");
+        [bytes, super::super::testing::vbr(10)].concat()
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_read_in_every_version() {
+        let chapters = "\n0 ms Anfang\n90500 ms Mitte ÿ\n16711935 ms Ende";
+        for (version, chapters) in [(Version::Id3v22, ""), (Version::Id3v23, chapters), (Version::Id3v24, chapters)] {
+            for unsynchronised in [false, true] {
+                let encodings: &[Encoding] = if version == Version::Id3v24 {
+                    &[Encoding::Latin1, Encoding::UTF16, Encoding::UTF16BE, Encoding::UTF8]
+                } else {
+                    &[Encoding::Latin1, Encoding::UTF16]
+                };
+                for encoding in encodings {
+                    let told = told("a.mp3", &written(version, unsynchronised, *encoding));
+                    // In 2.4 a frame's size is that which it takes in the file.
+                    let cover = if unsynchronised && version == Version::Id3v24 { 5000 } else { 4000 };
+                    assert_eq!(
+                        told,
+                        format!("audio/mpeg 261 ms\ntitle Größe ÿ\ncover image/png {cover}{chapters}"),
+                        "{version} {unsynchronised} {encoding:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_tag_is_a_warning_and_the_sound_is_counted() {
+        let title = |tail: &[u8]| [id3(&[(b"TIT2", b"\x03Title")]), tail.to_vec()].concat();
+        let sound = super::super::testing::vbr(10);
+        // The last frame says it is longer than the tag; what follows a frame is none; a chapter ends within its times.
+        let mut long = title(&sound);
+        long[17] = 100;
+        let mut none = id3(&[(b"TIT2", b"\x03Title"), (b"TXXX", b"a")]);
+        none[26] = b'!';
+        let none = [none, sound.clone()].concat();
+        let short = [id3(&[(b"CHAP", b"c\0\0\0\0\0\0")]), sound.clone()].concat();
+        let locked = {
+            let mut locked = title(&sound);
+            locked[19] = 8;
+            locked
+        };
+        let cases = [
+            (long, "warning: its ID3 tag is damaged: it ends within a frame"),
+            (none, "title Title\nwarning: its ID3 tag is damaged: what follows a frame is none"),
+            (short, "warning: its ID3 tag is damaged: a chapter is too short"),
+            (locked, "warning: a frame of its ID3 tag is compressed or encrypted, and is not read"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(told("a.mp3", &bytes), format!("audio/mpeg 261 ms\n{expected}"));
+        }
+    }
+
+    #[test]
+    fn a_cover_of_many_megabytes_is_not_kept_and_what_follows_is_read() {
+        let large = [b"ID3\x03\0\0\x01\0\0\x2bAPIC".as_slice(), &words(&[0x0020_0000]), b"\0\0\0JPG\0\x03\0"].concat();
+        let large = [large, vec![0xff; 0x0020_0000 - 7], b"TIT2\0\0\0\x06\0\0\0Title".to_vec(), vec![0; 7]].concat();
+        let mut scanner = super::super::Scanner::new("a.mp3", 1 << 24);
+        for bytes in large.chunks(1 << 20) {
+            scanner.push(bytes);
+        }
+        let facts = scanner.finish().facts;
+        assert_eq!(facts.title.as_deref(), Some("Title"));
+        assert_eq!(facts.cover.map(|cover| (cover.mime, cover.bytes)), Some(("image/jpeg".into(), 0x0020_0000 - 7)));
+    }
 }

@@ -233,3 +233,64 @@ fn thousandths(units: f64) -> u128 {
     let thousandths = (units * 1000.0).round() as u128;
     thousandths
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{element, element_id, told};
+    use super::*;
+
+    fn head(doc_type: &[u8]) -> Vec<u8> {
+        element(EBML, &[&element(DOC_TYPE, &[doc_type])])
+    }
+
+    fn track(kind: u8) -> Vec<u8> {
+        element(TRACK_ENTRY, &[&element(TRACK_TYPE, &[&[kind]])])
+    }
+
+    #[test]
+    fn the_length_stands_in_front_in_units_of_the_scale() {
+        let scale = element(TIMESTAMP_SCALE, &[&2_000_000_u32.to_be_bytes()]);
+        let info = element(INFO, &[&scale, &element(DURATION, &[&1500.25_f32.to_be_bytes()])]);
+        let of =
+            |tracks: &[u8]| element(SEGMENT, &[&info, &element(TRACKS, &[tracks]), &element(CLUSTER, &[&[0xff; 90]])]);
+        assert_eq!(
+            told("a.mkv", &[head(b"matroska"), of(&[track(1), track(2)].concat())].concat()),
+            "video/matroska 3001 ms"
+        );
+        assert_eq!(told("a.webm", &[head(b"webm"), of(&track(2))].concat()), "audio/webm 3001 ms");
+        let text = "video/webm\nwarning: its name says video/webm, but its content is not";
+        assert_eq!(told("a.webm", &[head(b"webm"), of(&track(17))].concat()).replace(" 3001 ms", ""), text);
+    }
+
+    #[test]
+    fn or_the_last_block_tells_it_in_a_stream() {
+        let cluster = |time: u16, content: &[u8]| {
+            let unknown =
+                [element_id(CLUSTER).as_slice(), &[0xff], &element(CLUSTER_TIME, &[&time.to_be_bytes()])].concat();
+            [unknown, content.to_vec()].concat()
+        };
+        let group =
+            element(BLOCK_GROUP, &[&element(BLOCK, &[b"\x81\0\x30\0sound"]), &element(BLOCK_DURATION, &[&[20]])]);
+        let segment = [
+            [element_id(SEGMENT).as_slice(), &[1], &[0xff; 7]].concat(),
+            element(TRACKS, &[&track(2)]),
+            cluster(0, &element(SIMPLE_BLOCK, &[b"\x81\0\x10\0sound"])),
+            cluster(1000, &element(SIMPLE_BLOCK, &[b"\x81\x7f\xff\0sound"])),
+            cluster(40_000, &[element(SIMPLE_BLOCK, &[b"\x81\xff\xff\0sound"]), group].concat()),
+        ];
+        assert_eq!(told("a.webm", &[head(b"webm"), segment.concat()].concat()), "audio/webm 40068 ms");
+    }
+
+    #[test]
+    fn what_is_damaged_is_a_warning() {
+        let cut = [head(b"webm"), element(SEGMENT, &[&element(TRACKS, &[&track(2)]), &[0; 50]])].concat();
+        let warning = "warning: it is damaged: an element has no number or no length";
+        assert_eq!(told("a.webm", &cut), format!("audio/webm\n{warning}"));
+        let long =
+            [head(b"webm"), element(SEGMENT, &[&element(TRACKS, &[&track(2)]), &element(INFO, &[b"\x44\x89\x90"])])]
+                .concat();
+        let warning = "warning: it is damaged: an element is longer than what is around it";
+        assert_eq!(told("a.webm", &long), format!("audio/webm\n{warning}"));
+        assert_eq!(told("a.webm", &long[..long.len() - 2]), "audio/webm\nwarning: it is cut off");
+    }
+}

@@ -177,9 +177,9 @@ fn fate(parent: Option<[u8; 4]>, kind: [u8; 4]) -> Fate {
         | (Some(b"tref"), b"chap")
         | (Some(b"traf"), b"tfhd" | b"trun")
         | (Some(b"udta"), b"chpl" | b"\xa9nam")
-        | (Some(b"\xa9nam" | b"covr"), b"data") => Fate::Read,
-        // The tables of a text are small; those of sound and pictures are not wanted.
-        (Some(b"text"), b"stts" | b"stsz" | b"stsc" | b"stco" | b"co64") => Fate::Read,
+        | (Some(b"\xa9nam" | b"covr"), b"data")
+        // The tables of a text, which are small; those of sound and pictures are not wanted.
+        | (Some(b"text"), b"stts" | b"stsz" | b"stsc" | b"stco" | b"co64") => Fate::Read,
         _ => Fate::Pass,
     }
 }
@@ -348,3 +348,7 @@ fn tell_cover(head: &[u8], bytes: u64, seen: &mut Seen) {
     };
     seen.cover(mime, bytes.saturating_sub(8), true);
 }
+
+#[cfg(test)]
+#[path = "mp4_tests.rs"]
+mod tests;

@@ -58,8 +58,8 @@ impl Track {
             b"hdlr" => self.handler = *content.get(8..)?.first_chunk()?,
             b"elst" => self.read_edits(content, long)?,
             b"chap" => {
-                self.chapter_tracks =
-                    content.chunks_exact(4).take(REFERENCES_MAX).filter_map(|id| be32(id, 0)).collect()
+                let ids = content.chunks_exact(4).take(REFERENCES_MAX).filter_map(|id| be32(id, 0));
+                self.chapter_tracks = ids.collect();
             }
             // Those that lead to a text alone come here; a second one of a kind is none that can be meant.
             b"stts" | b"stsz" | b"stsc" | b"stco" | b"co64" if self.table(kind).is_none() => {

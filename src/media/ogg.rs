@@ -4,7 +4,7 @@ use super::comments::Comments;
 use super::container::Container;
 use super::flac::StreamInfo;
 use super::scanner::{End, Reader, Step};
-use super::seen::{Seen, le16, le32, le64};
+use super::seen::{Seen, TICKS, le16, le32, le64, ticks};
 
 /// How long a page's header is, without its segment table (RFC 3533).
 const PAGE_HEADER_BYTES: usize = 27;
@@ -12,8 +12,6 @@ const PAGE_HEADER_BYTES: usize = 27;
 const STREAMS_MAX: usize = 16;
 /// Opus counts so many samples a second, whatever went in (RFC 7845, 4).
 const OPUS_RATE: u32 = 48_000;
-/// A tick that all rates in use divide evenly.
-const TICKS: u64 = 28_224_000;
 
 /// Reads Ogg.
 #[derive(Debug, Default)]
@@ -73,7 +71,7 @@ impl Reader for Ogg {
         }
         if !window.starts_with(b"OggS") {
             seen.warn("it is damaged: bytes between its pages belong to none");
-            let search = &window[1..window.len() - PAGE_HEADER_BYTES + 1];
+            let search = &window[1..=window.len() - PAGE_HEADER_BYTES];
             let next = search.iter().position(|&byte| byte == b'O').unwrap_or(search.len());
             return Step::Take(next as u64 + 1);
         }
@@ -141,12 +139,12 @@ impl Ogg {
     }
 
     fn end_link(&mut self) {
-        let ticks = |stream: &Stream| {
+        let lasts = |stream: &Stream| {
             let sound = stream.sound?;
             let samples = stream.position.saturating_sub(sound.skip);
-            Some(u128::from(samples) * u128::from(TICKS) / u128::from(sound.rate))
+            Some(ticks(samples, sound.rate))
         };
-        self.ticks = self.ticks.saturating_add(self.streams.iter().filter_map(ticks).max().unwrap_or_default());
+        self.ticks = self.ticks.saturating_add(self.streams.iter().filter_map(lasts).max().unwrap_or_default());
         self.streams.clear();
         self.begun = false;
     }
@@ -165,5 +163,88 @@ impl Stream {
             comments.end(seen);
             self.comments = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{comments, flac, ogg_page, ogg_page_laced, opus_head, told};
+
+    /// Opus of so many samples, of which 312 are skipped.
+    fn opus(serial: u32, samples: u64) -> Vec<u8> {
+        let tags = [b"OpusTags".as_slice(), &comments(&[])].concat();
+        let head = [ogg_page(serial, 2, 0, &[&opus_head(312)]), ogg_page(serial, 0, 0, &[&tags])];
+        [head.concat(), ogg_page(serial, 0, u64::MAX, &[&[7; 99]]), ogg_page(serial, 4, samples, &[&[7; 99]])].concat()
+    }
+
+    #[test]
+    fn the_last_page_tells_the_length_and_links_of_a_chain_add_up() {
+        assert_eq!(told("a.opus", &opus(1, 48_312)), "audio/ogg 1000 ms");
+        assert_eq!(told("a.opus", &[opus(1, 48_312), opus(1, 24_312), opus(2, 312)].concat()), "audio/ogg 1500 ms");
+    }
+
+    #[test]
+    fn a_film_is_as_long_as_its_sound() {
+        let vorbis = [b"\x01vorbis\0\0\0\0\x02\x44\xac\0\0".as_slice(), &[0; 14]].concat();
+        let tags = [b"\x03vorbis".as_slice(), &comments(&[b"title=T"]), &[1]].concat();
+        let film = [
+            ogg_page(1, 2, 0, &[b"\x80theora"]),
+            ogg_page(2, 2, 0, &[&vorbis]),
+            ogg_page(1, 0, 0, &[b"\x81theora"]),
+            ogg_page(2, 0, 0, &[&tags, b"\x05vorbis"]),
+            ogg_page(2, 0, 88_200, &[&[0; 9]]),
+            ogg_page(1, 0, u64::MAX / 2, &[&[0; 9]]),
+        ];
+        assert_eq!(told("a.ogv", &film.concat()), "video/ogg 2000 ms\ntitle T");
+    }
+
+    #[test]
+    fn flac_in_ogg_is_counted_at_its_rate() {
+        let head = [b"\x7fFLAC\x01\0\0\x01".as_slice(), &flac(0, &[])].concat();
+        let tags = [b"\x84\0\0\x10".as_slice(), &comments(&[b"TITLE=T"])].concat();
+        let bytes = [ogg_page(1, 2, 0, &[&head]), ogg_page(1, 0, 0, &[&tags]), ogg_page(1, 4, 4410, &[&[0; 9]])];
+        assert_eq!(told("a.oga", &bytes.concat()), "audio/ogg 100 ms\ntitle T");
+    }
+
+    #[test]
+    fn comments_reach_over_pages_and_a_large_picture_is_not_kept() {
+        let picture = [
+            b"METADATA_BLOCK_PICTURE=AAAAAwAAAAppbWFnZS9qcGVnAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQAA".as_slice(),
+            &vec![b'A'; 90_000],
+        ]
+        .concat();
+        let tags = comments(&[
+            &picture,
+            b"CHAPTER002=00:01:00.000",
+            b"CHAPTER001=00:00:00.000",
+            b"CHAPTER002NAME=Zwei",
+            b"title=T",
+        ]);
+        let tags = [b"OpusTags".as_slice(), &tags].concat();
+        let (first, rest) = tags.split_at(255 * 255);
+        let (last, full) = (u8::try_from(rest.len() % 255).expect("small"), rest.len() / 255);
+        let lacing = [vec![255; full], vec![last]].concat();
+        let bytes = [
+            ogg_page(1, 2, 0, &[&opus_head(0)]),
+            ogg_page_laced(1, 0, u64::MAX, &[255; 255], first),
+            ogg_page_laced(1, 1, 0, &lacing, rest),
+            ogg_page(1, 4, 48_000, &[&[0; 9]]),
+        ];
+        let expected = "audio/ogg 1000 ms\ntitle T\ncover image/jpeg 65536\n0 ms \n60000 ms Zwei";
+        assert_eq!(told("a.opus", &bytes.concat()), expected);
+    }
+
+    #[test]
+    fn what_is_damaged_is_passed_over() {
+        let whole = opus(1, 48_312);
+        let garbage = [whole.as_slice(), b"Ogg and OggOggS", &ogg_page(1, 4, 96_312, &[&[0; 9]])].concat();
+        let warning = "warning: it is damaged: bytes between its pages belong to none";
+        assert_eq!(told("a.opus", &garbage), format!("audio/ogg 1000 ms\n{warning}\nwarning: it is cut off in a page"));
+        let garbage = [whole.as_slice(), b"Ogg and OggO", &ogg_page(1, 4, 96_312, &[&[0; 9]])].concat();
+        assert_eq!(told("a.opus", &garbage), format!("audio/ogg 2000 ms\n{warning}"));
+        let cut = &whole[..whole.len() - 1];
+        assert_eq!(told("a.opus", cut), "audio/ogg\nwarning: it is cut off in a page");
+        let short = [ogg_page(1, 2, 0, &[&opus_head(0)]), ogg_page(1, 0, 480, &[b"OpusTags\xff\0\0\0"])].concat();
+        assert_eq!(told("a.opus", &short), "audio/ogg 10 ms\nwarning: its comments are damaged: they end too early");
     }
 }

@@ -11,9 +11,11 @@ use super::seen::Seen;
 use super::wav::Wav;
 use super::{Facts, Found, Kind, mime};
 
-/// The most of a stream that is kept at a time, in bytes. With tags half read and lists at their maxima a scanner stays
-/// below ten times that.
+/// How much of a stream a reader can ask to see at once, in bytes. A scanner keeps a few KiB of a usual medium; with
+/// every list and table of a hostile one at its maximum less than 32 times this.
 pub const WINDOW_BYTES_MAX: usize = 1 << 18;
+/// How many bytes a window holds beyond what was asked for, where it has to be copied.
+const SPARE_BYTES: usize = 1 << 10;
 /// How many bytes tell the container.
 const HEAD_BYTES: usize = 16;
 
@@ -40,6 +42,8 @@ pub trait Reader: Send {
 pub struct End<'a> {
     /// What is left of it, less than the reader asked for.
     pub rest: &'a [u8],
+    /// How many bytes there were in all.
+    pub at: u64,
     /// How many bytes that the reader took were not there; what has no end takes all that there could be.
     pub missing: u64,
 }
@@ -87,7 +91,8 @@ impl std::fmt::Debug for Scanner {
 }
 
 impl Scanner {
-    /// A scanner for a file that is published under `name`, whose extension is only a hint, and holds `bytes` bytes.
+    /// A scanner for a file that is published under `name`, whose extension is only a hint, and holds `bytes` bytes; 0
+    /// where that is not known.
     pub fn new(name: &str, bytes: u64) -> Self {
         let (seen, kept) = (Seen::default(), Vec::new());
         Self { name: name.to_owned(), bytes, seen, state: State::Front, at: 0, skip: 0, need: HEAD_BYTES, kept }
@@ -107,13 +112,25 @@ impl Scanner {
                 bytes = &bytes[taken..];
                 continue;
             }
-            let lack = self.need.saturating_sub(self.kept.len()).min(bytes.len());
-            self.kept.extend_from_slice(&bytes[..lack]);
-            bytes = &bytes[lack..];
+            let before = self.kept.len();
+            let lack = self.need.saturating_sub(before);
+            // Some more than is asked for, so that the window leaves the cut behind.
+            let lent = if lack == 0 { 0 } else { (lack + SPARE_BYTES).min(bytes.len()) };
+            self.kept.extend_from_slice(&bytes[..lent]);
             if self.kept.len() < self.need {
                 return;
             }
-            self.step_kept();
+            let mut kept = std::mem::take(&mut self.kept);
+            let taken = self.step(&kept);
+            if let Some(of_lent) = taken.checked_sub(before) {
+                // What is left of the window stands in `bytes`, too.
+                bytes = &bytes[of_lent..];
+                kept.clear();
+            } else {
+                bytes = &bytes[lent..];
+                kept.drain(..taken);
+            }
+            self.kept = kept;
         }
     }
 
@@ -137,44 +154,37 @@ impl Scanner {
             self.need = 1;
             self.push(&kept);
         }
-        let end = End { rest: &self.kept, missing: self.skip };
+        let bytes = self.at.saturating_add(self.kept.len() as u64);
+        let end = End { rest: &self.kept, at: bytes, missing: self.skip };
         match self.state {
             State::Body(reader) => reader.finish(&end, &mut self.seen),
             State::Tag(_) => self.seen.warn("it ends in its ID3 tag"),
             State::Front | State::Over => {}
         }
         let (mime, warning) = judge(&self.name, self.seen.container, self.seen.video);
-        if let Some(warning) = warning.filter(|_| self.bytes > 0) {
+        if let Some(warning) = warning.filter(|_| bytes > 0) {
             self.seen.warn(&warning);
         }
         let kind = Kind::of_mime(&mime);
         let duration_ms = self.seen.duration_ms().filter(|_| kind != Kind::Other);
         let bitrate_bps = duration_ms
-            .and_then(|ms| (u128::from(self.bytes) * 8 * 1000).checked_div(u128::from(ms)))
+            .and_then(|ms| (u128::from(self.bytes.max(bytes)) * 8 * 1000).checked_div(u128::from(ms)))
             .and_then(|bps| u32::try_from(bps).ok());
         let (title, cover, chapters, warnings) = self.seen.into_parts();
         Found { facts: Facts { mime, kind, duration_ms, bitrate_bps, title, cover, chapters }, warnings }
     }
 
-    /// One step over what is kept.
-    fn step_kept(&mut self) {
-        let mut kept = std::mem::take(&mut self.kept);
-        let taken = self.step(&kept);
-        kept.drain(..taken);
-        self.kept = kept;
-    }
-
     /// One step over `window`, which holds what was asked for; gives how much of it is dealt with.
     fn step(&mut self, window: &[u8]) -> usize {
         let step = match &mut self.state {
-            State::Front => match self.front(window) {
-                Some(step) => step,
-                // What was chosen looks at the same window.
-                None => {
+            State::Front => {
+                let Some(step) = self.front(window) else {
+                    // What was chosen looks at the same window.
                     self.need = 1;
                     return 0;
-                }
-            },
+                };
+                step
+            }
             State::Tag(tag) => {
                 let taken = tag.push(window, &mut self.seen);
                 if tag.is_whole() {
@@ -228,12 +238,11 @@ impl Scanner {
     fn begin(&mut self, head: &[u8]) -> State {
         let content = Container::of_content(head);
         self.seen.container = content;
-        let left = self.bytes.saturating_sub(self.at);
         match content {
             Some(Container::Mp4) => State::Body(Box::<Mp4>::default()),
             Some(Container::Ogg) => State::Body(Box::<Ogg>::default()),
             Some(Container::Flac) => State::Body(Box::<Flac>::default()),
-            Some(Container::Wav) => State::Body(Box::new(Wav::new(left))),
+            Some(Container::Wav) => State::Body(Box::<Wav>::default()),
             Some(Container::Matroska | Container::WebM) => State::Body(Box::<Matroska>::default()),
             Some(Container::Mpeg | Container::Adts) | None => {
                 let named = Container::of_mime(&mime::of(&self.name));

@@ -97,6 +97,14 @@ fn clean(text: &str) -> String {
     line
 }
 
+/// A tick of a second that all rates in use divide evenly.
+pub const TICKS: u64 = 28_224_000;
+
+/// So many samples at so many a second, in ticks.
+pub fn ticks(samples: u64, rate: u32) -> u128 {
+    (u128::from(samples) * u128::from(TICKS)).checked_div(u128::from(rate)).unwrap_or_default()
+}
+
 /// Two bytes of a big-endian number at `at`.
 pub fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))

@@ -71,7 +71,7 @@ pub fn adts_frame(bytes: usize, blocks: u8) -> Vec<u8> {
 
 /// An ID3 tag of version 2.4 with these frames, not synchsafe beyond 127 bytes a frame.
 pub fn id3(frames: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let synchsafe = |size: usize| [size >> 21, size >> 14, size >> 7, size].map(|bits| (bits & 0x7f) as u8);
+    let synchsafe = |size: usize| [size >> 21, size >> 14, size >> 7, size].map(|bits| bits.to_le_bytes()[0] & 0x7f);
     let frame =
         |(id, content): &(&[u8; 4], &[u8])| [id.as_slice(), &synchsafe(content.len()), &[0, 0], content].concat();
     let frames: Vec<u8> = frames.iter().flat_map(frame).collect();
@@ -79,7 +79,7 @@ pub fn id3(frames: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 }
 
 /// A box of MPEG-4.
-pub fn mp4_box(kind: &[u8; 4], content: &[&[u8]]) -> Vec<u8> {
+pub fn mp4_box(kind: &[u8], content: &[&[u8]]) -> Vec<u8> {
     let content = content.concat();
     let size = u32::try_from(content.len() + 8).expect("small").to_be_bytes();
     [size.as_slice(), kind, &content].concat()
@@ -91,7 +91,7 @@ pub fn words(words: &[u32]) -> Vec<u8> {
 }
 
 /// A track with this number that lasts so many units of 1/44100 s, with more boxes in it and in its table.
-pub fn mp4_track(id: u32, handler: &[u8; 4], units: u32, more: &[u8], table: &[u8]) -> Vec<u8> {
+pub fn mp4_track(id: u32, handler: &[u8], units: u32, more: &[u8], table: &[u8]) -> Vec<u8> {
     let tkhd = mp4_box(b"tkhd", &[&words(&[0, 0, 0, id, 0, units])]);
     let mdhd = mp4_box(b"mdhd", &[&words(&[0, 0, 0, 44_100, units, 0])]);
     let hdlr = mp4_box(b"hdlr", &[&words(&[0, 0]), handler, &[0; 13]]);
@@ -167,17 +167,17 @@ pub fn flac_frame(number: u8, last: Option<u16>) -> Vec<u8> {
 }
 
 /// A chunk of RIFF.
-pub fn chunk(id: &[u8; 4], content: &[u8]) -> Vec<u8> {
+pub fn chunk(id: &[u8], content: &[u8]) -> Vec<u8> {
     let size = u32::try_from(content.len()).expect("small").to_le_bytes();
-    let pad: &[u8] = if content.len() % 2 == 0 { &[] } else { &[0] };
-    [id.as_slice(), &size, content, pad].concat()
+    let pad: &[u8] = if content.len().is_multiple_of(2) { &[] } else { &[0] };
+    [id, &size, content, pad].concat()
 }
 
 /// WAVE of 8,000 bytes a second with these chunks behind its format.
-pub fn wav(mark: &[u8; 4], chunks: &[&[u8]]) -> Vec<u8> {
+pub fn wav(mark: &[u8], chunks: &[&[u8]]) -> Vec<u8> {
     let rate = 8000_u32.to_le_bytes();
     let format = chunk(b"fmt ", &[b"\x01\0\x01\0".as_slice(), &rate, &rate, b"\x01\0\x08\0"].concat());
-    [mark.as_slice(), &[0xff; 4], b"WAVE", &format, &chunks.concat()].concat()
+    [mark, &[0xff; 4], b"WAVE", &format, &chunks.concat()].concat()
 }
 
 /// An element of Matroska.

@@ -10,39 +10,36 @@ const LIST_BYTES_MAX: u64 = 1 << 16;
 const UNKNOWN: u32 = u32::MAX;
 
 /// Reads WAVE.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Wav {
     at: At,
-    /// How many bytes the file holds from the first of this.
-    bytes: u64,
-    /// Where it begins in the stream.
-    begin: u64,
     bytes_a_second: u32,
     /// The size of the data in RF64.
     large: Option<u64>,
-    data: Option<u64>,
+    data: Option<Data>,
 }
 
-#[derive(Debug)]
+/// The sound.
+#[derive(Debug, Clone, Copy)]
+struct Data {
+    begin: u64,
+    /// How many bytes it holds; `None`: all that follow.
+    bytes: Option<u64>,
+}
+
+#[derive(Debug, Default)]
 enum At {
+    #[default]
     Mark,
     Chunk,
     /// In a tag, with so many bytes behind it.
     Tag(Box<Id3>, u64),
 }
 
-impl Wav {
-    /// WAVE that holds so many bytes.
-    pub fn new(bytes: u64) -> Self {
-        Self { at: At::Mark, bytes, begin: 0, bytes_a_second: 0, large: None, data: None }
-    }
-}
-
 impl Reader for Wav {
     fn step(&mut self, at: u64, window: &[u8], seen: &mut Seen) -> Step {
         match &mut self.at {
             At::Mark => {
-                self.begin = at;
                 self.at = At::Chunk;
                 Step::Take(12)
             }
@@ -62,10 +59,14 @@ impl Reader for Wav {
     fn finish(self: Box<Self>, end: &End<'_>, seen: &mut Seen) {
         match self.data {
             None => seen.warn("it is cut off before its sound"),
-            Some(data) => seen.duration(u128::from(data), u64::from(self.bytes_a_second)),
+            Some(data) => {
+                let there = end.at.saturating_sub(data.begin);
+                let bytes = data.bytes.map_or(there, |bytes| bytes.min(there));
+                seen.duration(u128::from(bytes), u64::from(self.bytes_a_second));
+            }
         }
         // The byte that makes a chunk's size even is often left out at the end.
-        if end.missing > 1 {
+        if end.is_cut() && end.missing > 1 {
             seen.warn("it is cut off");
         }
     }
@@ -83,17 +84,13 @@ impl Wav {
             b"fmt " => self.bytes_a_second = le32(&window[..need(16)], 8 + 8).unwrap_or_default(),
             b"ds64" => self.large = le64(&window[..need(16)], 8 + 8),
             b"data" if self.data.is_none() => {
-                let left = self.bytes.saturating_sub(at.saturating_sub(self.begin) + 8);
-                let data = match (size, self.large) {
-                    (UNKNOWN, Some(large)) => large,
-                    (UNKNOWN | 0, _) => left,
-                    (size, _) => u64::from(size),
+                let bytes = match (size, self.large) {
+                    (UNKNOWN, Some(large)) => Some(large),
+                    (UNKNOWN | 0, _) => None,
+                    (size, _) => Some(u64::from(size)),
                 };
-                if data > left {
-                    seen.warn("it is cut off");
-                }
-                self.data = Some(data.min(left));
-                return Step::Take(even(data).saturating_add(8));
+                self.data = Some(Data { begin: at.saturating_add(8), bytes });
+                return Step::Take(bytes.map_or(u64::MAX, |bytes| even(bytes).saturating_add(8)));
             }
             b"LIST" => {
                 if window.len() < need(LIST_BYTES_MAX) {
@@ -130,5 +127,43 @@ fn tell_list(list: &[u8], seen: &mut Seen) {
             seen.title(&String::from_utf8_lossy(&text[..size]));
         }
         rest = text.get(size + (size & 1)..).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{chunk, id3, told, wav};
+
+    #[test]
+    fn the_data_tells_the_length() {
+        assert_eq!(told("a.wav", &wav(b"RIFF", &[&chunk(b"data", &[0x80; 8001])])), "audio/wav 1000 ms");
+        let behind = [chunk(b"data", &[0x80; 801]), chunk(b"LIST", b"INFOINAM\x03\0\0\0abc\0")].concat();
+        assert_eq!(told("a.wav", &wav(b"RIFF", &[&behind])), "audio/wav 100 ms\ntitle abc");
+        let tag = id3(&[(b"TIT2", b"\x03Title")]);
+        let tagged = [chunk(b"id3 ", &tag), chunk(b"JUNK", &[9; 33]), chunk(b"data", &[0x80; 800])].concat();
+        assert_eq!(told("a.wav", &wav(b"RIFF", &[&tagged])), "audio/wav 100 ms\ntitle Title");
+    }
+
+    #[test]
+    fn a_size_that_was_not_known_is_that_of_the_file() {
+        for size in [[0; 4], [0xff; 4]] {
+            let streamed = wav(b"RIFF", &[b"data", &size, &[0x80; 8000]]);
+            assert_eq!(told("a.wav", &streamed), "audio/wav 1000 ms");
+        }
+        let sizes = [u64::MAX.to_le_bytes(), 4000_u64.to_le_bytes(), 4000_u64.to_le_bytes()].concat();
+        let large =
+            [chunk(b"ds64", &[sizes.as_slice(), &[0; 4]].concat()), b"data\xff\xff\xff\xff".to_vec(), vec![0x80; 4000]];
+        let bytes =
+            [b"RF64\xff\xff\xff\xffWAVE".as_slice(), &large[0], &wav(b"RF64", &[&large[1], &large[2]])[12..]].concat();
+        assert_eq!(told("a.wav", &bytes), "audio/wav 500 ms");
+    }
+
+    #[test]
+    fn what_is_cut_off_is_as_long_as_what_is_there() {
+        let whole = wav(b"RIFF", &[&chunk(b"data", &[0x80; 8000])]);
+        assert_eq!(told("a.wav", &whole[..whole.len() - 4000]), "audio/wav 500 ms\nwarning: it is cut off");
+        assert_eq!(told("a.wav", &whole[..30]), "audio/wav\nwarning: it is cut off before its sound");
+        let damaged = wav(b"RIFF", &[&chunk(b"id3 ", b"ID3\x04\0\0\x7f\0\0\0"), &chunk(b"data", &[0x80; 800])]);
+        assert_eq!(told("a.wav", &damaged), "audio/wav 100 ms\nwarning: its ID3 tag is damaged, and is passed over");
     }
 }

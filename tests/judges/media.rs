@@ -206,3 +206,48 @@ fn every_format_is_as_long_as_it_decodes_and_its_tags_are_read() {
     }
     assert!(all.is_empty(), "{}", all.join("\n"));
 }
+
+#[test]
+#[ignore = "needs ffmpeg; .ci/run installs it"]
+fn what_was_cut_joined_or_damaged_is_as_long_as_it_decodes() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let dir = dir.path();
+    std::fs::write(dir.join("metadata.txt"), METADATA).expect("written");
+    let made = |name: &str, how: &str| std::fs::read(made(dir, name, how, Takes::Title)).expect("read");
+    let bare = made("naked.mp3", "-c:a libmp3lame -q:a 2 -id3v2_version 0");
+    let tagged = made("tagged.mp3", "-c:a libmp3lame -q:a 6 -write_id3v1 1");
+    let aac = made("a.aac", "-c:a aac -f adts");
+    let opus = made("a.opus", "-c:a libopus");
+    let vorbis = made("a.ogg", "-c:a libvorbis");
+    let wav = made("a.wav", "-c:a pcm_s16le");
+    let mkv = made("a.mkv", "PIPE -c:a aac -f matroska");
+    // Where the frame with the Xing header ends.
+    let second = 4 + bare[4..].windows(2).position(|pair| pair == [0xff, 0xfb]).expect("a second frame");
+    let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let cases = [
+        ("unxinged.mp3", bare[second..].to_vec()),
+        ("joined.mp3", [bare[second..].to_vec(), tagged.clone(), tagged.clone()].concat()),
+        ("damaged.mp3", [half(&bare[second..]), vec![0x55; 5000], tagged.clone()].concat()),
+        ("half.mp3", half(&bare[second..])),
+        ("half.aac", half(&aac)),
+        ("joined.aac", [aac.clone(), aac].concat()),
+        ("half.opus", half(&opus)),
+        ("joined.opus", [opus.clone(), opus].concat()),
+        ("half.ogg", half(&vorbis)),
+        ("half.wav", half(&wav)),
+        ("half.mkv", half(&mkv)),
+    ];
+    let mut all = Vec::new();
+    for (name, bytes) in cases {
+        let path = dir.join(name);
+        std::fs::write(&path, &bytes).expect("written");
+        let (found, decoded_ms) = (scanned(name, &bytes, 1000), decoded_ms(dir, &path));
+        if found.facts.duration_ms.is_none_or(|ms| ms.abs_diff(decoded_ms) > FAR_MS) {
+            all.push(format!(
+                "{name}: {:?} ms, decoded {decoded_ms} ms, {:?}",
+                found.facts.duration_ms, found.warnings
+            ));
+        }
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
