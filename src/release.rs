@@ -11,7 +11,7 @@ use crate::hash::{self, Cache, Progress, Source, Wanted};
 use crate::media::{self, Facts};
 use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, TORRENT_BYTES_MAX, Torrent, Tree, merkle};
 use crate::problem::Problem;
-use crate::units::PieceLength;
+use crate::units::{PieceLength, count_text};
 
 /// What is to be released.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,7 +306,8 @@ fn fits(order: &Order, sizes: &[u64], piece_length: PieceLength) -> Result<(), P
     if listed.saturating_add(pieces.saturating_mul(hash_bytes)) <= TORRENT_BYTES_MAX as u64 / 2 {
         return Ok(());
     }
-    let message = format!("{:?} would have {pieces} pieces and {files} files, too many for a torrent", order.name);
+    let (pieces, files) = (count_text(pieces, "piece"), count_text(files, "file"));
+    let message = format!("{:?} would have {pieces} and {files}, too many for a torrent", order.name);
     Err(Problem::new(message).help("choose a larger piece length, or pack the files into an archive"))
 }
 
@@ -358,7 +359,7 @@ mod tests {
             std::fs::write(dir.path().join(name), bytes).expect("written");
             FileOrder { source: dir.path().join(name), path: vec![name.into()] }
         };
-        let files = vec![file("b", &[7; 40_000]), file("a", b"one")];
+        let files = vec![file("b", &vec![7; 40_000]), file("a", b"one")];
         let order = Order {
             kind: Kind::Hybrid,
             piece_length: PieceLength::new(32768).ok(),
@@ -370,10 +371,10 @@ mod tests {
         assert_eq!((plan.info().piece_count(), plan.info().total_bytes()), (3, 40_003));
         let release = plan.make(&mut Cache::none(), &()).expect("made");
         assert_eq!(release.torrent.bytes().len(), bytes);
-        let first = [&b"one"[..], &[0; 32765]].concat();
+        let first = [&b"one"[..], &vec![0; 32765]].concat();
         assert_eq!(release.torrent.metainfo.info.pieces().expect("of v1")[0], <[u8; 20]>::from(Sha1::digest(first)));
         assert_eq!(release.files.iter().map(|file| file.path.join("/")).collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(release.files[1].sha384, Some(sha2::Sha384::digest([7; 40_000]).into()));
+        assert_eq!(release.files[1].sha384, Some(sha2::Sha384::digest(vec![7; 40_000]).into()));
         let order = Order { kind: Kind::V2, ..order };
         let v2 = make(&order, &mut Cache::none(), &()).expect("made");
         assert_eq!(v2.torrent.metainfo.info.trees(), release.torrent.metainfo.info.trees());

@@ -41,7 +41,7 @@ fn furnished() -> House {
     {
         write(&format!("names/{name}"), 20_000);
     }
-    let deep: String = (0..30).map(|n| format!("folder {n}/")).collect();
+    let deep = (0..30).map(|n| format!("folder {n}/")).collect::<Vec<_>>().concat();
     write(&format!("deep/{deep}file"), 40_000);
     write(&format!("deep/{deep}empty"), 0);
     write("deep/top", 1);
@@ -51,7 +51,7 @@ fn furnished() -> House {
     write("empties/b", 5);
     write("empties/c", 0);
     for name in ["twins/a", "twins/b/c", "twins/d"] {
-        house = house.write(name, &[7; 300_000]);
+        house = house.write(name, &vec![7; 300_000]);
     }
     house
 }
@@ -180,7 +180,7 @@ fn torrents_of_five_thousand_files_are_libtorrents_byte_for_byte() {
 #[test]
 #[ignore = "needs the Python modules libtorrent and torf; .ci/run installs them"]
 fn libtorrent_reads_the_hybrid_torrents_that_it_makes_wrongly() {
-    let house = House::new().write("set/b/a", &[1; 20_000]).write("set/b.txt", &[2; 20_000]);
+    let house = House::new().write("set/b/a", &vec![1; 20_000]).write("set/b.txt", &vec![2; 20_000]);
     let cases = Kind::ALL.map(|kind| Case::new(&house, "set", kind, 16 * 1024));
     for (case, answer) in cases.iter().zip(judged(&cases)) {
         let (info, layers) = case.bytes();
