@@ -187,6 +187,7 @@ fn a_tree_that_misleads_is_refused() {
         byte 103: `info.file tree.length` is not a number of bytes
         byte 273: `info.file tree` is not of files with fewer than 2^63 bytes in all
         byte 443: `piece layers` is not a hash of 32 bytes for each piece of its file
+        byte 0: `piece layers` is not of files that are longer than a piece alone
         byte 0: `piece layers` is not there for each file that is longer than a piece
         byte 440: `piece layers` is not of hashes that lead to the root of their file
         byte 440: `piece layers` is not of hashes that lead to the root of their file
@@ -210,6 +211,7 @@ fn a_tree_that_misleads_is_refused() {
             (b"1:dd0:d6:lengthi0eee", b"1:dd0:dee"),
             (b"6:lengthi5e", b"6:lengthi9223372036854775807e"),
             (b"6:lengthi40000e", b"6:lengthi40000000e"),
+            (b"12:piece layersd", b"12:piece layersd1:a0:"),
             (b"12:piece layers", b"12:piece layerz"),
             (&torrent.bytes()[layers + 20..layers + 60], &[&torrent.bytes()[layers + 20..layers + 59], b"!"].concat()),
             (&torrent.bytes()[layers + 60..layers + 90], &[b'?'; 30]),
@@ -220,7 +222,7 @@ fn a_tree_that_misleads_is_refused() {
 #[test]
 fn a_hybrid_whose_versions_differ_is_refused() {
     let torrent = encode(&draft(Kind::Hybrid, "set", &several()));
-    let disagree: [(&[u8], &[u8]); 7] = [
+    let disagree: [(&[u8], &[u8]); 10] = [
         // Another size, name, order; a pad that is none, is too long, or is missing.
         (b"d6:lengthi5e4:path", b"d6:lengthi6e4:path"),
         (b"4:pathl1:b1:de", b"4:pathl1:b1:xe"),
@@ -229,11 +231,14 @@ fn a_hybrid_whose_versions_differ_is_refused() {
         (b"d4:attr1:p6:lengthi25536e", b"d4:attr1:p6:lengthi25537e"),
         (b"d4:attr1:p6:lengthi25536e4:pathl4:.pad5:25536ee", b""),
         (b"d6:lengthi0e4:pathl1:b1:dee", b""),
+        (b"d4:attr1:p6:lengthi25536e", b"d4:attr1:p6:lengthi25535e"),
+        (b"d4:attr1:p6:lengthi32763e", b"d4:attr1:p6:lengthi1e"),
+        (b"4:pathl2:\xc3\xa9ee", b"4:pathl2:\xc3\xa9eed4:attr1:p6:lengthi0e4:pathl1:aee"),
     ];
     let texts = errors(&torrent, &disagree);
     assert_eq!(
         texts.lines().filter(|line| line.contains("`info.file tree` is not of the same files")).count(),
-        7,
+        10,
         "{texts}"
     );
     expect![[r#"
