@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 /// The most bytes of a name: what file systems take.
 pub const NAME_BYTES_MAX: usize = 255;
@@ -75,8 +75,16 @@ pub fn safe(name: &str) -> String {
     shortened(&name)
 }
 
-/// Another name for a file whose `name` is taken: with `-2` before its extension.
+/// Another name for a file whose `name` is taken: in ASCII, so that it has one form only, and with `-2` before its
+/// extension.
 pub fn another(name: &str) -> String {
+    let decomposed = const { DecomposingNormalizerBorrowed::new_nfd() }.normalize(name);
+    // The letter itself without its accents, which are characters of their own now.
+    let ascii = |c: char| match c {
+        '\u{300}'..='\u{36f}' => None,
+        _ => Some(if c.is_ascii() { c } else { '_' }),
+    };
+    let name = safe(&decomposed.chars().filter_map(ascii).collect::<String>());
     let dot = name.rfind('.').filter(|&at| at > 0).unwrap_or(name.len());
     let (stem, extension) = name.split_at(dot);
     shortened(&format!("{stem}-2{extension}"))
@@ -100,15 +108,16 @@ fn shortened(name: &str) -> String {
         return name.to_owned();
     }
     let extension = name.rfind('.').filter(|&at| name.len() - at <= EXTENSION_BYTES_MAX).map_or("", |at| &name[at..]);
-    let end = name.floor_char_boundary(NAME_BYTES_MAX - extension.len());
+    let mut ends = (0..=NAME_BYTES_MAX - extension.len()).rev();
+    let end = ends.find(|&at| name.is_char_boundary(at)).unwrap_or(0);
     format!("{}{extension}", name[..end].trim_end_matches([' ', '.']))
 }
 
 fn is_device(name: &str) -> bool {
     let stem = stem(name).to_ascii_uppercase();
     let numbered =
-        |device: &&str| stem.strip_prefix(*device).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
-    DEVICES.contains(&&stem[..]) || NUMBERED_DEVICES.iter().any(|device| numbered(&device))
+        |device: &str| stem.strip_prefix(device).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
+    DEVICES.contains(&&stem[..]) || NUMBERED_DEVICES.iter().any(|device| numbered(device))
 }
 
 /// What stands before the first dot.
@@ -149,7 +158,7 @@ mod tests {
     fn names_that_some_file_system_takes_for_one_are_folded_to_one() {
         assert_eq!(folded("Ä.MP3"), folded("a\u{308}.mp3"));
         assert_ne!(folded("a.mp3"), folded("ä.mp3"));
-        assert_eq!(["a.b.mp3", "a", ".a"].map(another), ["a.b-2.mp3", "a-2", ".a-2"]);
+        assert_eq!(["a.b.mp3", "a", ".a", "Ä日.c"].map(another), ["a.b-2.mp3", "a-2", ".a-2", "A_-2.c"]);
     }
 
     proptest! {

@@ -121,6 +121,11 @@ pub fn size_text(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// `count` and its noun: `1 piece`, `2 pieces`.
+pub fn count_text(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// `secs` seconds as `1:02:03` or `2:03`.
 pub fn duration_text(secs: u64) -> String {
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
@@ -184,6 +189,7 @@ mod tests {
         assert_eq!(size_text(999_999), "1000.0 kB");
         assert_eq!(size_text(1_450_000), "1.5 MB");
         assert_eq!(size_text(u64::MAX), "18446744.1 TB");
+        assert_eq!([0, 1, 2].map(|count| count_text(count, "piece")), ["0 pieces", "1 piece", "2 pieces"]);
         assert_eq!(duration_text(59), "0:59");
         assert_eq!(duration_text(3723), "1:02:03");
     }

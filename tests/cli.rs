@@ -440,6 +440,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
         &expect![[r#"
             [stderr]
             error: a.torrent: not a torrent: byte 9: the data end inside a value
+              help: name a .torrent; this is none, or a part of one
             [exit 3]
         "#]],
     );
@@ -449,6 +450,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
         &expect![[r#"
             [stderr]
             error: b.torrent: byte 7: `info.piece length` is not a positive number of bytes up to 256 MiB
+              help: make it again, or get it from elsewhere; clients would refuse it too
             [exit 3]
         "#]],
     );

@@ -222,6 +222,7 @@ pub enum TorrentCommand {
 /// Files of a folder stand in the order of their paths; names that begin with a dot, and the torrent itself, are left
 /// out. The same content gives the same bytes: `creation date` is written only where SOURCE_DATE_EPOCH is set.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub struct CreateArgs {
     /// The file or folder to share
     #[arg(value_name = "PATH")]

@@ -2,7 +2,7 @@
 //! read.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::parse::{Error, byte_count, field};
 use super::{FILES_MAX, File, Layout, PATH_NAMES_MAX, TORRENT_BYTES_MAX, Tree, merkle};
@@ -212,12 +212,18 @@ pub(super) fn read_layers(root: &Value, files: &[Leaf], length: PieceLength) -> 
         }
         Ok(Some(Tree { root: hash, layer: nodes.to_vec() }))
     };
-    files.iter().map(tree).collect()
+    let trees = files.iter().map(tree).collect::<Result<Vec<_>, _>>()?;
+    let long: BTreeSet<_> =
+        trees.iter().flatten().filter(|tree| !tree.layer.is_empty()).map(|tree| tree.root).collect();
+    if long.len() != layers.len() {
+        return Err(field(root, LAYERS, "of files that are longer than a piece alone"));
+    }
+    Ok(trees)
 }
 
 /// Whether the v1 part of a hybrid torrent, `layout`, says of the content what its tree says: the same files in the
-/// same order, each at the beginning of a piece, with no more padding than that takes (BEP 52, "upgrade path"). The
-/// last file need not be padded.
+/// same order, each at the beginning of a piece, by one pad where it takes padding (BEP 52, "upgrade path"). The last file
+/// need not be padded.
 pub(super) fn agrees(layout: &Layout, name: &str, tree: &[Leaf], length: PieceLength) -> bool {
     let files = match layout {
         Layout::Single(bytes) => {
@@ -226,14 +232,14 @@ pub(super) fn agrees(layout: &Layout, name: &str, tree: &[Leaf], length: PieceLe
         Layout::Multi(files) => files,
     };
     let mut leaves = tree.iter();
-    // How much of the padding that the next file needs is still missing.
+    // The padding that the next file needs, as long as it is missing.
     let mut missing = 0;
     for file in files {
         if file.is_pad {
-            if file.bytes > missing {
+            if missing == 0 || file.bytes != missing {
                 return false;
             }
-            missing -= file.bytes;
+            missing = 0;
         } else {
             let is_next = leaves.next().is_some_and(|leaf| leaf.path == file.path && leaf.bytes == file.bytes);
             if !is_next || (file.bytes > 0 && missing > 0) {

@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 use super::*;
 use crate::bencode;
-use crate::id::{InfoHash, InfoHashV2};
+use crate::id::{InfoHash, InfoHashV2, hex};
 
 const PIECE: usize = 32768;
 
@@ -28,9 +28,9 @@ fn draft(kind: Kind, name: &str, files: &[(&str, Vec<u8>)]) -> Draft {
     let stream = match &layout {
         Layout::Single(_) => files[0].1.clone(),
         Layout::Multi(files) => (files.iter())
-            .flat_map(|file| match file.is_pad {
-                true => vec![0; usize::try_from(file.bytes).expect("small")],
-                false => contents.next().expect("a content for each file").clone(),
+            .flat_map(|file| {
+                let zeros = || vec![0; usize::try_from(file.bytes).expect("small")];
+                if file.is_pad { zeros() } else { contents.next().expect("a content for each file").clone() }
             })
             .collect(),
     };
@@ -57,7 +57,7 @@ fn draft(kind: Kind, name: &str, files: &[(&str, Vec<u8>)]) -> Draft {
 
 /// Two files longer than a piece with the same content, one that ends with a piece, one that is empty.
 fn several() -> Vec<(&'static str, Vec<u8>)> {
-    let content = |len: usize| (0..len).map(|n| (n % 251) as u8).collect::<Vec<_>>();
+    let content = |len: usize| (0..=250).cycle().take(len).collect::<Vec<u8>>();
     let files = [("b-c", 40000), ("b/a", 40000), ("b/d", 0), ("e", PIECE), ("é", 5)];
     let mut files = files.map(|(name, len)| (name, content(len))).to_vec();
     files.sort_by_key(|(name, _)| name.split('/').map(str::to_owned).collect::<Vec<_>>());
@@ -73,7 +73,7 @@ fn shown(torrent: &Torrent) -> String {
             let at = if first == b'6' && bytes[1] == b':' { 8 } else { 0 };
             let colon = at + bytes[at..].iter().position(|&byte| byte == b':').expect("a string's length");
             let len: usize = str::from_utf8(&bytes[at..colon]).expect("digits").parse().expect("digits");
-            text += &format!("{}:{}…", bytes[..colon].escape_ascii(), crate::id::hex(&bytes[colon + 1..colon + 3]));
+            text.extend([&bytes[..colon].escape_ascii().to_string(), ":", &hex(&bytes[colon + 1..colon + 3]), "…"]);
             bytes = &bytes[colon + 1 + len..];
         } else {
             text += &first.escape_ascii().to_string();
@@ -160,8 +160,8 @@ fn errors(torrent: &Torrent, changes: &[(&[u8], &[u8])]) -> String {
     let error = |(from, to): &(&[u8], &[u8])| {
         let bytes = torrent.bytes();
         let at = bytes.windows(from.len()).position(|bytes| bytes == *from).expect("it stands there");
-        let changed = [&bytes[..at], to, &bytes[at + from.len()..]].concat();
-        format!("{}\n", parse(changed).expect_err("misleading"))
+        let misleading = [&bytes[..at], to, &bytes[at + from.len()..]].concat();
+        format!("{}\n", parse(misleading).expect_err("misleading"))
     };
     changes.iter().map(error).collect()
 }
@@ -187,6 +187,7 @@ fn a_tree_that_misleads_is_refused() {
         byte 103: `info.file tree.length` is not a number of bytes
         byte 273: `info.file tree` is not of files with fewer than 2^63 bytes in all
         byte 443: `piece layers` is not a hash of 32 bytes for each piece of its file
+        byte 0: `piece layers` is not of files that are longer than a piece alone
         byte 0: `piece layers` is not there for each file that is longer than a piece
         byte 440: `piece layers` is not of hashes that lead to the root of their file
         byte 440: `piece layers` is not of hashes that lead to the root of their file
@@ -210,6 +211,7 @@ fn a_tree_that_misleads_is_refused() {
             (b"1:dd0:d6:lengthi0eee", b"1:dd0:dee"),
             (b"6:lengthi5e", b"6:lengthi9223372036854775807e"),
             (b"6:lengthi40000e", b"6:lengthi40000000e"),
+            (b"12:piece layersd", b"12:piece layersd1:a0:"),
             (b"12:piece layers", b"12:piece layerz"),
             (&torrent.bytes()[layers + 20..layers + 60], &[&torrent.bytes()[layers + 20..layers + 59], b"!"].concat()),
             (&torrent.bytes()[layers + 60..layers + 90], &[b'?'; 30]),
@@ -220,7 +222,7 @@ fn a_tree_that_misleads_is_refused() {
 #[test]
 fn a_hybrid_whose_versions_differ_is_refused() {
     let torrent = encode(&draft(Kind::Hybrid, "set", &several()));
-    let disagree: [(&[u8], &[u8]); 7] = [
+    let disagree: [(&[u8], &[u8]); 10] = [
         // Another size, name, order; a pad that is none, is too long, or is missing.
         (b"d6:lengthi5e4:path", b"d6:lengthi6e4:path"),
         (b"4:pathl1:b1:de", b"4:pathl1:b1:xe"),
@@ -229,11 +231,14 @@ fn a_hybrid_whose_versions_differ_is_refused() {
         (b"d4:attr1:p6:lengthi25536e", b"d4:attr1:p6:lengthi25537e"),
         (b"d4:attr1:p6:lengthi25536e4:pathl4:.pad5:25536ee", b""),
         (b"d6:lengthi0e4:pathl1:b1:dee", b""),
+        (b"d4:attr1:p6:lengthi25536e", b"d4:attr1:p6:lengthi25535e"),
+        (b"d4:attr1:p6:lengthi32763e", b"d4:attr1:p6:lengthi1e"),
+        (b"4:pathl2:\xc3\xa9ee", b"4:pathl2:\xc3\xa9eed4:attr1:p6:lengthi0e4:pathl1:aee"),
     ];
     let texts = errors(&torrent, &disagree);
     assert_eq!(
         texts.lines().filter(|line| line.contains("`info.file tree` is not of the same files")).count(),
-        7,
+        10,
         "{texts}"
     );
     expect![[r#"
@@ -274,11 +279,11 @@ fn pads_of_a_foreign_v1_torrent_stand_anywhere() {
 fn a_torrent_of_a_million_files_is_read_and_one_of_more_is_not() {
     let v1 = |files: usize| {
         let file = |n: usize| format!("d6:lengthi0e4:pathl7:{n:07}ee");
-        let files: String = (0..files).map(file).collect();
+        let files = (0..files).map(file).collect::<Vec<_>>().concat();
         format!("d4:infod5:filesl{files}e4:name1:s12:piece lengthi16384e6:pieces0:ee").into_bytes()
     };
     let v2 = |files: usize| {
-        let files: String = (0..files).map(|n| format!("7:{n:07}d0:d6:lengthi0eee")).collect();
+        let files = (0..files).map(|n| format!("7:{n:07}d0:d6:lengthi0eee")).collect::<Vec<_>>().concat();
         format!("d4:infod9:file treed{files}e12:meta versioni2e4:name1:s12:piece lengthi16384eee").into_bytes()
     };
     let Layout::Multi(files) = parse(v1(FILES_MAX)).expect("a torrent").metainfo.info.layout else { panic!("several") };
@@ -311,7 +316,7 @@ fn a_tree_is_as_deep_as_a_path() {
 fn small_torrents_do_not_fill_the_memory() {
     let folders = 60;
     let name = format!("4000:{}", "n".repeat(4000));
-    let files: String = (0..10_000).map(|n| format!("4:{n:04}d0:d6:lengthi0eee")).collect();
+    let files = (0..10_000).map(|n| format!("4:{n:04}d0:d6:lengthi0eee")).collect::<Vec<_>>().concat();
     let tree = format!("{}d{files}e{}", format!("d{name}").repeat(folders), "e".repeat(folders));
     let bytes = format!("d4:infod9:file tree{tree}12:meta versioni2e4:name1:s12:piece lengthi16384eee").into_bytes();
     let error = parse(bytes).expect_err("10,000 paths of 240 kB").to_string();
@@ -359,7 +364,7 @@ fn drafts() -> impl Strategy<Value = Draft> {
         draft.info.source = source;
         draft.info.private = private;
         let trackers = vec![vec!["udp://a".into(), "udp://b".into()], vec!["c".into()]];
-        Draft { comment, creation_date, trackers, ..draft }
+        Draft { trackers, creation_date, comment, ..draft }
     })
 }
 

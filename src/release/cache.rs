@@ -403,7 +403,7 @@ mod tests {
     fn a_second_time_nothing_is_hashed_until_a_file_changes() {
         for kind in Kind::ALL {
             let mut desk = Desk::new();
-            desk.write("a", &[1; 40_000]);
+            desk.write("a", &vec![1; 40_000]);
             desk.write("b", &[]);
             for names in [&["a"][..], &["a", "b"]] {
                 let order = desk.order(names, kind);
@@ -413,7 +413,7 @@ mod tests {
                 assert_eq!((desk.cache.files_hashed(), desk.cache.bytes_hashed()), (0, 0), "{kind}");
                 std::fs::remove_file(desk.folder.path().join("a")).expect("removed");
                 desk.write("takes the inode", b"");
-                desk.write("a", &[names.len() as u8 + 1; 40_000]);
+                desk.write("a", &vec![if names.len() == 1 { 2 } else { 3 }; 40_000]);
                 assert_ne!(desk.make(&order).torrent, first.torrent);
                 assert_eq!(desk.cache.files_hashed(), names.len());
                 desk.reload();
@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn what_was_not_wanted_before_is_hashed() {
         let mut desk = Desk::new();
-        desk.write("a", &[1; 40_000]);
+        desk.write("a", &vec![1; 40_000]);
         let order = desk.order(&["a"], Kind::V1);
         let without = Order { integrity: false, ..order.clone() };
         assert_eq!(desk.make(&without).files[0].sha384, None);
@@ -477,7 +477,7 @@ mod tests {
     #[test]
     fn a_damaged_cache_is_an_empty_one() {
         let mut desk = Desk::new();
-        desk.write("a", &[1; 40_000]);
+        desk.write("a", &vec![1; 40_000]);
         let order = desk.order(&["a"], Kind::Hybrid);
         desk.make(&order);
         desk.reload();

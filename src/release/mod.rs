@@ -262,7 +262,7 @@ mod tests {
             std::fs::write(dir.path().join(name), bytes).expect("written");
             FileOrder { origin: Origin::File(dir.path().join(name)), path: vec![name.into()] }
         };
-        let files = vec![file("a", b"one"), file("b", &[7; 40_000])];
+        let files = vec![file("a", b"one"), file("b", &vec![7; 40_000])];
         let order = Order {
             kind: Kind::Hybrid,
             piece_length: PieceLength::new(32768).ok(),
@@ -274,9 +274,9 @@ mod tests {
         assert_eq!((plan.info().piece_count(), plan.info().total_bytes()), (3, 40_003));
         let release = make(&order, &mut Cache::none(), &()).expect("made");
         assert_eq!(release.torrent.bytes().len(), bytes);
-        let first = [&b"one"[..], &[0; 32765]].concat();
+        let first = [&b"one"[..], &vec![0; 32765]].concat();
         assert_eq!(release.torrent.metainfo.info.pieces().expect("of v1")[0], <[u8; 20]>::from(Sha1::digest(first)));
-        assert_eq!(release.files[1].sha384, Some(sha2::Sha384::digest([7; 40_000]).into()));
+        assert_eq!(release.files[1].sha384, Some(sha2::Sha384::digest(vec![7; 40_000]).into()));
         let order = Order { kind: Kind::V2, ..order };
         let v2 = make(&order, &mut Cache::none(), &()).expect("made");
         assert_eq!(v2.torrent.metainfo.info.trees(), release.torrent.metainfo.info.trees());

@@ -4,7 +4,7 @@ use super::{Order, draft, layout};
 use crate::hash::Source;
 use crate::metainfo::{self, Hashes, Info, Kind, Layout, TORRENT_BYTES_MAX, Tree};
 use crate::problem::Problem;
-use crate::units::PieceLength;
+use crate::units::{PieceLength, count_text};
 
 /// The most bytes of the content of a torrent: sums with padding stay numbers of 63 bits.
 const BYTES_MAX: u64 = 1 << 62;
@@ -105,6 +105,7 @@ fn fits(order: &Order, sizes: &[u64], piece_length: PieceLength) -> Result<(), P
     if listed.saturating_add(pieces.saturating_mul(hash_bytes)) <= TORRENT_BYTES_MAX as u64 / 2 {
         return Ok(());
     }
-    let message = format!("{:?} would have {pieces} pieces and {files} files, too many for a torrent", order.name);
+    let (pieces, files) = (count_text(pieces, "piece"), count_text(files, "file"));
+    let message = format!("{:?} would have {pieces} and {files}, too many for a torrent", order.name);
     Err(Problem::new(message).help("choose a larger piece length, or pack the files into an archive"))
 }

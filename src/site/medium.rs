@@ -293,13 +293,11 @@ impl Place<'_> {
                 continue;
             }
             let path: Vec<_> = names.iter().map(|name| names::safe(name)).collect();
-            if path != names {
-                let message = format!(
-                    "{} is published as {:?}: some clients can't save or ask for its own name",
-                    shown.display(),
-                    path.join("/")
-                );
-                warnings.push(Problem::at(self.page, message).line(line).help("rename the file without any of \" * : < > ? | \\ # %, and without spaces or dots at the ends of its name"));
+            if let Some(fault) = names.iter().find_map(|name| names::fault(name)) {
+                let message =
+                    format!("{} is published as {:?}, because it has {fault}", shown.display(), path.join("/"));
+                let help = "rename the file, or leave it at that";
+                warnings.push(Problem::at(self.page, message).line(line).help(help));
             }
             let folded: Vec<_> = path.iter().map(|name| names::folded(name)).collect();
             // The same path, or one that is a file here and a folder there.

@@ -206,7 +206,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// `bytes` with one to three changes, the same for the same seed.
-fn mutated(bytes: &[u8], seed: u64) -> Vec<u8> {
+pub fn mutated(bytes: &[u8], seed: u64) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let chance: Vec<usize> =
         noise(seed + 1, 64).chunks(4).map(|four| u32::from_le_bytes(four.try_into().expect("four")) as usize).collect();

@@ -1,6 +1,7 @@
 """What libtorrent makes of files, and what it and torf read in torrents: a JSON line a case of standard input.
 
-A case is {"root", "files": [[path, bytes]], "kind", "piece_bytes", "torrent"}; its paths begin with the torrent's name.
+A case is {"root", "files": [[path, bytes]], "kind", "piece_bytes", "torrent"}, where paths begin with the torrent's name;
+or {"torrent"} alone, which libtorrent shall read.
 """
 
 import json
@@ -69,7 +70,12 @@ def read_by_torf(path):
 
 for line in sys.stdin:
     case = json.loads(line)
-    answer = {"made": made(case), "read": read(case["torrent"])}
-    if case["kind"] != "v2":
+    try:
+        answer = {"read": read(case["torrent"])}
+    except RuntimeError as error:
+        answer = {"read": str(error)}
+    if "files" in case:
+        answer["made"] = made(case)
+    if case.get("kind", "v2") != "v2":
         answer["torf"] = read_by_torf(case["torrent"])
     print(json.dumps(answer))

@@ -12,12 +12,13 @@ use crate::cli::args::CreateArgs;
 use crate::cli::build::source_date_epoch;
 use crate::cli::report::{Bar, Failure, say, warn};
 use crate::fsx;
+use crate::id::InfoHashes;
 use crate::metainfo::{self, Info, PATH_NAMES_MAX, Torrent};
 use crate::names;
 use crate::problem::Problem;
 use crate::release::{self, Cache, FileOrder, Order, Origin};
 use crate::sitepath::is_plain_name;
-use crate::units::size_text;
+use crate::units::{count_text, size_text};
 
 /// The most files that `create` takes into one torrent.
 const FILES_MAX: usize = 100_000;
@@ -85,10 +86,10 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
     let hashes = torrent.info_hashes;
     let hashes = [hashes.v1().map(|hash| hash.to_string()), hashes.v2().map(|hash| format!("v2 {hash}"))];
     say(format_args!(
-        "{}: {} in {} pieces of {}, info-hash {}",
+        "{}: {} in {} of {}, info-hash {}",
         output.display(),
         size_text(info.total_bytes()),
-        info.piece_count(),
+        count_text(info.piece_count(), "piece"),
         info.piece_length,
         hashes.into_iter().flatten().collect::<Vec<_>>().join(", ")
     ))
@@ -266,7 +267,7 @@ fn name_warnings(root: &Path, name: &str, files: &[FileOrder]) -> Vec<Problem> {
     let more = warnings.len().saturating_sub(WARNINGS_MAX);
     if more > 0 {
         warnings.truncate(WARNINGS_MAX);
-        warnings.push(Problem::new(format!("{more} more names that some clients change")));
+        warnings.push(Problem::new(format!("{} more that some clients change", count_text(more as u64, "name"))));
     }
     warnings
 }
@@ -307,8 +308,8 @@ fn as_json(output: &Path, info: &Info, torrent_bytes: usize, torrent: Option<&To
         torrent_bytes,
         name: &info.name,
         kind: info.kind().as_str(),
-        info_hash: hashes.and_then(|hashes| hashes.v1()).map(|hash| hash.to_string()),
-        info_hash_v2: hashes.and_then(|hashes| hashes.v2()).map(|hash| hash.to_string()),
+        info_hash: hashes.and_then(InfoHashes::v1).map(|hash| hash.to_string()),
+        info_hash_v2: hashes.and_then(InfoHashes::v2).map(|hash| hash.to_string()),
         bytes: info.total_bytes(),
         piece_length: info.piece_length.bytes(),
         pieces: info.piece_count(),

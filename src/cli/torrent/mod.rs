@@ -33,5 +33,11 @@ fn read(path: &Path) -> Result<Torrent, Failure> {
             _ => problem,
         })
     })?;
-    metainfo::parse(bytes).map_err(|error| Failure::usage(Problem::at(path, error.to_string())))
+    metainfo::parse(bytes).map_err(|error| {
+        let help = match &error {
+            metainfo::Error::Bencode(_) => "name a .torrent; this is none, or a part of one",
+            metainfo::Error::Field { .. } => "make it again, or get it from elsewhere; clients would refuse it too",
+        };
+        Failure::usage(Problem::at(path, error.to_string()).help(help))
+    })
 }

@@ -10,6 +10,7 @@ use crate::hash::{self, Progress as _, Source, Wanted};
 use crate::id::PieceHash;
 use crate::metainfo::{File, Info, Kind, Layout, Tree};
 use crate::problem::Problem;
+use crate::units::count_text;
 
 /// The most bad pieces that are named for one file.
 const BAD_PIECES_NAMED_MAX: usize = 20;
@@ -32,14 +33,14 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
         && v1 != v2
     {
         let pieces: Vec<_> = v1.symmetric_difference(v2).copied().collect();
-        let message = format!("v1 and v2 are hashes of different content in the pieces {}", named(&pieces));
+        let message = format!("its v1 and v2 hashes are of different content, pieces: {}", named(&pieces));
         findings.push(Problem::at(&args.file, message));
     }
     let bad = [v1, v2].into_iter().flatten().reduce(|one, other| &one | &other).unwrap_or_default();
     findings.extend(bad_files(info, &parts, &bad));
     let all = info.piece_count();
     if bad.is_empty() && findings.is_empty() {
-        return say(format_args!("{}: {all} pieces, all as the torrent says", args.path.display()));
+        return say(format_args!("{}: {}, all as the torrent says", args.path.display(), count_text(all, "piece")));
     }
     findings.iter().try_for_each(say)?;
     say(format_args!("{}: {} of {all} pieces are not as the torrent says", args.path.display(), bad.len()))?;
