@@ -580,13 +580,11 @@ fn all_faults_of_a_content_folder_are_told_in_one_run() {
               help: put the file itself, or a hard link to it, into the site's folder
             error: content/l-two.md:3: has the slug `same`, as content/k-one.md has
               help: give one of the two another: slug = "..."
-            error: content/m-url.md:4: `media` "https://example.org/a.mp3" is a URL; media are read from the site's folder
-              help: put the file into the site's folder and write its path
             error: content/n-syntax.md:2: the front matter is not TOML: invalid basic string, expected `"`
               help: write each value as `key = value`; text stands in quotation marks
             error: content/o-plain.md:1: has no front matter
               help: begin the file with a line `+++`, a line title = "...", and another line `+++`
-            15 errors; nothing was changed
+            14 errors; nothing was changed
             [exit 3]
         "#]],
     );

@@ -68,6 +68,7 @@ fn the_pages_of_a_small_show() {
                   <p class="when"><time datetime="2026-05-01">1 May 2026</time></p>
                   <h1>One</h1>
                   <ul class="facts">
+              <li><span class="unseen">Duration </span>0:19</li>
               <li><span class="unseen">Size </span>307.2 kB</li>
             </ul>
                 </div>
@@ -91,8 +92,8 @@ fn the_pages_of_a_small_show() {
                 <p class="hint">A BitTorrent client takes the torrent or the magnet link, and fetches the file from everyone who shares it and from this site.</p>
                 <dl class="torrent">
                   <div class="wide"><dt>Size</dt><dd>307.2 kB <span class="exact">(307200 bytes)</span></dd></div>
-                  <div><dt>Pieces</dt><dd>19</dd></div>
-                  <div><dt>Piece length</dt><dd>16 KiB</dd></div>
+                  <div><dt>Pieces</dt><dd>10</dd></div>
+                  <div><dt>Piece length</dt><dd>32 KiB</dd></div>
                   <div class="wide"><dt>Info-hash</dt><dd><code>HASH</code></dd></div>
                 </dl>
               </aside>
@@ -177,6 +178,7 @@ fn the_pages_of_a_small_show() {
                   <p class="when"><time datetime="2026-05-08">8 May 2026</time></p>
                   <h3><a href="episodes/ep2/">Two</a></h3>
                   <ul class="facts">
+              <li><span class="unseen">Duration </span>1:06</li>
               <li><span class="unseen">Size </span>1.0 MB</li>
             </ul>
                 </div>
@@ -195,6 +197,7 @@ fn the_pages_of_a_small_show() {
                     <div class="row-words">
                       <h3><a href="episodes/ep1/">One</a></h3>
                       <ul class="facts">
+              <li><span class="unseen">Duration </span>0:19</li>
               <li><span class="unseen">Size </span>307.2 kB</li>
             </ul>
                     </div>

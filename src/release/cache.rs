@@ -432,9 +432,10 @@ mod tests {
         assert!(with.files[0].sha384.is_some());
         assert_eq!(desk.cache.files_hashed(), 2);
         desk.make(&Order { kind: Kind::Hybrid, ..order.clone() });
-        desk.make(&Order { piece_length: None, ..order.clone() });
+        desk.make(&Order { piece_length: PieceLength::new(32768).ok(), ..order.clone() });
         assert_eq!(desk.cache.files_hashed(), 4);
-        desk.make(&order);
+        // The automatic piece length is the one that was asked for.
+        desk.make(&Order { piece_length: None, ..order });
         assert_eq!(desk.cache.files_hashed(), 4);
     }
 

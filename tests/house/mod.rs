@@ -44,6 +44,20 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// Noise in frames of MPEG-1 Layer III: 128 kbit/s, 44.1 kHz, 417 bytes each. What is left over is no frame.
+pub fn mp3(seed: u64, len: usize) -> Vec<u8> {
+    const FRAME_BYTES: usize = 417;
+    let mut bytes = noise(seed, len);
+    for frame in bytes.chunks_mut(FRAME_BYTES) {
+        // No byte of the noise begins a header.
+        frame.iter_mut().filter(|byte| **byte == 0xff).for_each(|byte| *byte = 0);
+        if frame.len() == FRAME_BYTES {
+            frame[..4].copy_from_slice(&[0xff, 0xfb, 0x90, 0x00]);
+        }
+    }
+    bytes
+}
+
 /// Asks again and again until it is so, or fails the test after [`PATIENCE`].
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "what never comes true must end")]
@@ -126,10 +140,12 @@ impl House {
         self.write(&format!("content/{name}"), text.as_bytes())
     }
 
-    /// Writes noise of its own below `content/`.
+    /// Writes noise of its own below `content/`; in frames of sound where its name says so.
     pub fn media(self, name: &str, len: usize) -> Self {
         let seed = name.bytes().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        self.write(&format!("content/{name}"), &noise(seed, len))
+        let is_mp3 = std::path::Path::new(name).extension().is_some_and(|extension| extension == "mp3");
+        let bytes = if is_mp3 { mp3(seed, len) } else { noise(seed, len) };
+        self.write(&format!("content/{name}"), &bytes)
     }
 
     /// Writes a file below the show's folder.

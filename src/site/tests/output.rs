@@ -26,7 +26,8 @@ fn a_summary_is_json_for_scripts() {
           "files_unchanged": 0,
           "files_removed": 0,
           "warnings": [
-            "content/about.md:4: link \"gone.md\" does not exist\n  help: a path counts from the folder of this file; one that begins with `/`, from the site's folder"
+            "content/about.md:4: link \"gone.md\" does not exist\n  help: a path counts from the folder of this file; one that begins with `/`, from the site's folder",
+            "content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"
           ],
           "output": "public"
         }"#]].assert_eq(&serde_json::to_string_pretty(&summary).expect("JSON"));
@@ -130,7 +131,8 @@ fn what_podcast_directories_refuse_is_told() {
         everseed.toml: the podcast feed has no cover, for which podcast directories refuse it
           help: add a line to [show]: image = "cover.jpg", a square JPEG or PNG of 1400 to 3000 pixels a side
         everseed.toml: the podcast feed has no description, for which podcast directories refuse it
-          help: add a line to [site]: description = "What it is about.""#]]
+          help: add a line to [site]: description = "What it is about."
+        content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"#]]
     .assert_eq(&warnings(&house));
     fs::remove_file(house.root().join("content/ep2.md")).expect("removed");
     let house = house.described().with(|options| {
@@ -141,10 +143,12 @@ fn what_podcast_directories_refuse_is_told() {
         everseed.toml: `email` "me at example.org" is not an e-mail address; podcast directories write to it
           help: write it as hello@show.example.org, or leave it out
         everseed.toml: `image` "cover.webp" is of a kind that podcast directories refuse
-          help: name a square JPEG or PNG of 1400 to 3000 pixels a side"#]]
+          help: name a square JPEG or PNG of 1400 to 3000 pixels a side
+        content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"#]]
     .assert_eq(&warnings(&house));
     let house = house.described().with(|options| options.show.email = Some("me@example.org".into()));
-    assert_eq!(warnings(&house), "");
+    expect!["content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"]
+        .assert_eq(&warnings(&house));
     // Who publishes no podcast is not asked for a cover.
     let house = House::new().page("about.md", "+++\ntitle = \"About\"\n+++\n");
     assert_eq!(warnings(&house), "");
@@ -157,7 +161,8 @@ fn below_a_path_every_link_stays_there() {
         .described()
         .page("about.md", "+++\ntitle = \"About\"\n+++\n[one](ep1.md), [listen](ep1.mp3), [feed](/feed.xml)\n")
         .with(|options| options.base_url = url);
-    assert_eq!(house.build().warnings, []);
+    let warnings = house.build().warnings;
+    assert!(warnings.iter().all(|warning| warning.message().starts_with("content/ep1.mp3: ")), "{warnings:?}");
     let lost = house.output("404.html");
     assert!(lost.contains("href=\"/show/style.css\"") && lost.contains("href=\"/show/about/\""), "{lost}");
     let about = house.output("about/index.html");
@@ -204,7 +209,8 @@ fn files_beside_a_page_are_published_with_it_and_links_that_lead_nowhere_are_tol
         content/about/index.md:8: link "/nowhere/" leads to nothing on this site
           help: a link to a page is written as the path of its .md file
         content/about/index.md:8: link "docs" leads to a folder
-          help: name a file in it"#]]
+          help: name a file in it
+        content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"#]]
     .assert_eq(&warnings.join("\n"));
     assert_eq!(house.output("about/uber-uns.png"), "png");
     assert_eq!(house.output("about/docs/info.pdf"), "pdf");
@@ -272,7 +278,8 @@ fn the_sites_own_templates_and_files_take_the_place_of_the_themes() {
         static/.well-known: begins with a dot, and is not published: page hosts drop such names
           help: name it without the dot, or put it onto the web server by yourself
         static/link: is a symbolic link, and not published
-          help: put the file itself there"#]]
+          help: put the file itself there
+        content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"#]]
     .assert_eq(&warnings.join("\n"));
 }
 
@@ -358,6 +365,7 @@ fn templates_find_these_names() {
             {
               "name": "b c.txt",
               "url": "media/set/b%20c.txt",
+              "is_remote": false,
               "bytes": 2,
               "size_text": "2 B"
             }
@@ -372,6 +380,8 @@ fn templates_find_these_names() {
             "url": "torrents/set.torrent",
             "magnet": "magnet:?xt=urn:btih:6bb762882fc56e87a29e8690737dbd92806c68ab\u0026dn=set\u0026xl=2\u0026tr=https%3A%2F%2Fshow.example.org%2Fannounce\u0026ws=https%3A%2F%2Fshow.example.org%2Fmedia%2F",
             "info_hash": "6bb762882fc56e87a29e8690737dbd92806c68ab",
+            "info_hash_v2": null,
+            "kind": "v1",
             "name": "set",
             "piece_length_text": "16 KiB",
             "pieces": 1,
@@ -414,6 +424,7 @@ fn templates_find_these_names() {
           "content": "\u003cp\u003eThe \u003cem\u003efirst\u003c/em\u003e.\u003c/p\u003e\n",
           "media": {
             "url": "media/ep1.mp3",
+            "is_remote": false,
             "name": "ep1.mp3",
             "mime": "audio/mpeg",
             "bytes": 8,
@@ -423,6 +434,7 @@ fn templates_find_these_names() {
             {
               "name": "ep1.mp3",
               "url": "media/ep1.mp3",
+              "is_remote": false,
               "bytes": 8,
               "size_text": "8 B"
             }
@@ -437,6 +449,8 @@ fn templates_find_these_names() {
             "url": "torrents/ep1.torrent",
             "magnet": "magnet:?xt=urn:btih:5c6e4ecb6d8590f70fb72e704699996d2939b185\u0026dn=ep1.mp3\u0026xl=8\u0026tr=https%3A%2F%2Fshow.example.org%2Fannounce\u0026ws=https%3A%2F%2Fshow.example.org%2Fmedia%2Fep1.mp3",
             "info_hash": "5c6e4ecb6d8590f70fb72e704699996d2939b185",
+            "info_hash_v2": null,
+            "kind": "v1",
             "name": "ep1.mp3",
             "piece_length_text": "16 KiB",
             "pieces": 1,
