@@ -91,8 +91,8 @@ fn the_pages_of_a_small_show() {
                 <p class="hint">A BitTorrent client takes the torrent or the magnet link, and fetches the file from everyone who shares it and from this site.</p>
                 <dl class="torrent">
                   <div class="wide"><dt>Size</dt><dd>307.2 kB <span class="exact">(307200 bytes)</span></dd></div>
-                  <div><dt>Pieces</dt><dd>19</dd></div>
-                  <div><dt>Piece length</dt><dd>16 KiB</dd></div>
+                  <div><dt>Pieces</dt><dd>10</dd></div>
+                  <div><dt>Piece length</dt><dd>32 KiB</dd></div>
                   <div class="wide"><dt>Info-hash</dt><dd><code>HASH</code></dd></div>
                 </dl>
               </aside>
