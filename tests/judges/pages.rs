@@ -61,16 +61,16 @@ fn a_browser_opens_the_pages_without_a_fault() {
                 About
             phone /swarms: 200 Swarms – Tide Tables
                 Swarms
-                Tides of Kettle Bay, January and February 2026 5b8f6774bdd4aa3efca7b06bc3104cd3dc7b9079 Verified 1 0 0 768.8 kB 0 B
-                Three minutes of silence 145c2a419289723c9d60f8a07867142146d574aa Verified 1 0 0 469.9 kB 0 B
-                How to read a tide table 93b0736c750616e5f19c2fd4e20158967ce4b042 Verified 1 0 0 619.1 kB 0 B
-                The lamp at Sallow Point 8e84c337327941ed0ec04e7f1b33e54d6bfcdbb0 Verified 1 0 0 619.5 kB 0 B
+                Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb Verified 1 0 0 768.8 kB 0 B
+                Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a Verified 1 0 0 469.9 kB 0 B
+                How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea Verified 1 0 0 619.1 kB 0 B
+                The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b Verified 1 0 0 619.5 kB 0 B
             desk /swarms: 200 Swarms – Tide Tables
                 Swarms
-                Tides of Kettle Bay, January and February 2026 5b8f6774bdd4aa3efca7b06bc3104cd3dc7b9079 Verified 1 0 0 768.8 kB 0 B
-                Three minutes of silence 145c2a419289723c9d60f8a07867142146d574aa Verified 1 0 0 469.9 kB 0 B
-                How to read a tide table 93b0736c750616e5f19c2fd4e20158967ce4b042 Verified 1 0 0 619.1 kB 0 B
-                The lamp at Sallow Point 8e84c337327941ed0ec04e7f1b33e54d6bfcdbb0 Verified 1 0 0 619.5 kB 0 B
+                Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb Verified 1 0 0 768.8 kB 0 B
+                Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a Verified 1 0 0 469.9 kB 0 B
+                How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea Verified 1 0 0 619.1 kB 0 B
+                The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b Verified 1 0 0 619.5 kB 0 B
             phone /there/is/nothing.html: 404 Page not found – Tide Tables
                 This page is not here
             desk /there/is/nothing.html: 404 Page not found – Tide Tables
