@@ -53,7 +53,10 @@ fn a_build_writes_a_lock_and_another_changes_nothing_in_it() {
         guid = "e07536c3-8ab9-5355-9341-a13139628591"
 
         [media.set]
-        sources = ["content/set/in", "far/x.bin"]
+        sources = [
+            "content/set/in",
+            "far/x.bin",
+        ]
         bytes = 9
         info_hash = "1e80007b7e3c232fff9d26d138b2cbc194424b65"
         piece_length = 16384
