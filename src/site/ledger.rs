@@ -12,10 +12,11 @@ use crate::lock::{self, Lock, Record};
 use crate::metainfo::Torrent;
 use crate::problem::Problem;
 use crate::release;
+use crate::units::PieceLength;
 
 /// What to do about a published torrent that would become another one.
-const CHANGED: &str = "what is published under a name stays as it is: give the new one another slug, or say that it is meant \
-    with --accept-changed";
+const CHANGED: &str = "what is published under a name stays as it is: give the new one another slug, take \
+    the setting back, or say that it is meant with --accept-changed";
 
 /// A lock that is brought up to date.
 #[derive(Debug)]
@@ -77,6 +78,11 @@ impl Ledger {
         // What does not fit is read again.
         let torrent = lock::read_torrent(&self.folder, &source.slug, record).ok()?;
         release::locked(order, record, &torrent, &source.text.file).ok()
+    }
+
+    /// The piece length that `source` is published with, and how many bytes it has there.
+    pub fn piece_length(&self, source: &Release) -> Option<(u64, PieceLength)> {
+        self.record(&source.slug).map(|record| (record.bytes, record.piece_length))
     }
 
     /// Gives the show and its episodes the identities that they had before, or those that they have from now on.
