@@ -93,7 +93,9 @@ impl Ledger {
             let message = format!("`guid` of the show is {guid}, and was {former}");
             self.changes.push(Problem::at(&options.config_path, message).help(CHANGED));
         }
-        self.now.show_guid = Some(guid);
+        // With the address of an example it would be the GUID of every show that began as that example.
+        let is_settled = former.is_some() || options.show.guid.is_some() || !options.identity_url.is_placeholder();
+        self.now.show_guid = is_settled.then_some(guid);
         content.show_guid = Some(guid);
         for release in &mut content.releases {
             let former = self.record(&release.slug).and_then(|record| record.guid.clone());
