@@ -14,7 +14,7 @@
 //! | 4 | `release` | |
 //! | 3 | `hash` `store` `seed` `media` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; lofty: `media` |
 //! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `site`; reflink_copy, rustix: `fsx` |
-//! | 1 | `bencode` `id` `units` `problem` `sitepath` `fingerprint` `mime` | |
+//! | 1 | `bencode` `id` `lanes` `units` `problem` `sitepath` `fingerprint` `mime` | |
 //!
 //! # Invariants
 //!
@@ -45,6 +45,7 @@ pub mod fsx;
 pub mod hash;
 pub mod id;
 pub mod jinja;
+pub mod lanes;
 pub mod manifest;
 pub mod media;
 pub mod metainfo;
