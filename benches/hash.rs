@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-use everseed::hash::{Source, Wanted, hash};
+use everseed::hash::{Order, Source, Wanted, hash};
 use everseed::units::PieceLength;
 use sha1::{Digest, Sha1};
 
@@ -39,7 +39,7 @@ fn main() {
     std::fs::write(&path, &bytes).expect("written");
     // Else the disk is still being written to while the file is read.
     std::fs::File::open(&path).and_then(|file| file.sync_all()).expect("on the disk");
-    let source = [Source::open(&path).expect("a file")];
+    let mut source = [Source::open(&path).expect("a file")];
     let piece_length = PieceLength::new(PIECE).expect("a power of two");
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
 
@@ -51,14 +51,16 @@ fn main() {
     println!("512 MiB in pieces of {piece_length}, median of {RUNS} runs, {cores} cores");
     println!("{:<44} {:>9} {:>9}", "", "GB/s", "of limit");
     println!("{:<44} {limit:>9.2} {:>9.2}", "limit: SHA-1 of memory, one core", 1.0);
-    let row = |label: &str, wanted: Wanted, threads: usize| {
-        let threads = NonZeroUsize::new(threads);
+    let mut row = |label: &str, wanted: Wanted, threads: usize| {
         let rate = gb_per_s(time(|| {
-            black_box(hash(&source, piece_length, wanted, threads, &()).expect("hashed"));
+            let mut order = Order::new(&mut source, piece_length, wanted, &());
+            order.threads = NonZeroUsize::new(threads);
+            black_box(hash(order).expect("hashed"));
         }));
         println!("{label:<44} {rate:>9.2} {:>9.2}", rate / limit);
     };
-    row("file, pieces, one hashing thread", Wanted::Pieces, 1);
-    row("file, pieces, a thread a core", Wanted::Pieces, cores);
-    row("file, pieces and SHA-384, a thread a core", Wanted::PiecesAndSha384, cores);
+    let pieces = Wanted { v1: true, ..Wanted::default() };
+    row("file, pieces, one hashing thread", pieces, 1);
+    row("file, pieces, a thread a core", pieces, cores);
+    row("file, pieces and SHA-384, a thread a core", Wanted { sha384: true, ..pieces }, cores);
 }

@@ -98,6 +98,18 @@ pub fn sync_below(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Asks the system to read `bytes` bytes of `file` from `at` on into its cache, and does not wait for them. It is a hint
+/// that may be left unheard.
+#[cfg(target_os = "linux")]
+pub fn read_ahead(file: &File, at: u64, bytes: u64) {
+    let bytes = std::num::NonZeroU64::new(bytes);
+    let _ = rustix::fs::fadvise(file, at, bytes, rustix::fs::Advice::WillNeed);
+}
+
+/// Asks the system to read `bytes` bytes of `file` from `at` on into its cache, where it can be asked.
+#[cfg(not(target_os = "linux"))]
+pub fn read_ahead(_file: &File, _at: u64, _bytes: u64) {}
+
 /// Removes a file; that there is none is no error.
 pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

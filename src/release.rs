@@ -77,12 +77,12 @@ pub struct ReleasedFile {
 ///
 /// A file that can't be read, or that changes meanwhile, is a problem that names it.
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
-    let sources = order.files.iter().map(|file| Source::open(&file.source)).collect::<Result<Vec<_>, _>>()?;
+    let mut sources = order.files.iter().map(|file| Source::open(&file.source)).collect::<Result<Vec<_>, _>>()?;
     let total = sources.iter().map(Source::bytes).sum();
     let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
     fits(order, piece_length.count(total))?;
-    let wanted = if order.integrity { Wanted::PiecesAndSha384 } else { Wanted::Pieces };
-    let digests = cache.digests(&sources, piece_length, wanted, progress)?;
+    let wanted = Wanted { v1: true, v2: false, sha384: order.integrity };
+    let digests = cache.digests(&mut sources, piece_length, wanted, progress)?;
     let files: Vec<_> = order
         .files
         .iter()

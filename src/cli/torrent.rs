@@ -150,10 +150,12 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let info = &torrent.metainfo.info;
     let files = expected_files(info, &args.path);
     let mut findings = Vec::new();
-    let sources: Vec<_> = files.iter().map(|(path, bytes)| source_or_zeros(path, *bytes, &mut findings)).collect();
+    let mut sources: Vec<_> = files.iter().map(|(path, bytes)| source_or_zeros(path, *bytes, &mut findings)).collect();
     let progress = Bar::new();
     progress.expect(info.total_bytes());
-    let digests = hash::hash(&sources, info.piece_length, Wanted::Pieces, None, &progress).map_err(Failure::Trouble)?;
+    let wanted = Wanted { v1: true, ..Wanted::default() };
+    let order = hash::Order::new(&mut sources, info.piece_length, wanted, &progress);
+    let digests = hash::hash(order).map_err(Failure::Trouble)?;
     drop(progress);
     let bad: Vec<_> = (0..info.pieces.len()).filter(|&index| digests.pieces[index] != info.pieces[index]).collect();
     findings.extend(bad_files(&files, &sources, &bad, u64::from(info.piece_length.bytes())));

@@ -1,55 +1,38 @@
-//! One reader, a thread a core for SHA-1, and one for SHA-384: buffers go round between them and bound the memory.
+//! One reader in the order of the bytes, a thread a core for pieces, and one for whoever needs the order: buffers go
+//! round between them and bound the memory.
 
 use std::fs::File;
-use std::io::Read;
-use std::num::NonZeroUsize;
-use std::path::Path;
-use std::sync::Arc;
+use std::io::{ErrorKind, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use sha1::{Digest, Sha1};
-use sha2::Sha384;
+use sha2::{Digest, Sha384};
 
-use super::{Content, Digests, Progress, Source, open, unreadable};
-use crate::fingerprint::Fingerprint;
-use crate::id::PieceHash;
+use super::files::{changed, open, unreadable};
+use super::group::{Group, Hashes};
+use super::layout::Layout;
+use super::tree::LEAF_BYTES;
+use super::{BUFFERED_BYTES_MAX, Content, Listener, Source, Work};
 use crate::problem::Problem;
-use crate::units::PieceLength;
 
 /// The most bytes of one buffer; a larger piece goes through several.
-const BUFFER_BYTES_MAX: usize = 1 << 20;
-/// The least bytes of all buffers, so that readers and hashers do not wait for each other.
-const BUFFERED_BYTES_MIN: usize = 8 << 20;
-/// The most bytes of all buffers: the memory that hashing takes, however large pieces and files are.
-const BUFFERED_BYTES_MAX: usize = 64 << 20;
-/// The most threads that hash pieces.
-const THREADS_MAX: usize = 64;
+const BUFFER_BYTES_MAX: usize = 4 << 20;
+/// The fewest buffers for each thread: one that it hashes and one that is read.
+const BUFFERS_PER_THREAD: usize = 2;
+/// The most buffers, small as they may be.
+const BUFFERS_MAX: usize = 256;
 
-/// What to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// The pieces alone.
-    Pieces,
-    /// The pieces, and the SHA-384 of each file, for `integrity` in feeds.
-    PiecesAndSha384,
-}
-
-/// Reads `sources` once, in order, and hashes them as pieces of `piece_length` bytes on up to `threads` threads
-/// (all cores where `None`).
-///
-/// It holds at most 64 MiB in buffers. A file that can't be read, or that changes while it is read, is an error that
-/// names it.
-pub fn hash(
-    sources: &[Source],
-    piece_length: PieceLength,
-    wanted: Wanted,
-    threads: Option<NonZeroUsize>,
-    progress: &dyn Progress,
-) -> Result<Digests, Problem> {
-    let total: u64 = sources.iter().map(Source::bytes).sum();
-    let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let grid = Grid::new(piece_length, total, threads.min(THREADS_MAX));
+/// The hashes of all pieces and the SHA-384 of each source, where that is wanted.
+pub(super) fn hash(
+    work: &Work<'_>,
+    sources: &mut [Source],
+    listener: Option<&mut dyn Listener>,
+) -> Result<(Hashes, Vec<[u8; 48]>), Problem> {
+    let pieces = work.layout.pieces();
+    let grid = Grid::new(work);
+    let mut hashes = Hashes::new(pieces, work.wanted);
+    let count = sources.len();
 
     thread::scope(|scope| {
         let (spare_in, spare) = sync_channel(grid.buffers);
@@ -57,258 +40,289 @@ pub fn hash(
             spare_in.send(Vec::new()).expect("the channel holds all buffers, and its receiver lives");
         }
         let pool = Arc::new(spare_in);
-        let piece_workers: Vec<_> = (0..grid.threads)
+        let piece_workers: Vec<_> = (0..work.threads)
             .map(|_| {
                 // As deep as there are buffers, so that only the lack of a buffer makes the reader wait.
-                let (chunks, inbox) = sync_channel::<Chunk>(grid.buffers);
+                let (chunks, inbox) = sync_channel::<Arc<Chunk>>(grid.buffers);
                 let pool = Arc::clone(&pool);
-                (chunks, scope.spawn(move || hash_pieces(&inbox, piece_length, &pool)))
+                (chunks, scope.spawn(move || hash_pieces(work, &inbox, &pool)))
             })
             .collect();
-        let file_worker = (wanted == Wanted::PiecesAndSha384).then(|| {
-            let (chunks, inbox) = sync_channel::<Chunk>(grid.buffers);
+        let in_order = (work.wanted.sha384 || listener.is_some()).then(|| {
+            let (chunks, inbox) = sync_channel::<Arc<Chunk>>(grid.buffers);
             let pool = Arc::clone(&pool);
-            let ends: Vec<u64> = ends(sources);
-            (chunks, scope.spawn(move || hash_files(&inbox, &ends, &pool)))
+            (chunks, scope.spawn(move || hear_files(work, count, listener, &inbox, &pool)))
         });
 
-        let read = read_all(sources, &grid, progress, &spare, |group, chunk| {
+        let read = read_all(work, &grid, sources, &spare, |group, chunk| {
             let (worker, _) = &piece_workers[group % piece_workers.len()];
-            if let Some((files, _)) = &file_worker {
+            if let Some((files, _)) = &in_order {
                 files.send(Arc::clone(&chunk)).expect("a worker lives until its channel closes");
             }
             worker.send(chunk).expect("a worker lives until its channel closes");
         });
 
-        let sha384 = file_worker.map(|(chunks, thread)| {
+        let sha384 = in_order.map(|(chunks, thread)| {
             drop(chunks);
             thread.join().expect("hashing does not panic")
         });
-        let mut lanes: Vec<_> = piece_workers
-            .into_iter()
-            .map(|(chunks, thread)| {
-                drop(chunks);
-                thread.join().expect("hashing does not panic").into_iter()
-            })
-            .collect();
-        read?;
-        Ok(Digests { pieces: grid.collect(&mut lanes), sha384: sha384.unwrap_or_default() })
+        for (chunks, thread) in piece_workers {
+            drop(chunks);
+            for (first, some) in thread.join().expect("hashing does not panic") {
+                hashes.put(first, &some);
+            }
+        }
+        read.map(|()| (hashes, sha384.unwrap_or_default()))
     })
 }
 
 /// A filled buffer on its way to the hashers; the last one who holds it gives it back.
-type Chunk = Arc<Vec<u8>>;
-
-/// How the bytes are cut: into groups of whole pieces, each for one thread, each in one or more buffers.
-struct Grid {
-    total: u64,
-    /// Bytes of a buffer.
-    chunk: usize,
-    /// Bytes of a group: one large piece in several buffers, or several small pieces in one.
-    group: u64,
+struct Chunk {
+    bytes: Vec<u8>,
+    /// Its first piece.
+    first: usize,
+    /// How many pieces it holds, wholly where they are several.
     pieces: usize,
+    /// Where in its piece it begins; not 0 only for a large piece that goes through several buffers.
+    at: u64,
+    /// Whether its pieces end here.
+    is_end: bool,
+}
+
+impl Chunk {
+    /// The bytes of each of its pieces.
+    fn runs(&self, layout: &Layout) -> Vec<&[u8]> {
+        if self.pieces == 1 {
+            return vec![&self.bytes];
+        }
+        let mut rest = &self.bytes[..];
+        let mut run = |index| {
+            let bytes = usize::try_from(layout.piece(index).bytes).expect("a piece fits into a buffer");
+            let (run, after) = rest.split_at(bytes);
+            rest = after;
+            run
+        };
+        (self.first..self.first + self.pieces).map(&mut run).collect()
+    }
+}
+
+/// How the bytes are cut: into groups of whole pieces, each for one thread, or one large piece in several buffers.
+struct Grid {
+    buffer_bytes: usize,
     pieces_in_group: usize,
     buffers: usize,
-    threads: usize,
 }
 
 impl Grid {
-    fn new(piece_length: PieceLength, total: u64, threads: usize) -> Self {
-        let piece = piece_length.bytes() as usize;
-        let (chunk, pieces_in_group) = if piece < BUFFER_BYTES_MAX {
-            (BUFFER_BYTES_MAX / piece * piece, BUFFER_BYTES_MAX / piece)
-        } else {
-            (BUFFER_BYTES_MAX, 1)
-        };
-        let group = pieces_in_group * piece;
-        // Two groups a thread: one that is hashed and one that is read.
-        let buffered = (2 * threads * group).clamp(BUFFERED_BYTES_MIN, BUFFERED_BYTES_MAX);
-        Self {
-            total,
-            chunk,
-            group: group as u64,
-            pieces: usize::try_from(piece_length.count(total)).expect("pieces fit into memory"),
-            pieces_in_group,
-            buffers: buffered / chunk,
-            threads,
-        }
-    }
-
-    /// The pieces in order again, from lanes in which every thread left its groups one after another.
-    fn collect(&self, lanes: &mut [std::vec::IntoIter<PieceHash>]) -> Vec<PieceHash> {
-        let mut pieces = Vec::with_capacity(self.pieces);
-        for group in 0..self.pieces.div_ceil(self.pieces_in_group) {
-            let lane = &mut lanes[group % self.threads];
-            pieces.extend(lane.take(self.pieces_in_group));
-        }
-        assert_eq!(pieces.len(), self.pieces, "every piece was hashed");
-        pieces
+    fn new(work: &Work<'_>) -> Self {
+        let at_once = BUFFERS_PER_THREAD * (work.threads + 1);
+        let buffer_bytes = (BUFFERED_BYTES_MAX / at_once).min(BUFFER_BYTES_MAX) / LEAF_BYTES * LEAF_BYTES;
+        let fit =
+            usize::try_from(buffer_bytes as u64 / work.layout.piece_bytes()).expect("no more than a buffer's bytes");
+        let pieces_in_group = fit.clamp(1, work.kernel.lanes());
+        // Small groups take less than the buffers might.
+        let filled = buffer_bytes / fit.max(1) * pieces_in_group;
+        Self { buffer_bytes, pieces_in_group, buffers: (BUFFERED_BYTES_MAX / filled).min(BUFFERS_MAX) }
     }
 }
 
-/// Reads all files end to end into buffers that end where groups do.
+/// Reads all sources end to end into buffers that end where groups do; `send` takes the number of the group too.
 fn read_all(
-    sources: &[Source],
+    work: &Work<'_>,
     grid: &Grid,
-    progress: &dyn Progress,
+    sources: &mut [Source],
     spare: &Receiver<Vec<u8>>,
-    mut send: impl FnMut(usize, Chunk),
+    mut send: impl FnMut(usize, Arc<Chunk>),
 ) -> Result<(), Problem> {
-    let mut files = Reader { rest: sources.iter(), current: None };
-    let mut at = 0;
-    while at < grid.total {
-        let until_group_ends = grid.group - at % grid.group;
-        let want = until_group_ends.min(grid.total - at).min(grid.chunk as u64);
-        let mut buffer = spare.recv().expect("buffers come back: their holders outlive the reader");
-        buffer.resize(usize::try_from(want).expect("a chunk fits into memory"), 0);
-        files.fill(&mut buffer)?;
-        progress.advance(want);
-        send(usize::try_from(at / grid.group).expect("groups are fewer than pieces"), Arc::new(buffer));
-        at += want;
+    let (layout, pieces) = (work.layout, work.layout.pieces());
+    let mut reader = Reader { sources, current: 0, file: None };
+    for (group, first) in (0..pieces).step_by(grid.pieces_in_group).enumerate() {
+        let pieces = grid.pieces_in_group.min(pieces - first);
+        let bytes: u64 = (first..first + pieces).map(|index| layout.piece(index).bytes).sum();
+        let mut at = 0;
+        while at < bytes {
+            let mut buffer = spare.recv().expect("buffers come back: their holders outlive the reader");
+            let want = if pieces > 1 { bytes } else { (bytes - at).min(grid.buffer_bytes as u64) };
+            buffer.resize(usize::try_from(want).expect("a buffer fits into memory"), 0);
+            let mut chunk = Chunk { bytes: buffer, first, pieces, at, is_end: at + want == bytes };
+            let mut rest = &mut chunk.bytes[..];
+            for part in (first..first + pieces).flat_map(|index| parts(layout, index, pieces, at, want)) {
+                let (into, after) = rest.split_at_mut(part.bytes);
+                reader.read(part.source, part.at, into)?;
+                work.progress.advance(if part.at.is_some() { part.bytes as u64 } else { 0 });
+                rest = after;
+            }
+            send(group, Arc::new(chunk));
+            at += want;
+        }
     }
-    files.close()
+    reader.go_to(usize::MAX)
 }
 
-/// The files as one stream.
+/// The parts of piece `index`, or of `want` bytes of it from `at` on where it is alone in its buffers.
+fn parts(
+    layout: &Layout,
+    index: usize,
+    pieces: usize,
+    at: u64,
+    want: u64,
+) -> impl Iterator<Item = super::layout::Part> {
+    let piece = layout.piece(index);
+    let bytes = if pieces > 1 { piece.bytes } else { want };
+    layout.parts(piece.start + at, usize::try_from(bytes).expect("a buffer fits into memory"))
+}
+
+/// The sources, read one after another.
 struct Reader<'s> {
-    rest: std::slice::Iter<'s, Source>,
-    current: Option<Open<'s>>,
-}
-
-/// The file that is being read, and how many of its bytes are still to come.
-struct Open<'s> {
-    content: &'s Content,
+    sources: &'s mut [Source],
+    /// The source that is being read.
+    current: usize,
     file: Option<File>,
-    left: u64,
 }
 
 impl Reader<'_> {
-    fn fill(&mut self, mut buffer: &mut [u8]) -> Result<(), Problem> {
-        while !buffer.is_empty() {
-            let Some(open) = self.current.as_mut().filter(|open| open.left > 0) else {
-                self.next()?;
-                continue;
-            };
-            let want = usize::try_from(open.left).unwrap_or(usize::MAX).min(buffer.len());
-            let got = open.read(&mut buffer[..want])?;
-            open.left -= got as u64;
-            buffer = &mut buffer[got..];
-        }
-        Ok(())
-    }
-
-    /// Opens the next file, after a look at whether the former one is still what it was.
-    fn next(&mut self) -> Result<(), Problem> {
-        self.close()?;
-        let Source(content) = self.rest.next().expect("the sizes of all files add up to the bytes that are asked for");
-        self.current = Some(Open::new(content)?);
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), Problem> {
-        self.current.take().map_or(Ok(()), Open::close)
-    }
-}
-
-impl<'s> Open<'s> {
-    fn new(content: &'s Content) -> Result<Self, Problem> {
-        match content {
-            Content::Zeros { bytes } => Ok(Self { content, file: None, left: *bytes }),
-            Content::File { path, fingerprint } => {
-                let (file, found) = open(path)?;
-                if found != *fingerprint {
-                    return Err(changed(path));
-                }
-                Ok(Self { content, file: Some(file), left: fingerprint.bytes })
-            }
-        }
-    }
-
-    /// Reads at least one byte.
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Problem> {
-        let (Content::File { path, .. }, Some(file)) = (self.content, &mut self.file) else {
+    /// Fills `buffer` with what comes next of a source; `at` is known to be where the last one ended.
+    fn read(&mut self, source: usize, at: Option<u64>, buffer: &mut [u8]) -> Result<(), Problem> {
+        if at.is_none() {
             buffer.fill(0);
-            return Ok(buffer.len());
-        };
-        match file.read(buffer).map_err(|error| unreadable(path, &error))? {
-            0 => Err(changed(path)),
-            got => Ok(got),
+            return Ok(());
         }
-    }
-
-    fn close(self) -> Result<(), Problem> {
-        let (Content::File { path, fingerprint }, Some(file)) = (self.content, self.file) else { return Ok(()) };
-        let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
-        if Fingerprint::of(&metadata) == *fingerprint { Ok(()) } else { Err(changed(path)) }
-    }
-}
-
-fn changed(path: &Path) -> Problem {
-    Problem::at(path, "changed while it was hashed").help("run the command again when the file is complete")
-}
-
-fn hash_pieces(inbox: &Receiver<Chunk>, piece_length: PieceLength, pool: &SyncSender<Vec<u8>>) -> Vec<PieceHash> {
-    let piece = piece_length.bytes() as usize;
-    let mut hashes = Vec::new();
-    let mut sha = Sha1::new();
-    let mut filled = 0;
-    while let Ok(chunk) = inbox.recv() {
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            let (part, after) = rest.split_at(rest.len().min(piece - filled));
-            sha.update(part);
-            filled += part.len();
-            if filled == piece {
-                hashes.push(sha.finalize_reset().into());
-                filled = 0;
+        self.go_to(source)?;
+        match &mut self.sources[source].content {
+            Content::Zeros { .. } => unreachable!("zeros are not read"),
+            Content::File { path, fingerprint } => {
+                let file = if let Some(file) = &mut self.file {
+                    file
+                } else {
+                    let (file, found) = open(path)?;
+                    if found != *fingerprint {
+                        return Err(changed(path));
+                    }
+                    self.file.insert(file)
+                };
+                file.read_exact(buffer).map_err(|error| match error.kind() {
+                    ErrorKind::UnexpectedEof => changed(path),
+                    _ => unreadable(path, &error),
+                })
             }
-            rest = after;
+            Content::Stream { name, bytes, read } => exclusive(read).read_exact(buffer).map_err(|error| {
+                let what = match error.kind() {
+                    ErrorKind::UnexpectedEof => format!("ended before the {bytes} bytes that were announced"),
+                    _ => format!("can't be read: {error}"),
+                };
+                Problem::at(name, what)
+            }),
         }
-        give_back(chunk, pool);
     }
-    if filled > 0 {
-        hashes.push(sha.finalize().into());
+
+    /// Leaves the sources before `source` behind; streams among them must have come to their ends.
+    fn go_to(&mut self, source: usize) -> Result<(), Problem> {
+        let last = source.min(self.sources.len());
+        if self.current < last {
+            self.file = None;
+        }
+        for source in &mut self.sources[self.current.min(last)..last] {
+            let Content::Stream { name, bytes, read } = &mut source.content else { continue };
+            let mut more = Vec::new();
+            let read = exclusive(read).take(1).read_to_end(&mut more);
+            read.map_err(|error| Problem::at(&*name, format!("can't be read: {error}")))?;
+            if !more.is_empty() {
+                return Err(Problem::at(name, format!("goes on after the {bytes} bytes that were announced")));
+            }
+        }
+        self.current = self.current.max(last);
+        Ok(())
     }
-    hashes
 }
 
-/// `ends`: where each file ends in the stream.
-fn hash_files(inbox: &Receiver<Chunk>, ends: &[u64], pool: &SyncSender<Vec<u8>>) -> Vec<[u8; 48]> {
-    let mut hashes = Vec::with_capacity(ends.len());
-    let mut sha = Sha384::new();
-    let mut at = 0;
-    let close_files = |at: u64, sha: &mut Sha384, hashes: &mut Vec<[u8; 48]>| {
-        while hashes.len() < ends.len() && ends[hashes.len()] == at {
-            hashes.push(sha.finalize_reset().into());
-        }
-    };
-    close_files(0, &mut sha, &mut hashes);
+fn exclusive<T: ?Sized>(mutex: &mut Mutex<T>) -> &mut T {
+    mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hash_pieces(work: &Work<'_>, inbox: &Receiver<Arc<Chunk>>, pool: &SyncSender<Vec<u8>>) -> Vec<(usize, Hashes)> {
+    let mut hashes = Vec::new();
+    let mut begun = None;
     while let Ok(chunk) = inbox.recv() {
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            let left = ends[hashes.len()] - at;
-            let (part, after) = rest.split_at(rest.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
-            sha.update(part);
-            at += part.len() as u64;
-            close_files(at, &mut sha, &mut hashes);
-            rest = after;
+        let range = chunk.first..chunk.first + chunk.pieces;
+        let mut group = begun.take().unwrap_or_else(|| Group::new(work.kernel, work.layout, range, work.wanted));
+        let runs = chunk.runs(work.layout);
+        if chunk.is_end {
+            hashes.push((chunk.first, group.finish(&runs)));
+        } else {
+            group.update(&runs);
+            begun = Some(group);
         }
         give_back(chunk, pool);
     }
     hashes
 }
 
-fn give_back(chunk: Chunk, pool: &SyncSender<Vec<u8>>) {
-    if let Some(buffer) = Arc::into_inner(chunk) {
+/// Whoever needs the bytes of `count` sources in their order.
+fn hear_files(
+    work: &Work<'_>,
+    count: usize,
+    mut listener: Option<&mut dyn Listener>,
+    inbox: &Receiver<Arc<Chunk>>,
+    pool: &SyncSender<Vec<u8>>,
+) -> Vec<[u8; 48]> {
+    let mut hashes = Vec::new();
+    let mut sha = Sha384::new();
+    while let Ok(chunk) = inbox.recv() {
+        for (index, run) in (chunk.first..).zip(chunk.runs(work.layout)) {
+            let mut rest = run;
+            for part in work.layout.parts(work.layout.piece(index).start + chunk.at, run.len()) {
+                let (bytes, after) = rest.split_at(part.bytes);
+                rest = after;
+                if part.at.is_none() {
+                    continue;
+                }
+                if work.wanted.sha384 {
+                    while hashes.len() < part.source {
+                        hashes.push(sha.finalize_reset().into());
+                    }
+                    sha.update(bytes);
+                }
+                if let Some(listener) = &mut listener {
+                    listener.bytes(part.source, bytes);
+                }
+            }
+        }
+        give_back(chunk, pool);
+    }
+    while work.wanted.sha384 && hashes.len() < count {
+        hashes.push(sha.finalize_reset().into());
+    }
+    hashes
+}
+
+fn give_back(chunk: Arc<Chunk>, pool: &SyncSender<Vec<u8>>) {
+    if let Some(chunk) = Arc::into_inner(chunk) {
         // Nobody takes it when the reader has stopped.
-        let _ = pool.send(buffer);
+        let _ = pool.send(chunk.bytes);
     }
 }
 
-fn ends(sources: &[Source]) -> Vec<u64> {
-    let sum = |sum: &mut u64, source: &Source| {
-        *sum += source.bytes();
-        Some(*sum)
-    };
-    sources.iter().scan(0, sum).collect()
+#[cfg(test)]
+mod tests {
+    use super::super::{THREADS_MAX, Wanted};
+    use super::*;
+    use crate::lanes::Kernel;
+    use crate::units::PieceLength;
+
+    #[test]
+    fn buffers_stay_within_their_limit_and_each_thread_has_some() {
+        let wanted = Wanted { v1: true, ..Wanted::default() };
+        let pieces = (0..=28).map(|power| 1 << power).chain([100_000, 3_000_001]);
+        for piece_length in pieces.map(|bytes| PieceLength::foreign(bytes).expect("a piece length")) {
+            let layout = Layout::new(&[Source::zeros(1 << 40)], piece_length, wanted);
+            for threads in 1..=THREADS_MAX {
+                let work = Work { layout: &layout, wanted, kernel: Kernel::best(), threads, progress: &() };
+                let grid = Grid::new(&work);
+                let group = grid.pieces_in_group as u64 * layout.piece_bytes();
+                let largest = usize::try_from(group).expect("small").min(grid.buffer_bytes);
+                assert!(grid.buffers * largest <= BUFFERED_BYTES_MAX, "{piece_length} on {threads} threads");
+                assert!(grid.buffers >= BUFFERS_PER_THREAD * (threads + 1), "{piece_length} on {threads} threads");
+            }
+        }
+    }
 }

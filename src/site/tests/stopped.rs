@@ -68,9 +68,10 @@ fn verified(out: &Path) -> Vec<String> {
         let torrent = metainfo::parse(torrent).expect("well-formed");
         assert_eq!(torrent.info_hash, entry.info_hash);
         let open = |file: &crate::manifest::File| Source::open(file.path.below(out)).expect("a medium");
-        let sources: Vec<_> = entry.files.iter().map(open).collect();
+        let mut sources: Vec<_> = entry.files.iter().map(open).collect();
         let info = torrent.metainfo.info;
-        let digests = hash::hash(&sources, info.piece_length, hash::Wanted::Pieces, None, &()).expect("readable");
+        let wanted = hash::Wanted { v1: true, ..hash::Wanted::default() };
+        let digests = hash::hash(hash::Order::new(&mut sources, info.piece_length, wanted, &())).expect("readable");
         assert_eq!(digests.pieces, info.pieces, "{}", entry.name);
         entry.name
     };
