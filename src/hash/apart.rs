@@ -22,8 +22,6 @@ const _: () = assert!(READ_BYTES * THREADS_MAX <= BUFFERED_BYTES_MAX, "the buffe
 const GROUP_BYTES_MAX: u64 = 64 << 20;
 /// How far the system is asked to read ahead of the threads; it holds that in its own cache.
 const READ_AHEAD_BYTES: u64 = 16 << 20;
-/// What is shorter is not worth to be opened before it is needed.
-const READ_AHEAD_BYTES_MIN: usize = 64 << 10;
 /// How many bytes a thread reads before it tells of them.
 const TOLD_BYTES: u64 = 4 << 20;
 
@@ -184,7 +182,7 @@ impl Reader<'_> {
         let (first, last) = (self.work.layout.piece(range.start), self.work.layout.piece(range.end - 1));
         let bytes = usize::try_from(last.start + last.bytes - first.start).expect("a few pieces fit into memory");
         for part in self.work.layout.parts(first.start, bytes) {
-            if let Some(at) = part.at.filter(|_| part.bytes >= READ_AHEAD_BYTES_MIN) {
+            if let Some(at) = part.at {
                 self.files.read_ahead(part.source, at, part.bytes as u64)?;
             }
         }
