@@ -11,18 +11,17 @@ use std::thread;
 use super::files::Files;
 use super::group::{Group, Hashes};
 use super::tree::LEAF_BYTES;
-use super::{Source, Work};
+use super::{BUFFERED_BYTES_MAX, Source, THREADS_MAX, Work};
 use crate::problem::Problem;
 
 /// The bytes of a thread's buffers, for all pieces that it hashes together: they stay in the cache of its core.
 const READ_BYTES: usize = 512 << 10;
-/// The most bytes of the pieces that are hashed together for their trees: their leaves' hashes are held, 32 bytes for
-/// each 16 KiB.
-const GROUP_BYTES_MAX: u64 = 256 << 20;
+const _: () = assert!(READ_BYTES * THREADS_MAX <= BUFFERED_BYTES_MAX, "the buffers of all threads are bounded");
+/// The most bytes of pieces that are hashed together, but for one piece that is larger: all of them are under way in
+/// the system's cache, where memory is small too. What it costs is that of pieces above 4 MiB fewer are together.
+const GROUP_BYTES_MAX: u64 = 64 << 20;
 /// How far the system is asked to read ahead of the threads; it holds that in its own cache.
 const READ_AHEAD_BYTES: u64 = 16 << 20;
-/// What is shorter is not worth to be opened before it is needed.
-const READ_AHEAD_BYTES_MIN: usize = 64 << 10;
 /// How many bytes a thread reads before it tells of them.
 const TOLD_BYTES: u64 = 4 << 20;
 
@@ -103,10 +102,8 @@ struct Reader<'w> {
 impl Reader<'_> {
     fn run(mut self) {
         let piece_bytes = self.work.layout.piece_bytes();
-        let mut lanes = self.work.kernel.lanes();
-        if self.work.wanted.v2 {
-            lanes = lanes.min(usize::try_from(GROUP_BYTES_MAX / piece_bytes).unwrap_or(lanes)).max(1);
-        }
+        let lanes = self.work.kernel.lanes();
+        let lanes = lanes.min(usize::try_from(GROUP_BYTES_MAX / piece_bytes).unwrap_or(lanes)).max(1);
         let ahead = usize::try_from(READ_AHEAD_BYTES.div_ceil(piece_bytes)).expect("a few pieces");
         let mut buffer = vec![0; READ_BYTES];
         while let Some(range) = self.claims.take(lanes, self.work.threads) {
@@ -185,7 +182,7 @@ impl Reader<'_> {
         let (first, last) = (self.work.layout.piece(range.start), self.work.layout.piece(range.end - 1));
         let bytes = usize::try_from(last.start + last.bytes - first.start).expect("a few pieces fit into memory");
         for part in self.work.layout.parts(first.start, bytes) {
-            if let Some(at) = part.at.filter(|_| part.bytes >= READ_AHEAD_BYTES_MIN) {
+            if let Some(at) = part.at {
                 self.files.read_ahead(part.source, at, part.bytes as u64)?;
             }
         }

@@ -14,6 +14,10 @@ use crate::problem::Problem;
 /// The most files that a thread keeps open: one for each piece that it hashes.
 const OPEN_MAX: usize = LANES_MAX;
 
+/// The system is asked to read ahead of files from this size on: smaller ones would be opened once more for it, and it
+/// reads ahead by itself.
+const READ_AHEAD_FILE_BYTES_MIN: u64 = 2 << 20;
+
 /// Opens the regular file at `path`.
 pub(super) fn open(path: &Path) -> Result<(File, Fingerprint), Problem> {
     // Looked at before it is opened: opening a pipe would wait for a writer.
@@ -67,8 +71,11 @@ impl<'s> Files<'s> {
         })
     }
 
-    /// Has the system read these bytes of the file from the disk before they are asked for.
+    /// Has the system read these bytes of a large file from the disk before they are asked for.
     pub fn read_ahead(&mut self, source: usize, at: u64, bytes: u64) -> Result<(), Problem> {
+        if self.sources[source].bytes() < READ_AHEAD_FILE_BYTES_MIN {
+            return Ok(());
+        }
         let (_, file) = self.file(source)?;
         fsx::read_ahead(file, at, bytes);
         Ok(())

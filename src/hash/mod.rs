@@ -1,4 +1,4 @@
-//! From disk to hashes: each file is read once, its pieces are hashed on all cores.
+//! From disk to hashes: each file is read once, and its pieces are hashed on all cores.
 //!
 //! It knows files, streams and piece lengths, and nothing of torrents or sites.
 //!
@@ -12,6 +12,7 @@ mod group;
 mod layout;
 mod pipeline;
 mod tree;
+
 
 use std::io::Read;
 use std::num::NonZeroUsize;

@@ -301,3 +301,28 @@ fn give_back(chunk: Arc<Chunk>, pool: &SyncSender<Vec<u8>>) {
         let _ = pool.send(chunk.bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{THREADS_MAX, Wanted};
+    use super::*;
+    use crate::lanes::Kernel;
+    use crate::units::PieceLength;
+
+    #[test]
+    fn buffers_stay_within_their_limit_and_each_thread_has_some() {
+        let wanted = Wanted { v1: true, ..Wanted::default() };
+        let pieces = (0..=28).map(|power| 1 << power).chain([100_000, 3_000_001]);
+        for piece_length in pieces.map(|bytes| PieceLength::foreign(bytes).expect("a piece length")) {
+            let layout = Layout::new(&[Source::zeros(1 << 40)], piece_length, wanted);
+            for threads in 1..=THREADS_MAX {
+                let work = Work { layout: &layout, wanted, kernel: Kernel::best(), threads, progress: &() };
+                let grid = Grid::new(&work);
+                let group = grid.pieces_in_group as u64 * layout.piece_bytes();
+                let largest = usize::try_from(group).expect("small").min(grid.buffer_bytes);
+                assert!(grid.buffers * largest <= BUFFERED_BYTES_MAX, "{piece_length} on {threads} threads");
+                assert!(grid.buffers >= BUFFERS_PER_THREAD * (threads + 1), "{piece_length} on {threads} threads");
+            }
+        }
+    }
+}

@@ -17,8 +17,10 @@ pub const LANES_MAX: usize = WIDE_LANES;
 
 const WIDE_LANES: usize = 16;
 /// Where fewer messages run, four at a time are quicker than sixteen of which some are nobody's.
+#[cfg(target_arch = "x86_64")]
 const WIDE_LANES_MIN: usize = 11;
 /// The same where one at a time is all there is beside.
+#[cfg(target_arch = "x86_64")]
 const WIDE_LANES_MIN_ALONE: usize = 4;
 
 type Block = [u8; BLOCK_BYTES];

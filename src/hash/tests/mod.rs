@@ -39,13 +39,13 @@ impl Folder {
 /// Bytes that differ from each other and from every other seed's.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
+    let mut bytes = vec![0; len.next_multiple_of(8)];
+    for word in bytes.as_chunks_mut().0 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let mut bytes: Vec<u8> = std::iter::repeat_with(&mut next).take(len.div_ceil(8)).flatten().collect();
+        *word = state.to_le_bytes();
+    }
     bytes.truncate(len);
     bytes
 }
@@ -123,26 +123,28 @@ fn sizes_around_every_border_hash_as_the_plain_way_does() {
             check(&[size, 3, size], 2 * K16, 3, wanted);
         }
         check(&[3 * M + 5], 128 * 1024, 2, wanted);
-        check(&[5 * M + 1], 2 * M, 3, wanted);
+        check(&[3 * M + 1], M, 3, wanted);
         check(&[0, 1, 0, M, 3, 0], 2 * K16, 2, wanted);
         check(&[M / 2, 2 * M, 1], M, 1, wanted);
-        check(&[17 * M + 1, 4], 16 * M, 2, wanted);
     }
+    // Pieces that are larger than a buffer.
+    check(&[8 * M + 1, 4], 8 * M, 2, HYBRID);
+    check(&[16 * M + 1], 16 * M, 2, V1);
 }
 
 #[test]
 fn foreign_piece_lengths_need_not_be_powers_of_two() {
-    for piece in [1000, 16_000, 100_000, 3_000_001, 5 * M] {
+    for piece in [1000, 16_000, 100_000, 1_000_001] {
         check(&[3 * piece + 7, 1, 0, piece], piece, 2, V1);
     }
     check(&[70], 1, 2, V1);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
     fn any_files_hash_as_the_plain_way_does(
-        sizes in proptest::collection::vec(0_usize..200_000, 1..8),
+        sizes in proptest::collection::vec(0_usize..150_000, 1..6),
         power in 14_u32..19,
         threads in 1_usize..5,
     ) {
@@ -235,9 +237,9 @@ fn progress_adds_up_to_the_bytes_read() {
 }
 
 #[test]
-fn a_hundred_times_more_files_than_may_be_open_are_hashed() {
+fn more_files_than_may_be_open_at_once_are_hashed() {
     let folder = Folder::new();
-    let content = noise(1, 3000 * 33);
+    let content = noise(1, 1200 * 33);
     let files = content.chunks(33).enumerate();
     let mut sources: Vec<_> = files.map(|(n, bytes)| folder.file(&n.to_string(), bytes)).collect();
     let mut order = Order::new(&mut sources, piece_length(K16), V1, &());
