@@ -232,7 +232,10 @@ fn make_all(
         }
         Ok(())
     };
-    let contents = release::survey(&tasks, cache, downloads, progress, &mut done)?;
+    let contents = release::survey(&tasks, cache, downloads, progress, &mut done).map_err(|fault| {
+        let page = fault.task.map(|index| &content.releases[index].text.file);
+        page.map_or(fault.problem.clone(), |page| fault.problem.or_at(page))
+    })?;
     Ok(orders.iter().zip(contents).map(|(order, content)| release::assemble(order, content)).collect())
 }
 

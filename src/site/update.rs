@@ -118,7 +118,7 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
         };
         findings.extend(locked.torrent(&source.slug, record).err());
         match release::make(&order(options, source), &mut Cache::none(), progress) {
-            Err(problem) => findings.push(problem),
+            Err(problem) => findings.push(problem.or_at(page)),
             Ok(made) => {
                 let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());
                 if let Some(change) = release::change(record, &now) {
