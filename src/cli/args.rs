@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
-use crate::metainfo::Kind;
+use crate::metainfo::{Kind, NotAKind};
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -77,13 +77,13 @@ pub struct BuildArgs {
     pub drafts: bool,
     /// Build from everseed.lock and torrents/ alone: media are neither read nor published, and need not be there
     /// [default: read the media, and bring the lock up to date]
-    #[arg(long, env = "EVERSEED_LOCKED", value_parser = BoolishValueParser::new(), conflicts_with = "accept_changed")]
+    #[arg(long, env = "EVERSEED_LOCKED", value_parser = BoolishValueParser::new())]
     pub locked: bool,
     /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
     #[arg(long)]
     pub accept_changed: bool,
     /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
-    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND", value_parser = kind)]
     pub kind: Option<Kind>,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long)]
@@ -91,6 +91,11 @@ pub struct BuildArgs {
     /// Read the configuration from FILE [default: ROOT/everseed.toml]
     #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
     pub config: Option<PathBuf>,
+}
+
+/// Reads a kind of torrent.
+fn kind(text: &str) -> Result<Kind, String> {
+    text.parse().map_err(|error: NotAKind| format!("{error}; {}", NotAKind::HELP))
 }
 
 /// Write down what is known of each medium, so that the site builds without media
@@ -116,7 +121,7 @@ pub struct LockArgs {
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
-    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND", value_parser = kind)]
     pub kind: Option<Kind>,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long, conflicts_with = "verify")]

@@ -98,7 +98,7 @@ fn a_locked_build_leaves_the_media_that_stand_in_the_output() {
 fn a_locked_build_tells_what_the_lock_lacks() {
     let house = two_episodes().with(|options| options.lock = LockUse::Alone);
     expect![[r#"
-        [folder]/site/everseed.lock: is missing, and --locked builds from nothing else
+        [folder]/site/everseed.lock: is missing
           help: run `everseed lock` where the media are, and keep what it writes in version control"#]]
     .assert_eq(&house.faults());
     let house = house.with(|options| options.lock = LockUse::Write);
