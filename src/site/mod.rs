@@ -133,12 +133,11 @@ fn build_watched(
     let mut cache = Cache::load(state.join("hashes"));
     let media = Media::look(&content);
     let built = (|| {
-        let releases = match &locked {
-            Some(locked) => known(options, &content, locked).map_err(Error::Content)?,
-            None => {
-                let downloads = Downloads::default();
-                make_all(options, &content, &ledger, &downloads, &mut cache, progress).map_err(Error::Trouble)?
-            }
+        let releases = if let Some(locked) = &locked {
+            known(options, &content, locked).map_err(Error::Content)?
+        } else {
+            let downloads = Downloads::default();
+            make_all(options, &content, &ledger, &downloads, &mut cache, progress).map_err(Error::Trouble)?
         };
         let warnings = keep(&mut ledger, options, &mut content, &releases)?;
         let mut plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;

@@ -199,8 +199,8 @@ impl Job<'_> {
                 web::medium(self.order, url, known, client, downloads, threads, progress)
             }
             #[cfg(not(feature = "fetch"))]
-            Reads::Web(url, _) => {
-                let _ = (client, downloads);
+            Reads::Web(url, known) => {
+                let _ = (client, downloads, known);
                 Err(Problem::new(format!("{url}: this everseed was compiled without downloads"))
                     .help("compile it with the feature `fetch`, or put the file into the site's folder"))
             }
@@ -245,13 +245,11 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
         sources = sources.into_iter().map(|source| source.padded(piece_length)).collect();
     }
     let key = Key { origins, kind: order.kind, piece_length: Some(piece_length) };
-    Ok(match cache.get(&key, &stamps, order.integrity) {
-        Some(content) => Looked::Known(content),
-        None => {
-            let reads = Reads::Disk(Mutex::new(sources), piece_length);
-            Looked::Unknown(Job { index, order, key, stamps, reads })
-        }
-    })
+    if let Some(content) = cache.get(&key, &stamps, order.integrity) {
+        return Ok(Looked::Known(content));
+    }
+    let reads = Reads::Disk(Mutex::new(sources), piece_length);
+    Ok(Looked::Unknown(Job { index, order, key, stamps, reads }))
 }
 
 /// What a file's name alone tells.
