@@ -1,5 +1,7 @@
 //! Media on other servers: downloaded once, asked for when that is wanted, and never by a build from the lock.
 
+#![cfg(feature = "fetch")]
+
 mod house;
 
 use std::fs;
@@ -26,8 +28,9 @@ fn lock_of(house: &House) -> String {
 
 /// The whole of a run without its port, and with its questions.
 fn story(web: &Web, run: &Run) -> String {
-    let asked = web.asked().iter().map(|line| format!("[asked] {line}\n")).collect::<String>();
-    web.hide_port(&(run.whole() + &asked))
+    let mut text = run.whole();
+    web.asked().iter().for_each(|line| text.extend(["[asked] ", line, "\n"]));
+    web.hide_port(&text)
 }
 
 /// Nothing of a show that is published or locked.
@@ -52,7 +55,6 @@ fn a_medium_is_downloaded_once_and_then_asked_after() {
         # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
         # then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
         version = 1
-        show_guid = "ee8652b0-fb36-5d4d-b957-cb3daeec47a6"
 
         [media.ep1]
         source = "http://127.0.0.1:PORT/ep.mp3"
@@ -282,7 +284,7 @@ fn bytes_that_changed_are_told_and_taken_when_that_is_meant() {
     expect![[r#"
         [stderr]
         error: content/ep1.md: the torrent of `ep1` would become another one: its info-hash is 595106d60bdf8c77835942a2efe25ad018af1d63, and was 8b20703ba176a5c36333014d151e3772c7064861 when it was published (204800 bytes, and was 307200)
-          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed
+          help: what is published under a name stays as it is: give the new one another slug, take the setting back, or say that it is meant with --accept-changed
         [exit 2]
         [asked] /ep.mp3, range: bytes=0-, if-none-match: "e22884956327c0c2"
     "#]].assert_eq(&story(&web, &house.run(&["lock"])));
