@@ -35,6 +35,12 @@ impl Problem {
         self
     }
 
+    /// The same as a problem of the file at `path`, where it names none itself.
+    pub fn or_at(mut self, path: impl AsRef<Path>) -> Self {
+        self.path.get_or_insert_with(|| path.as_ref().to_owned());
+        self
+    }
+
     /// Adds the remedy.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -104,6 +110,7 @@ mod tests {
         );
         assert_eq!(Problem::at("a.md", "empty").to_string(), "a.md: empty");
         assert_eq!(Problem::new("nothing to do").to_string(), "nothing to do");
+        assert_eq!(Problem::new("nothing to do").or_at("a.md").or_at("b.md").to_string(), "a.md: nothing to do");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
-use crate::metainfo::Kind;
+use crate::metainfo::{Kind, NotAKind};
 use crate::problem::Problem;
 use crate::units::PieceLength;
 
@@ -59,9 +59,11 @@ pub struct InitArgs {
 
 /// Build the site: pages, feeds, torrents and magnet links
 ///
-/// Reads everseed.toml and content/ below ROOT, hashes media that changed since the last build, and writes the site.
+/// Reads everseed.toml and content/ below ROOT, hashes media that changed since the last build, and writes the site and
+/// everseed.lock. Media on other servers are downloaded once and not asked for again; `everseed lock` does that.
 /// Unchanged files are not rewritten; a build that fails leaves the former site as it was.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub struct BuildArgs {
     /// The folder that holds everseed.toml
     #[arg(value_name = "ROOT", default_value = ".")]
@@ -75,15 +77,15 @@ pub struct BuildArgs {
     /// Build drafts as well [default: leave them out]
     #[arg(long, env = "EVERSEED_DRAFTS", value_parser = BoolishValueParser::new())]
     pub drafts: bool,
-    /// Build from everseed.lock and torrents/ alone: media are neither read nor published, and need not be there
-    /// [default: read the media, and bring the lock up to date]
-    #[arg(long, env = "EVERSEED_LOCKED", value_parser = BoolishValueParser::new(), conflicts_with = "accept_changed")]
+    /// Build from everseed.lock and torrents/ alone: media need not be there, no server is asked, and media/ of the
+    /// output is left as it is [default: read the media, and bring the lock up to date]
+    #[arg(long, env = "EVERSEED_LOCKED", value_parser = BoolishValueParser::new())]
     pub locked: bool,
     /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
     #[arg(long)]
     pub accept_changed: bool,
     /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
-    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND", value_parser = kind)]
     pub kind: Option<Kind>,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long)]
@@ -93,16 +95,25 @@ pub struct BuildArgs {
     pub config: Option<PathBuf>,
 }
 
+/// Reads a kind of torrent.
+fn kind(text: &str) -> Result<Kind, String> {
+    text.parse().map_err(|error: NotAKind| format!("{error}; {}", NotAKind::HELP))
+}
+
 /// Write down what is known of each medium, so that the site builds without media
 ///
 /// Reads and hashes media that are new or changed, and writes everseed.lock and torrents/*.torrent below ROOT. Kept in
 /// version control they are all that `everseed build --locked` needs. `everseed build` brings them up to date as well.
+/// Media on other servers are downloaded, several at a time; those that are known are downloaded again only if their
+/// servers do not say that they are what they were.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub struct LockArgs {
     /// The folder that holds everseed.toml
     #[arg(value_name = "ROOT", default_value = ".")]
     pub root: PathBuf,
-    /// Hash every medium again and compare; exit code 2 when one is not as the lock says. Nothing is written
+    /// Hash every medium again, those on other servers too, and compare; exit code 2 when one is not as the lock says.
+    /// Nothing is written [default: bring the lock up to date]
     #[arg(long, conflicts_with_all = ["accept_changed", "prune", "keep"])]
     pub verify: bool,
     /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
@@ -111,12 +122,12 @@ pub struct LockArgs {
     /// Take out records that no page has any more [default: warn about them]
     #[arg(long)]
     pub prune: bool,
-    /// Keep media that are downloaded in DIR, under the names that they are published by [default: hash them on the way
-    /// and keep nothing]
+    /// Keep media of other servers in DIR, under the names that they are published by; those that are there are hashed in
+    /// place of a download [default: hash them on the way and keep nothing]
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
-    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND")]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND", value_parser = kind)]
     pub kind: Option<Kind>,
     /// Print the summary as JSON [default: one line of text]
     #[arg(long, conflicts_with = "verify")]

@@ -14,6 +14,11 @@ pub const STATE_FOLDER: &str = ".everseed";
 
 /// Builds the site and says what was done.
 pub fn run(args: &BuildArgs) -> Result<(), Failure> {
+    // Not left to the parser, for which EVERSEED_LOCKED=0 is the flag as well.
+    if args.locked && args.accept_changed {
+        let problem = Problem::new("--locked and --accept-changed contradict each other");
+        return Err(Failure::usage(problem.help("`everseed lock --accept-changed` changes what is locked")));
+    }
     let config = read_config(args.config.as_deref(), &args.root)?;
     let target = match &args.base_url {
         Some(url) => Target::At(url.clone()),

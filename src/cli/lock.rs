@@ -5,7 +5,7 @@ use super::build::{STATE_FOLDER, failure, read_config};
 use super::report::{self, Bar, Failure};
 use crate::config::Target;
 use crate::site::{self, LockSummary, Options, Update};
-use crate::units::size_text;
+use crate::units::{count_text, size_text};
 
 /// Brings the lock up to date, or verifies it.
 pub fn run(args: &LockArgs) -> Result<(), Failure> {
@@ -33,13 +33,13 @@ fn update(args: &LockArgs, options: &Options) -> Result<(), Failure> {
 /// What was done, in a line.
 fn line(summary: &LockSummary) -> String {
     format!(
-        "{}: {} records; added {}, changed {}, removed {}; hashed {} files ({})",
+        "{}: {}; added {}, changed {}, removed {}; hashed {} ({})",
         summary.lock.display(),
-        summary.records,
+        count_text(summary.records as u64, "record"),
         summary.added,
         summary.changed,
         summary.removed,
-        summary.files_hashed,
+        count_text(summary.files_hashed as u64, "file"),
         size_text(summary.bytes_hashed),
     )
 }
@@ -50,10 +50,11 @@ fn verify(args: &LockArgs, options: &Options) -> Result<(), Failure> {
     drop(progress);
     let verified = verified.map_err(failure)?;
     verified.findings.iter().try_for_each(report::say)?;
-    let (lock, releases, findings) = (verified.lock.display(), verified.releases, verified.findings.len());
-    if findings == 0 {
-        return report::say(format_args!("{lock}: {releases} releases, all as it says"));
+    let (lock, releases) = (verified.lock.display(), count_text(verified.releases as u64, "release"));
+    if verified.findings.is_empty() {
+        return report::say(format_args!("{lock}: {releases}, all as it says"));
     }
-    report::say(format_args!("{lock}: {releases} releases, {findings} findings"))?;
+    let findings = count_text(verified.findings.len() as u64, "finding");
+    report::say(format_args!("{lock}: {releases}, {findings}"))?;
     Err(Failure::Findings)
 }

@@ -43,15 +43,10 @@ impl Download {
         &self.remote
     }
 
-    pub(super) fn open(
-        shared: &Arc<Shared>,
-        text: &str,
-        url: Url,
-        known: Option<&Validators>,
-    ) -> Result<Opened, Problem> {
-        let answer = shared.handle.block_on(first_answer(shared, &url, known))?;
+    pub(super) fn open(shared: &Arc<Shared>, text: &str, url: Url, known: &[Validators]) -> Result<Opened, Problem> {
+        let answer = shared.handle.block_on(first_answer(shared, &url, known.first()))?;
         if answer.status == StatusCode::NOT_MODIFIED {
-            return Ok(Opened::Same);
+            return Ok(Opened::Same { known: 0, final_url: answer.url.to_string() });
         }
         let wrong = |what| problem(&url, &answer.url, what);
         if let Some(coding) = answer::coding(&answer.headers) {
@@ -68,8 +63,8 @@ impl Download {
                 .help("mend how the server answers Range"));
         }
         let remote = answer::remote(&answer, text, span.total);
-        if known.is_some_and(|known| known.prove(&remote)) {
-            return Ok(Opened::Same);
+        if let Some(known) = known.iter().position(|known| known.prove(&remote)) {
+            return Ok(Opened::Same { known, final_url: remote.final_url });
         }
         Ok(Opened::Body(Self {
             shared: Arc::clone(shared),

@@ -72,8 +72,13 @@ pub struct Client {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one a file, and it is taken apart at once")]
 pub enum Opened {
-    /// The server says that the file is the one that the validators were taken from. No byte of it was read.
-    Same,
+    /// The server says that the file is the one that some of the validators were taken from. No byte of it was read.
+    Same {
+        /// Whose: their place among those that were known.
+        known: usize,
+        /// The URL that answered, after the redirects.
+        final_url: String,
+    },
     /// The file, from its first byte.
     Body(Download),
 }
@@ -145,8 +150,8 @@ impl Client {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Asks for `url` and waits for the head of the answer. With `known`, the server is asked for the file only if it
-    /// is no longer the one these validators were taken from.
+    /// Asks for `url` and waits for the head of the answer. The server is asked for the file only if it is no longer the
+    /// one that the first of `known` was taken from; the answer is held against the others as well.
     ///
     /// It blocks, so it may not be called from an async task. A server that is overloaded (408, 429, 5xx) or breaks the
     /// connection is asked again; one that is not reached at all is not.
@@ -154,7 +159,7 @@ impl Client {
     /// Errors, each with URL and remedy: a URL that is not http or https or holds credentials, an unreachable server,
     /// a status other than success, too many redirects or one from https to http, a file whose size is not told, a
     /// content coding that was not asked for.
-    pub fn open(&self, url: &str, known: Option<&Validators>) -> Result<Opened, Problem> {
+    pub fn open(&self, url: &str, known: &[Validators]) -> Result<Opened, Problem> {
         Download::open(&self.shared, url, parse(url)?, known)
     }
 }

@@ -275,7 +275,7 @@ pub(super) fn client(options: &Options) -> Client {
 pub(super) fn body(opened: Result<Opened, Problem>) -> Download {
     match opened.expect("opened") {
         Opened::Body(download) => download,
-        Opened::Same => panic!("the file is another one"),
+        Opened::Same { .. } => panic!("the file is another one"),
     }
 }
 
@@ -287,7 +287,7 @@ pub(super) fn fetch(server: &Server) -> Result<Vec<u8>, String> {
 /// [`fetch`] with other options.
 pub(super) fn fetch_with(server: &Server, options: &Options) -> Result<Vec<u8>, String> {
     let shown = |problem: &Problem| server.hide_port(problem);
-    match client(options).open(&format!("{}/a.mp3", server.url), None) {
+    match client(options).open(&format!("{}/a.mp3", server.url), &[]) {
         Err(problem) => Err(shown(&problem)),
         Ok(opened) => {
             let (mut download, mut bytes) = (body(Ok(opened)), Vec::new());

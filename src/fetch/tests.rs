@@ -26,7 +26,7 @@ fn failed_with(server: &Server, options: &Options) -> String {
 #[test]
 fn a_file_comes_whole_with_all_that_the_server_says_about_it() {
     let server = Server::new([Answer::part(0)]);
-    let mut download = body(client(&patient()).open(&format!("{}/a b.mp3?c#d", server.url), None));
+    let mut download = body(client(&patient()).open(&format!("{}/a b.mp3?c#d", server.url), &[]));
     let mut bytes = Vec::new();
     download.read_to_end(&mut bytes).expect("read");
     assert!(bytes == file());
@@ -59,7 +59,7 @@ fn a_file_comes_whole_with_all_that_the_server_says_about_it() {
 #[test]
 fn a_server_without_ranges_is_read_too() {
     let server = Server::new([Answer::whole()]);
-    let download = body(client(&patient()).open(&server.url, None));
+    let download = body(client(&patient()).open(&server.url, &[]));
     assert!(!download.remote().ranges);
     assert!(fetch(&server) == Ok(file()));
     assert!(fetch(&Server::new([Answer::part(0).chunked()])) == Ok(file()), "a range tells the size, chunks or not");
@@ -240,7 +240,7 @@ fn an_answer_that_is_not_the_file_is_refused() {
 fn long_validators_are_as_good_as_none() {
     let long = "a".repeat(super::VALUE_BYTES_MAX + 1);
     let server = Server::new([Answer::part(0).with("ETag", &long).with("Last-Modified", " ")]);
-    let download = body(client(&patient()).open(&server.url, None));
+    let download = body(client(&patient()).open(&server.url, &[]));
     assert_eq!(download.remote().validators(), Validators { bytes: 100_000, etag: None, last_modified: None });
 }
 
@@ -252,7 +252,7 @@ fn redirects_are_followed_and_recorded() {
         Answer::redirect("302 Found", "d"),
         Answer::redirect("303 See Other", "//127.0.0.1/e").with("Location", &format!("{}/e#f", other.url)),
     ]);
-    let mut download = body(client(&patient()).open(&format!("{}/x/a.mp3", server.url), None));
+    let mut download = body(client(&patient()).open(&format!("{}/x/a.mp3", server.url), &[]));
     let mut bytes = Vec::new();
     download.read_to_end(&mut bytes).expect("read");
     assert!(bytes == file());
@@ -301,9 +301,9 @@ fn a_file_that_is_known_is_read_only_if_it_is_another_one() {
     let other = Validators { etag: Some("\"0\"".into()), ..date.clone() };
     let opened = |answer: Answer, known: &Validators| {
         let server = Server::new([answer]);
-        let opened = client(&patient()).open(&server.url, Some(known)).expect("answered");
+        let opened = client(&patient()).open(&server.url, std::slice::from_ref(known)).expect("answered");
         let condition = server.asked()[0].lines().find(|line| line.starts_with("if-")).map(str::to_owned);
-        (matches!(opened, Opened::Same), condition)
+        (matches!(opened, Opened::Same { known: 0, .. }), condition)
     };
     let unchanged = || Answer::status("304 Not Modified").without("Content-Length");
     assert_eq!(opened(unchanged(), &etag), (true, Some("if-none-match: \"1\"".into())));
@@ -314,6 +314,10 @@ fn a_file_that_is_known_is_read_only_if_it_is_another_one() {
     assert!(!opened(Answer::part(0), &other).0, "the ETag decides, where there is one");
     assert!(!opened(Answer::part(0), &Validators { bytes: 99_999, ..etag.clone() }).0);
     assert_eq!(opened(Answer::part(0), &none), (false, None));
+    let server = Server::new([Answer::redirect("302 Found", "/b.mp3"), Answer::part(0)]);
+    let found = client(&patient()).open(&server.url, &[other, etag]).expect("answered");
+    let Opened::Same { known, final_url } = found else { panic!("one of them is the file") };
+    assert_eq!((known, final_url), (1, format!("{}/b.mp3", server.url)));
     // What can't stand in a header is not sent.
     assert_eq!(opened(Answer::part(0), &Validators { etag: Some("\n".into()), ..none }), (false, None));
 }
@@ -321,7 +325,7 @@ fn a_file_that_is_known_is_read_only_if_it_is_another_one() {
 #[test]
 fn a_url_that_is_none_or_holds_credentials_is_refused_before_anybody_is_asked() {
     let client = client(&patient());
-    let said = |url| client.open(url, None).expect_err("refused").to_string();
+    let said = |url| client.open(url, &[]).expect_err("refused").to_string();
     expect![[r#"
         `media/a.mp3` is not a URL: relative URL without a base
           help: write it as https://example.org/episode.mp3"#]]
@@ -347,7 +351,7 @@ fn a_server_that_is_not_there_is_named() {
     socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = socket.local_addr().expect("bound");
     let url = format!("http://{address}/a.mp3");
-    let problem = client(&patient()).open(&url, None).expect_err("nobody listens");
+    let problem = client(&patient()).open(&url, &[]).expect_err("nobody listens");
     let reason = TcpStream::connect(address).expect_err("nobody listens");
     let help = "correct the host in the URL, or try again when it is reachable";
     assert_eq!(problem, Problem::new(format!("{url}: {reason}")).help(help));
@@ -358,13 +362,13 @@ fn tls_is_spoken_with_those_whom_a_root_vouches_for() {
     let (server, roots) = Server::tls([Answer::part(0).cut(60_000), Answer::part(60_000)]);
     let trusting = Client::with_roots(&patient(), roots).expect("a client");
     let mut bytes = Vec::new();
-    body(trusting.open(&server.url, None)).read_to_end(&mut bytes).expect("read");
+    body(trusting.open(&server.url, &[])).read_to_end(&mut bytes).expect("read");
     assert!(bytes == file());
     expect![[r#"
         https://localhost:PORT/a.mp3: invalid peer certificate: UnknownIssuer
           help: mend the certificate of the server; SSL_CERT_FILE names certificates to trust instead of the system's"#]]
     .assert_eq(&failed(&server));
-    let problem = trusting.open(&server.url.replace("localhost", "127.0.0.1"), None);
+    let problem = trusting.open(&server.url.replace("localhost", "127.0.0.1"), &[]);
     let problem = problem.expect_err("the certificate is for a name");
     expect![[r#"
         https://127.0.0.1:PORT/: invalid peer certificate: certificate not valid for name "127.0.0.1"; certificate is only valid for DnsName("localhost")
@@ -374,7 +378,7 @@ fn tls_is_spoken_with_those_whom_a_root_vouches_for() {
 #[test]
 fn a_redirect_from_https_to_http_is_not_followed() {
     let (server, roots) = Server::tls([Answer::redirect("302 Found", "http://example.org/a.mp3")]);
-    let problem = Client::with_roots(&patient(), roots).and_then(|client| client.open(&server.url, None));
+    let problem = Client::with_roots(&patient(), roots).and_then(|client| client.open(&server.url, &[]));
     expect![[r#"
         https://localhost:PORT/: redirects from https to http://example.org/a.mp3, where anybody could change it
           help: use the URL that the file has now"#]]
@@ -386,16 +390,16 @@ fn a_download_that_is_dropped_gives_its_connection_up() {
     // The server takes one connection at a time, and holds the first until the client leaves it.
     let server = Server::new([Answer::part(0).cut(60_000).stall(), Answer::part(0)]);
     let client = client(&patient());
-    let mut first = body(client.open(&server.url, None));
+    let mut first = body(client.open(&server.url, &[]));
     first.read_exact(&mut [0; 10]).expect("ten bytes");
     drop(first);
-    body(client.open(&server.url, None)).read_to_end(&mut Vec::new()).expect("read");
+    body(client.open(&server.url, &[])).read_to_end(&mut Vec::new()).expect("read");
 }
 
 #[test]
 fn an_error_stays_one_and_a_download_outlives_its_client() {
     let server = Server::new([Answer::whole().cut(5)]);
-    let mut download = body(client(&patient()).open(&server.url, None));
+    let mut download = body(client(&patient()).open(&server.url, &[]));
     let mut bytes = Vec::new();
     let first = download.read_to_end(&mut bytes).expect_err("it breaks").to_string();
     assert_eq!(bytes, [0, 1, 2, 3, 4]);
@@ -409,7 +413,7 @@ fn one_client_serves_many_threads() {
     let client = client(&patient());
     let get = || {
         let mut bytes = Vec::new();
-        body(client.open(&server.url, None)).read_to_end(&mut bytes).expect("read");
+        body(client.open(&server.url, &[])).read_to_end(&mut bytes).expect("read");
         assert!(bytes == file());
     };
     std::thread::scope(|scope| {

@@ -2,7 +2,7 @@
 //! round between them and bound the memory.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -205,13 +205,14 @@ impl Reader<'_> {
                     _ => unreadable(path, &error),
                 })
             }
-            Content::Stream { name, bytes, read } => exclusive(read).read_exact(buffer).map_err(|error| {
-                let what = match error.kind() {
-                    ErrorKind::UnexpectedEof => format!("ended before the {bytes} bytes that were announced"),
-                    _ => format!("can't be read: {error}"),
-                };
-                Problem::at(name, what)
-            }),
+            Content::Stream { name, bytes, read } => {
+                exclusive(read).read_exact(buffer).map_err(|error| match error.kind() {
+                    ErrorKind::UnexpectedEof => {
+                        Problem::new(format!("{name}: ended before the {bytes} bytes that were announced"))
+                    }
+                    _ => broken(name, &error),
+                })
+            }
         }
     }
 
@@ -225,14 +226,20 @@ impl Reader<'_> {
             let Content::Stream { name, bytes, read } = &mut source.content else { continue };
             let mut more = Vec::new();
             let read = exclusive(read).take(1).read_to_end(&mut more);
-            read.map_err(|error| Problem::at(&*name, format!("can't be read: {error}")))?;
+            read.map_err(|error| broken(name, &error))?;
             if !more.is_empty() {
-                return Err(Problem::at(name, format!("goes on after the {bytes} bytes that were announced")));
+                return Err(Problem::new(format!("{name}: goes on after the {bytes} bytes that were announced")));
             }
         }
         self.current = self.current.max(last);
         Ok(())
     }
+}
+
+/// Why a stream could not be read; it may say so itself.
+fn broken(name: &str, error: &io::Error) -> Problem {
+    let told = Problem::carried_by(error).cloned();
+    told.unwrap_or_else(|| Problem::new(format!("{name}: can't be read: {error}")))
 }
 
 fn exclusive<T: ?Sized>(mutex: &mut Mutex<T>) -> &mut T {

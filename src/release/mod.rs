@@ -10,7 +10,7 @@ mod survey;
 pub use cache::Cache;
 pub use locked::{change, locked, record};
 pub use plan::{Plan, plan};
-pub use survey::{Downloads, Task, survey};
+pub use survey::{Downloads, Fault, Task, survey};
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -20,6 +20,10 @@ use crate::media::Facts;
 use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, Torrent};
 use crate::problem::Problem;
 use crate::units::PieceLength;
+
+/// What is said of a remote medium whose server sends files from their start only.
+const WITHOUT_RANGES: &str = "its server does not answer ranges of bytes: podcast apps can't seek in it, and torrent \
+    clients can't use it as a web seed";
 
 /// What is to be released.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +155,8 @@ pub struct ReleasedFile {
 /// A file that can't be read, or that changes meanwhile, is a problem that names it.
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
     let tasks = [Task { order, known: None }];
-    let mut contents = survey(&tasks, cache, &Downloads::default(), progress, &mut |_, _, _| Ok(()))?;
+    let contents = survey(&tasks, cache, &Downloads::default(), progress, &mut |_, _, _| Ok(()));
+    let mut contents = contents.map_err(|fault| fault.problem)?;
     Ok(assemble(order, contents.remove(0)))
 }
 
@@ -177,7 +182,11 @@ pub fn assemble(order: &Order, content: Content) -> Release {
     };
     let torrent = metainfo::encode(&draft(order, info, content.remote.as_ref()));
     let magnet = metainfo::magnet(&torrent);
-    Release { torrent, magnet, files, remote: content.remote, warnings: content.warnings }
+    let mut warnings = content.warnings;
+    if content.remote.as_ref().is_some_and(|remote| !remote.ranges) {
+        warnings.push(WITHOUT_RANGES.to_owned());
+    }
+    Release { torrent, magnet, files, remote: content.remote, warnings }
 }
 
 /// All that the torrent of `order` says, with `info` in it.

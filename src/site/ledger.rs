@@ -60,10 +60,10 @@ impl Ledger {
         })
     }
 
-    /// The lock as it was, to build from it alone.
+    /// The lock as it was, to build from it alone or to hold it against the media.
     pub fn locked(&self) -> Result<Locked, Problem> {
         let Some(lock) = &self.former else {
-            let problem = Problem::at(lock::path(&self.folder), "is missing, and --locked builds from nothing else");
+            let problem = Problem::at(lock::path(&self.folder), "is missing");
             return Err(
                 problem.help("run `everseed lock` where the media are, and keep what it writes in version control")
             );

@@ -133,12 +133,11 @@ fn build_watched(
     let mut cache = Cache::load(state.join("hashes"));
     let media = Media::look(&content);
     let built = (|| {
-        let releases = match &locked {
-            Some(locked) => known(options, &content, locked).map_err(Error::Content)?,
-            None => {
-                let downloads = Downloads::default();
-                make_all(options, &content, &ledger, &downloads, &mut cache, progress).map_err(Error::Trouble)?
-            }
+        let releases = if let Some(locked) = &locked {
+            known(options, &content, locked).map_err(Error::Content)?
+        } else {
+            let downloads = Downloads::default();
+            make_all(options, &content, &ledger, &downloads, &mut cache, progress).map_err(Error::Trouble)?
         };
         let warnings = keep(&mut ledger, options, &mut content, &releases)?;
         let mut plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
@@ -233,7 +232,10 @@ fn make_all(
         }
         Ok(())
     };
-    let contents = release::survey(&tasks, cache, downloads, progress, &mut done)?;
+    let contents = release::survey(&tasks, cache, downloads, progress, &mut done).map_err(|fault| {
+        let page = fault.task.map(|index| &content.releases[index].text.file);
+        page.map_or(fault.problem.clone(), |page| fault.problem.or_at(page))
+    })?;
     Ok(orders.iter().zip(contents).map(|(order, content)| release::assemble(order, content)).collect())
 }
 

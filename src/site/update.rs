@@ -119,7 +119,7 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
         findings.extend(locked.torrent(&source.slug, record).err());
         let order = release::Order { published: ledger.piece_length(source), ..order(options, source) };
         match release::make(&order, &mut Cache::none(), progress) {
-            Err(problem) => findings.push(problem),
+            Err(problem) => findings.push(problem.or_at(page)),
             Ok(made) => {
                 let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());
                 if let Some(change) = release::change(record, &now) {

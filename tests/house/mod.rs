@@ -8,6 +8,8 @@
 //! ```
 #![allow(dead_code, reason = "each test binary lives in some of the rooms")]
 
+pub mod web;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

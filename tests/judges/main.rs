@@ -13,6 +13,7 @@ mod clients;
 mod downloads;
 mod downloads_v2;
 mod feeds;
+mod locked;
 mod media;
 mod net;
 mod pages;

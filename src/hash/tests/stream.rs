@@ -50,19 +50,26 @@ fn a_stream_of_another_length_is_an_error_that_names_it() {
 
 #[test]
 fn a_stream_that_breaks_is_an_error_that_names_it() {
-    struct Broken(u64);
+    fn problem() -> Problem {
+        Problem::at("a.part", "can't be written").help("make room")
+    }
+    struct Broken(u64, fn() -> io::Error);
     impl Read for Broken {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let Some(left) = self.0.checked_sub(1) else { return Err(io::Error::other("connection lost")) };
+            let Some(left) = self.0.checked_sub(1) else { return Err(self.1()) };
             self.0 = left;
             buffer[0] = 1;
             Ok(1)
         }
     }
+    let broken = |bytes, why| {
+        let mut sources = [Source::stream("https://example.org/a", 1_000_000, Box::new(Broken(bytes, why)))];
+        hash(Order::new(&mut sources, piece_length(K16), HYBRID, &())).expect_err("it broke")
+    };
     for bytes in [1000, 20_000] {
-        let mut sources = [Source::stream("https://example.org/a", 1_000_000, Box::new(Broken(bytes)))];
-        let problem = hash(Order::new(&mut sources, piece_length(K16), HYBRID, &())).expect_err("it broke");
-        assert_eq!(problem.to_string(), "https://example.org/a: can't be read: connection lost");
+        let told = broken(bytes, || io::Error::other("connection lost")).to_string();
+        assert_eq!(told, "https://example.org/a: can't be read: connection lost");
+        assert_eq!(broken(bytes, || problem().into()), problem());
     }
 }
 

@@ -41,6 +41,21 @@ pub struct Task<'a> {
     pub known: Option<Content>,
 }
 
+/// Why not everything was found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The index of the task whose files are at fault; `None`: none are.
+    pub task: Option<usize>,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self { task: None, problem }
+    }
+}
+
 /// How media on other servers are dealt with.
 #[derive(Debug, Clone, Default)]
 pub struct Downloads {
@@ -53,18 +68,19 @@ pub struct Downloads {
 /// Finds out the content of each task, in their order. `done` is told of each that was read, with its index, as soon as it was.
 ///
 /// Up to four files are read at a time, each with less than 32 MiB in buffers. A file that can't be read, or that
-/// changes meanwhile, is a problem that names it; what was read before is in `cache` all the same.
+/// changes meanwhile, is a fault that names it; what was read before is in `cache` all the same.
 pub fn survey(
     tasks: &[Task],
     cache: &mut Cache,
     downloads: &Downloads,
     progress: &dyn Progress,
     done: &mut dyn FnMut(usize, &Content, &mut Cache) -> Result<(), Problem>,
-) -> Result<Vec<Content>, Problem> {
+) -> Result<Vec<Content>, Fault> {
     let mut found = vec![None; tasks.len()];
     let mut jobs: [Vec<Job>; 3] = Default::default();
     for (index, task) in tasks.iter().enumerate() {
-        match look(index, task, cache, downloads)? {
+        let fault = |problem| Fault { task: Some(index), problem };
+        match look(index, task, cache, downloads).map_err(fault)? {
             Looked::Known(content) => found[index] = Some(content),
             Looked::Unknown(job) => jobs[job.way()].push(job),
         }
@@ -75,11 +91,11 @@ pub fn survey(
     for (jobs, at_once) in [(alone, 1), (several, cores.min(FILES_AT_ONCE_MAX)), (remote, DOWNLOADS_AT_ONCE_MAX)] {
         let one = NonZeroUsize::new(1).filter(|_| jobs.len() > 1 && at_once > 1);
         let run = |job: &Job| job.run(one.or(job.order.threads), &client, downloads, progress);
-        each(&jobs, at_once, &run, &mut |job, content| {
-            if let Some(stamps) = &job.stamps {
-                cache.put(job.key.clone(), stamps.clone(), &content);
+        each(&jobs, at_once, &run, &mut |job, Answer { content, is_read }| {
+            if is_read {
+                cache.put(job.key.clone(), job.stamps.clone(), &content);
+                done(job.index, &content, cache)?;
             }
-            done(job.index, &content, cache)?;
             found[job.index] = Some(content);
             Ok(())
         })?;
@@ -92,9 +108,9 @@ pub fn survey(
 fn each<'j, 'a>(
     jobs: &'j [Job<'a>],
     at_once: usize,
-    run: &(dyn Fn(&Job) -> Result<Content, Problem> + Sync),
-    take: &mut dyn FnMut(&'j Job<'a>, Content) -> Result<(), Problem>,
-) -> Result<(), Problem> {
+    run: &(dyn Fn(&Job) -> Result<Answer, Problem> + Sync),
+    take: &mut dyn FnMut(&'j Job<'a>, Answer) -> Result<(), Problem>,
+) -> Result<(), Fault> {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         let (results, inbox) = mpsc::channel();
@@ -110,12 +126,13 @@ fn each<'j, 'a>(
         drop(results);
         let mut ended = Ok(());
         for (job, result) in inbox {
-            let taken = result.and_then(|content| take(job, content));
-            if let Err(problem) = taken
+            let read = result.map_err(|problem| Fault { task: Some(job.index), problem });
+            let taken = read.and_then(|answer| Ok(take(job, answer)?));
+            if let Err(fault) = taken
                 && ended.is_ok()
             {
                 next.store(jobs.len(), Ordering::Relaxed);
-                ended = Err(problem);
+                ended = Err(fault);
             }
         }
         ended
@@ -133,16 +150,23 @@ struct Job<'a> {
     index: usize,
     order: &'a Order,
     key: Key,
-    /// What the files were like; `None`: that is not remembered.
-    stamps: Option<Vec<Stamp>>,
+    /// What the files were like.
+    stamps: Vec<Stamp>,
     reads: Reads,
+}
+
+/// What came of a job.
+struct Answer {
+    content: Content,
+    /// Whether it was read for that, and not known to be what it was.
+    is_read: bool,
 }
 
 enum Reads {
     /// Files on disk.
     Disk(Mutex<Vec<Source>>, PieceLength),
-    /// What stands at a URL, if it is not still what is known.
-    Web(String, Option<Content>),
+    /// What stands at a URL, if it is not still one of those that are known.
+    Web(String, Vec<Content>),
 }
 
 impl Job<'_> {
@@ -161,21 +185,22 @@ impl Job<'_> {
         client: &OnceLock<Result<Client, Problem>>,
         downloads: &Downloads,
         progress: &dyn Progress,
-    ) -> Result<Content, Problem> {
+    ) -> Result<Answer, Problem> {
         match &self.reads {
             Reads::Disk(sources, piece_length) => {
                 let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
-                read::files(self.order, &mut sources, *piece_length, threads, progress)
+                let content = read::files(self.order, &mut sources, *piece_length, threads, progress)?;
+                Ok(Answer { content, is_read: true })
             }
             #[cfg(feature = "fetch")]
             Reads::Web(url, known) => {
                 let client = client.get_or_init(|| Client::new(&fetch::Options::default()));
                 let client = client.as_ref().map_err(Clone::clone)?;
-                web::medium(self.order, url, known.as_ref(), client, downloads, threads, progress)
+                web::medium(self.order, url, known, client, downloads, threads, progress)
             }
             #[cfg(not(feature = "fetch"))]
-            Reads::Web(url, _) => {
-                let _ = (client, downloads);
+            Reads::Web(url, known) => {
+                let _ = (client, downloads, known);
                 Err(Problem::new(format!("{url}: this everseed was compiled without downloads"))
                     .help("compile it with the feature `fetch`, or put the file into the site's folder"))
             }
@@ -190,14 +215,20 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
     if let [Origin::Url(url)] = &order.files.iter().map(|file| file.origin.clone()).collect::<Vec<_>>()[..] {
         let key = Key { origins, kind: order.kind, piece_length: order.piece_length };
         let stamps = vec![Stamp::Web];
-        let known = task.known.clone().or_else(|| cache.get(&key, &stamps, order.integrity));
-        return Ok(match known {
-            Some(content) if !downloads.check => Looked::Known(content),
-            known => {
-                let reads = Reads::Web(url.clone(), known);
-                Looked::Unknown(Job { index, order, key, stamps: Some(stamps), reads })
+        let (locked, cached) = (task.known.clone(), cache.get(&key, &stamps, order.integrity));
+        let mut known: Vec<_> = match (locked, cached) {
+            // A lock holds no warnings.
+            (Some(locked), Some(cached)) if locked.hashes == cached.hashes => {
+                vec![Content { warnings: cached.warnings, ..locked }]
             }
-        });
+            // What was downloaded last may be what was not accepted yet.
+            (locked, cached) => locked.into_iter().chain(cached).collect(),
+        };
+        if !downloads.check && !known.is_empty() {
+            return Ok(Looked::Known(known.swap_remove(0)));
+        }
+        let reads = Reads::Web(url.clone(), known);
+        return Ok(Looked::Unknown(Job { index, order, key, stamps, reads }));
     }
     let (mut sources, mut stamps) = (Vec::new(), Vec::new());
     for file in &order.files {
@@ -214,13 +245,11 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
         sources = sources.into_iter().map(|source| source.padded(piece_length)).collect();
     }
     let key = Key { origins, kind: order.kind, piece_length: Some(piece_length) };
-    Ok(match cache.get(&key, &stamps, order.integrity) {
-        Some(content) => Looked::Known(content),
-        None => {
-            let reads = Reads::Disk(Mutex::new(sources), piece_length);
-            Looked::Unknown(Job { index, order, key, stamps: Some(stamps), reads })
-        }
-    })
+    if let Some(content) = cache.get(&key, &stamps, order.integrity) {
+        return Ok(Looked::Known(content));
+    }
+    let reads = Reads::Disk(Mutex::new(sources), piece_length);
+    Ok(Looked::Unknown(Job { index, order, key, stamps, reads }))
 }
 
 /// What a file's name alone tells.

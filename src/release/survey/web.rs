@@ -2,41 +2,53 @@
 
 use std::io::Read;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
-use super::{Content, Downloads, Order, Problem, read, settle};
+use super::{Answer, Content, Downloads, Order, Problem, read, settle};
 use crate::fetch::{Client, Download, Opened, Validators};
 use crate::fsx::Part;
 use crate::hash::{Progress, Source};
 use crate::release::Remote;
 
-/// What stands at `url`, as it is `known` where its server says that it is still that.
+/// What stands at `url`: one of those that are `known` where its server says that it is still that.
 pub fn medium(
     order: &Order,
     url: &str,
-    known: Option<&Content>,
+    known: &[Content],
     client: &Client,
     downloads: &Downloads,
     threads: Option<NonZeroUsize>,
     progress: &dyn Progress,
-) -> Result<Content, Problem> {
+) -> Result<Answer, Problem> {
+    let kept = downloads.keep.as_ref().map(|folder| folder.join(&order.name));
     // Who wants to keep the file wants the file.
-    let asked = known.filter(|_| downloads.keep.is_none());
-    match (client.open(url, asked.and_then(validators).as_ref())?, asked) {
-        (Opened::Same, Some(known)) => Ok(known.clone()),
-        (Opened::Same, None) => Err(Problem::new(format!("{url}: its server says that nothing changed since never"))
-            .help("ask whoever runs that server")),
-        (Opened::Body(download), _) => hashed(order, download, downloads, threads, progress),
+    let is_wanted = kept.as_ref().is_some_and(|kept| !kept.exists());
+    let (known, validators): (Vec<_>, Vec<_>) =
+        known.iter().filter(|_| !is_wanted).filter_map(|content| Some((content, validators(content)?))).unzip();
+    match client.open(url, &validators)? {
+        Opened::Same { known: index, final_url } => {
+            let mut content = known[index].clone();
+            if let Some(kept) = kept {
+                held(order, &kept, &content, threads, progress)?;
+            }
+            let (direct_url, warning) = direct(url, &final_url);
+            content.warnings.extend(warning.filter(|warning| !content.warnings.iter().any(|known| known == warning)));
+            content.remote = content.remote.map(|remote| Remote { direct_url, ..remote });
+            Ok(Answer { content, is_read: false })
+        }
+        Opened::Body(download) => {
+            Ok(Answer { content: hashed(order, download, downloads, threads, progress)?, is_read: true })
+        }
     }
 }
 
+/// Validators of `content`; without them only reading tells.
 fn validators(content: &Content) -> Option<Validators> {
     let remote = content.remote.as_ref()?;
     let [file] = &content.files[..] else { return None };
-    // Without them, only reading tells.
-    if remote.etag.is_none() && remote.last_modified.is_none() {
-        return None;
-    }
-    Some(Validators { bytes: file.bytes, etag: remote.etag.clone(), last_modified: remote.last_modified.clone() })
+    let validators =
+        Validators { bytes: file.bytes, etag: remote.etag.clone(), last_modified: remote.last_modified.clone() };
+    (validators.etag.is_some() || validators.last_modified.is_some()).then_some(validators)
 }
 
 fn hashed(
@@ -59,19 +71,40 @@ fn hashed(
     let mut sources = [Source::stream(&said.url, said.bytes, reader)];
     let mut content = read::files(order, &mut sources, piece_length, threads, progress)?;
     part.map(Part::commit).transpose()?;
-    if !said.ranges {
-        let warning = "its server does not answer ranges of bytes: podcast apps can't seek in it, and torrent clients can't \
-                       use it as a web seed";
-        content.warnings.push(warning.to_owned());
-    }
-    // A redirect that is signed ends some day.
-    let direct_url = (said.final_url != said.url && !said.final_url.contains('?')).then(|| said.final_url.clone());
-    if said.final_url != said.url && direct_url.is_none() {
-        let warning = "it is redirected to a URL that is made for the moment; torrent clients that do not follow it have no \
-                       web seed";
-        content.warnings.push(warning.to_owned());
-    }
+    let (direct_url, warning) = direct(&said.url, &said.final_url);
+    content.warnings.extend(warning);
     let (etag, last_modified, ranges) = (said.etag, said.last_modified, said.ranges);
     content.remote = Some(Remote { direct_url, etag, last_modified, ranges });
     Ok(content)
+}
+
+/// Whether the file that was kept at `path` is what is known.
+fn held(
+    order: &Order,
+    path: &Path,
+    known: &Content,
+    threads: Option<NonZeroUsize>,
+    progress: &dyn Progress,
+) -> Result<(), Problem> {
+    let source = Source::open(path)?;
+    let is_same = known.files.iter().all(|file| file.bytes == source.bytes())
+        && read::files(order, &mut [source], known.piece_length, threads, progress)?.hashes == known.hashes;
+    if is_same {
+        return Ok(());
+    }
+    Err(Problem::at(path, "is there already, with other bytes").help("move it away, and it is downloaded again"))
+}
+
+/// The URL at the end of redirects, where it is another one that will do as a web seed; else why it will not.
+fn direct(url: &str, final_url: &str) -> (Option<String>, Option<String>) {
+    if final_url == url {
+        return (None, None);
+    }
+    // A redirect that is signed ends some day.
+    if final_url.contains('?') {
+        let warning = "it is redirected to a URL that is made for the moment; torrent clients that do not follow it have no \
+                       web seed";
+        return (None, Some(warning.to_owned()));
+    }
+    (Some(final_url.to_owned()), None)
 }

@@ -1,10 +1,12 @@
 //! The lock: made by a build or by itself, built from without media, and kept from changing what is published.
 
 use std::fs;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use expect_test::expect;
 
-use super::super::{Error, LockUse, Update, update_lock, verify_lock};
+use super::super::{Error, LockUse, Update, build, update_lock, verify_lock};
 use super::{EP1, EP2, House, two_episodes};
 use crate::metainfo::Kind;
 use crate::units::PieceLength;
@@ -102,7 +104,7 @@ fn a_locked_build_leaves_the_media_that_stand_in_the_output() {
 fn a_locked_build_tells_what_the_lock_lacks() {
     let house = two_episodes().with(|options| options.lock = LockUse::Alone);
     expect![[r#"
-        [folder]/site/everseed.lock: is missing, and --locked builds from nothing else
+        [folder]/site/everseed.lock: is missing
           help: run `everseed lock` where the media are, and keep what it writes in version control"#]]
     .assert_eq(&house.faults());
     let house = house.with(|options| options.lock = LockUse::Write);
@@ -271,4 +273,31 @@ fn a_lock_is_held_against_the_media() {
         content/ep3.md: has no record in everseed.lock
           help: run `everseed lock`"#]].assert_eq(&verify());
     assert_eq!(lock_of(&house), lock);
+}
+
+#[test]
+fn a_medium_that_grows_while_it_is_hashed_ends_build_and_lock_before_they_write() {
+    struct Recorder<'a>(&'a House, AtomicBool);
+    impl crate::hash::Progress for Recorder<'_> {
+        fn advance(&self, _: u64) {
+            if !self.1.swap(true, Ordering::SeqCst) {
+                let path = self.0.root().join("content/ep1.mp3");
+                let file = fs::File::options().append(true).open(path);
+                file.and_then(|mut file| file.write_all(b"and more")).expect("appended");
+            }
+        }
+    }
+    let house = House::with_episode();
+    let recorder = || Recorder(&house, AtomicBool::new(false));
+    let locked = update_lock(&house.options, &state(&house), &Update::default(), &recorder());
+    let built = build(&house.options, &house.out(), &state(&house), &recorder());
+    for error in [locked.expect_err("it grew"), built.expect_err("it grew")] {
+        let Error::Trouble(problem) = error else { panic!("{error:?}") };
+        assert!(problem.to_string().contains("content/ep1.mp3: changed while it was hashed"), "{problem}");
+    }
+    for path in [house.root().join("everseed.lock"), house.root().join("torrents"), house.out()] {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    house.build();
+    assert!(lock_of(&house).contains("bytes = 24"));
 }
