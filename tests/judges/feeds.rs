@@ -5,7 +5,7 @@ use expect_test::expect;
 use serde_json::Value;
 
 use crate::house::House;
-use crate::{example, node_script, printed, script};
+use crate::{example, example_with_chapters, node_script, printed, script};
 
 const BASE_URL: &str = "https://tides.example.org/";
 
@@ -66,6 +66,42 @@ fn foreign_parsers_read_the_podcast_feed() {
     .assert_eq(&format!("{read:#}\n"));
 }
 
+#[test]
+#[ignore = "needs feedparser, podcastparser and podcast-partytime; .ci/run installs them"]
+fn foreign_parsers_find_the_chapters() {
+    let house = example_with_chapters();
+    house.build().ok();
+    let read = read_by_python(&house, "feed.xml");
+    let by_node = read_by_node(&house);
+    assert_eq!(read, by_node[0], "as feedparser and podcast-partytime read it");
+    assert!(by_node[1]["understood"].as_array().expect("a list").contains(&"chapters".into()));
+    let items = read["items"].as_array().expect("a list");
+    let urls: Vec<_> = items.iter().filter_map(|item| item.get("chapters")?.as_str()).collect();
+    assert_eq!(urls, ["https://tides.example.org/episodes/hybrid/chapters.json"]);
+    let path = urls[0].strip_prefix(BASE_URL).expect("on the site");
+    let chapters: Value =
+        serde_json::from_slice(&std::fs::read(house.public().join(path)).expect("read")).expect("JSON");
+    expect![[r#"
+        {
+          "chapters": [
+            {
+              "startTime": 0,
+              "title": "Ebb"
+            },
+            {
+              "startTime": 4.5,
+              "title": "Slack water, where nothing moves & nothing is <said>"
+            },
+            {
+              "startTime": 9
+            }
+          ],
+          "version": "1.2.0"
+        }
+    "#]]
+    .assert_eq(&format!("{chapters:#}\n"));
+}
+
 /// The torrent and the magnet link of each episode, and the digest that Node makes of the medium itself.
 #[test]
 #[ignore = "needs podcast-partytime; .ci/run installs it"]
@@ -83,7 +119,7 @@ fn the_podcast_feed_leads_to_the_torrents() {
                 "length_is_right": true,
                 "others": [
                   "https://tides.example.org/torrents/three-minutes-of-silence.torrent",
-                  "magnet:?xt=urn:btih:145c2a419289723c9d60f8a07867142146d574aa&dn=three-minutes-of-silence.mp3&xl=469910&tr=https%3A%2F%2Ftides.example.org%2Fannounce&ws=https%3A%2F%2Ftides.example.org%2Fmedia%2Fthree-minutes-of-silence.mp3"
+                  "magnet:?xt=urn:btih:8dd15d08159c950f41e02d458d6cff381a53189a&dn=three-minutes-of-silence.mp3&xl=469910&tr=https%3A%2F%2Ftides.example.org%2Fannounce&ws=https%3A%2F%2Ftides.example.org%2Fmedia%2Fthree-minutes-of-silence.mp3"
                 ],
                 "source": "https://tides.example.org/media/three-minutes-of-silence.mp3"
               }
@@ -95,7 +131,7 @@ fn the_podcast_feed_leads_to_the_torrents() {
                 "length_is_right": true,
                 "others": [
                   "https://tides.example.org/torrents/ep002.torrent",
-                  "magnet:?xt=urn:btih:93b0736c750616e5f19c2fd4e20158967ce4b042&dn=ep002.mp3&xl=619054&tr=https%3A%2F%2Ftides.example.org%2Fannounce&ws=https%3A%2F%2Ftides.example.org%2Fmedia%2Fep002.mp3"
+                  "magnet:?xt=urn:btih:75416f9535c57fb9aeed952ec5bcd231deea61ea&dn=ep002.mp3&xl=619054&tr=https%3A%2F%2Ftides.example.org%2Fannounce&ws=https%3A%2F%2Ftides.example.org%2Fmedia%2Fep002.mp3"
                 ],
                 "source": "https://tides.example.org/media/ep002.mp3"
               }
@@ -107,7 +143,7 @@ fn the_podcast_feed_leads_to_the_torrents() {
                 "length_is_right": true,
                 "others": [
                   "https://tides.example.org/torrents/ep001.torrent",
-                  "magnet:?xt=urn:btih:8e84c337327941ed0ec04e7f1b33e54d6bfcdbb0&dn=ep001.mp3&xl=619472&tr=https%3A%2F%2Ftides.example.org%2Fannounce&ws=https%3A%2F%2Ftides.example.org%2Fmedia%2Fep001.mp3"
+                  "magnet:?xt=urn:btih:7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b&dn=ep001.mp3&xl=619472&tr=https%3A%2F%2Ftides.example.org%2Fannounce&ws=https%3A%2F%2Ftides.example.org%2Fmedia%2Fep001.mp3"
                 ],
                 "source": "https://tides.example.org/media/ep001.mp3"
               }
@@ -143,11 +179,11 @@ fn foreign_parsers_read_the_torrent_feed() {
               "enclosures": [
                 [
                   "https://tides.example.org/torrents/field-recordings.torrent",
-                  1479,
+                  1019,
                   "application/x-bittorrent"
                 ]
               ],
-              "guid": "5b8f6774bdd4aa3efca7b06bc3104cd3dc7b9079",
+              "guid": "563c64775d4fda59b6f6f06164c28e17428204fb",
               "link": "https://tides.example.org/episodes/field-recordings/",
               "published": 1775779200,
               "title": "Tides of Kettle Bay, January and February 2026"
@@ -156,11 +192,11 @@ fn foreign_parsers_read_the_torrent_feed() {
               "enclosures": [
                 [
                   "https://tides.example.org/torrents/three-minutes-of-silence.torrent",
-                  929,
+                  649,
                   "application/x-bittorrent"
                 ]
               ],
-              "guid": "145c2a419289723c9d60f8a07867142146d574aa",
+              "guid": "8dd15d08159c950f41e02d458d6cff381a53189a",
               "link": "https://tides.example.org/episodes/three-minutes-of-silence/",
               "published": 1775192400,
               "title": "Three minutes of silence"
@@ -169,11 +205,11 @@ fn foreign_parsers_read_the_torrent_feed() {
               "enclosures": [
                 [
                   "https://tides.example.org/torrents/ep002.torrent",
-                  1051,
+                  671,
                   "application/x-bittorrent"
                 ]
               ],
-              "guid": "93b0736c750616e5f19c2fd4e20158967ce4b042",
+              "guid": "75416f9535c57fb9aeed952ec5bcd231deea61ea",
               "link": "https://tides.example.org/episodes/ep002/",
               "published": 1773986400,
               "title": "How to read a tide table"
@@ -182,11 +218,11 @@ fn foreign_parsers_read_the_torrent_feed() {
               "enclosures": [
                 [
                   "https://tides.example.org/torrents/ep001.torrent",
-                  1051,
+                  671,
                   "application/x-bittorrent"
                 ]
               ],
-              "guid": "8e84c337327941ed0ec04e7f1b33e54d6bfcdbb0",
+              "guid": "7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b",
               "link": "https://tides.example.org/episodes/ep001/",
               "published": 1772755200,
               "title": "The lamp at Sallow Point"
