@@ -102,3 +102,14 @@ fn a_file_of_the_authors_that_would_stand_in_their_place_is_told() {
           help: give the file another name"#]]
     .assert_eq(&house.faults());
 }
+
+#[test]
+fn a_long_list_is_folded_on_the_page() {
+    let is_folded = |count: u32| {
+        let chapters: Vec<_> = (0..count).map(|number| (number * 10, "Part")).collect();
+        let house = House::new().page("ep1.md", EP1).file("content/ep1.mp3", mp3_with_chapters(&chapters));
+        house.build();
+        house.output("episodes/ep1/index.html").contains(&format!("<summary>{count} chapters</summary>"))
+    };
+    assert_eq!([12, 13].map(is_folded), [false, true]);
+}
