@@ -159,7 +159,7 @@ impl Lock {
     pub fn to_toml(&self) -> String {
         let media = self.media.iter().map(|(slug, record)| (slug.clone(), WireRecord::from(record))).collect();
         let wire = Wire { version: VERSION, show_guid: self.show_guid, media };
-        format!("{HEAD}{}", toml::to_string(&wire).expect("texts, numbers and lists are TOML"))
+        format!("{HEAD}{}", toml::to_string_pretty(&wire).expect("texts, numbers and lists are TOML"))
     }
 
     /// Writes it into `folder`, where it differs from what is there.
@@ -459,7 +459,10 @@ mod tests {
             title = 'The "door"'
 
             [media.set]
-            sources = ["content/set/a", "content/set/b"]
+            sources = [
+                "content/set/a",
+                "content/set/b",
+            ]
             bytes = 1
             info_hash = "ae3231adaa0086600017c912dc2fecc6baa11870"
             piece_length = 16384

@@ -244,7 +244,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "URL")]
     pub web_seed: Vec<String>,
     /// Cut the content into pieces of N bytes, a power of two from 16384 to 16777216; `256K` and `4M` are understood
-    /// [default: the least whose square is 1024 times the content, so 256K for an hour of audio and 1M for a GiB]
+    /// [default: the least whose square is at least 1024 times the content: 256K for an hour of audio, 1M for a GiB]
     #[arg(long, value_name = "N")]
     pub piece_length: Option<PieceLength>,
     /// Let peers come from the trackers alone (BEP 27) [default: also from the DHT and from peers]

@@ -15,7 +15,7 @@ use super::{Source, Work};
 use crate::problem::Problem;
 
 /// The bytes of a thread's buffers, for all pieces that it hashes together: they stay in the cache of its core.
-const READ_BYTES: usize = 256 << 10;
+const READ_BYTES: usize = 512 << 10;
 /// The most bytes of the pieces that are hashed together for their trees: their leaves' hashes are held, 32 bytes for
 /// each 16 KiB.
 const GROUP_BYTES_MAX: u64 = 256 << 20;
@@ -132,7 +132,7 @@ impl Reader<'_> {
     fn hash(&mut self, range: Range<usize>, buffer: &mut [u8]) -> Result<Hashes, Problem> {
         let mut group = Group::new(self.work.kernel, self.work.layout, range, self.work.wanted);
         let mut left: Vec<_> = group.pieces().iter().map(|piece| (piece.start, piece.bytes)).collect();
-        // 16 KiB of each of sixteen pieces, or 64 KiB of each of four.
+        // 32 KiB of each of sixteen pieces, or 128 KiB of each of four.
         let run = READ_BYTES / left.len() / LEAF_BYTES * LEAF_BYTES;
         let mut rests = vec![0; left.len()];
         while left.iter().any(|(_, bytes)| *bytes > 0) {

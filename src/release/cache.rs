@@ -386,6 +386,7 @@ mod tests {
                 single: names.len() == 1,
                 kind,
                 piece_length: PieceLength::new(16384).ok(),
+                published: None,
                 private: false,
                 source: None,
                 trackers: vec![],

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{Content, Known, Order, Release};
+use crate::id::InfoHashes;
 use crate::lock::{Chapter, Origin, Record, names};
 use crate::media::{self, Facts};
-use crate::metainfo::{File, Layout, Torrent};
+use crate::metainfo::{File, Kind, Layout, Torrent};
 use crate::mime;
 use crate::problem::Problem;
 
@@ -88,16 +89,28 @@ fn chapters(facts: &Facts) -> Vec<Chapter> {
     facts.chapters.iter().map(|one| Chapter { start_ms: one.start_ms, title: one.title.clone() }).collect()
 }
 
+fn kind(record: &Record) -> Kind {
+    match record.info_hashes {
+        InfoHashes::V1(_) => Kind::V1,
+        InfoHashes::V2(_) => Kind::V2,
+        InfoHashes::Hybrid(..) => Kind::Hybrid,
+    }
+}
+
 /// What is different between what is written down of a release and what it is now, for a person.
 pub fn change(former: &Record, now: &Record) -> Option<String> {
     if former.info_hashes == now.info_hashes {
         return None;
     }
-    let bytes = if former.bytes == now.bytes {
-        String::new()
-    } else {
+    let why = if former.bytes != now.bytes {
         format!(" ({} bytes, and was {})", now.bytes, former.bytes)
+    } else if kind(former) != kind(now) {
+        format!(" (of kind {}, and was {})", kind(now), kind(former))
+    } else if former.piece_length != now.piece_length {
+        format!(" (pieces of {}, and was {})", now.piece_length, former.piece_length)
+    } else {
+        String::new()
     };
     let (was, is) = (names(former.info_hashes), names(now.info_hashes));
-    Some(format!("its info-hash is {is}, and was {was} when it was published{bytes}"))
+    Some(format!("its info-hash is {is}, and was {was} when it was published{why}"))
 }

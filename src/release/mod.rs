@@ -34,6 +34,8 @@ pub struct Order {
     pub kind: Kind,
     /// The piece length; `None`: the automatic one ([`PieceLength::automatic`]).
     pub piece_length: Option<PieceLength>,
+    /// The piece length that content of so many bytes is published with: it stays, whatever the automatic one is now.
+    pub published: Option<(u64, PieceLength)>,
     /// Whether peers come from the trackers alone (BEP 27).
     pub private: bool,
     /// `source` of the torrent ([`Info::source`]).
@@ -225,6 +227,7 @@ mod tests {
             single,
             kind: Kind::V1,
             piece_length: None,
+            published: None,
             private: false,
             source: None,
             trackers: vec![vec!["https://show.example.org/announce".into()]],

@@ -54,7 +54,8 @@ impl Plan<'_> {
 pub(super) fn settle(order: &Order, sizes: &[u64]) -> Result<PieceLength, Problem> {
     let total = sizes.iter().try_fold(0_u64, |sum, &bytes| sum.checked_add(bytes).filter(|&sum| sum < BYTES_MAX));
     let total = total.ok_or_else(|| Problem::new(format!("{:?} would have 2^62 bytes or more", order.name)))?;
-    let piece_length = order.piece_length.unwrap_or_else(|| PieceLength::automatic(total));
+    let published = order.published.filter(|(bytes, _)| *bytes == total).map(|(_, length)| length);
+    let piece_length = order.piece_length.or(published).unwrap_or_else(|| PieceLength::automatic(total));
     fits(order, sizes, piece_length)?;
     Ok(piece_length)
 }

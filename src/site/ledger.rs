@@ -12,10 +12,11 @@ use crate::lock::{self, Lock, Record};
 use crate::metainfo::Torrent;
 use crate::problem::Problem;
 use crate::release;
+use crate::units::PieceLength;
 
 /// What to do about a published torrent that would become another one.
-const CHANGED: &str = "what is published under a name stays as it is: give the new one another slug, or say that it is meant \
-    with --accept-changed";
+const CHANGED: &str = "what is published under a name stays as it is: give the new one another slug, take \
+    the setting back, or say that it is meant with --accept-changed";
 
 /// A lock that is brought up to date.
 #[derive(Debug)]
@@ -79,6 +80,11 @@ impl Ledger {
         release::locked(order, record, &torrent, &source.text.file).ok()
     }
 
+    /// The piece length that `source` is published with, and how many bytes it has there.
+    pub fn piece_length(&self, source: &Release) -> Option<(u64, PieceLength)> {
+        self.record(&source.slug).map(|record| (record.bytes, record.piece_length))
+    }
+
     /// Gives the show and its episodes the identities that they had before, or those that they have from now on.
     pub fn identify(&mut self, options: &Options, content: &mut Content) {
         let former = self.former.as_ref().and_then(|lock| lock.show_guid);
@@ -87,7 +93,9 @@ impl Ledger {
             let message = format!("`guid` of the show is {guid}, and was {former}");
             self.changes.push(Problem::at(&options.config_path, message).help(CHANGED));
         }
-        self.now.show_guid = Some(guid);
+        // With the address of an example it would be the GUID of every show that began as that example.
+        let is_settled = former.is_some() || options.show.guid.is_some() || !options.identity_url.is_placeholder();
+        self.now.show_guid = is_settled.then_some(guid);
         content.show_guid = Some(guid);
         for release in &mut content.releases {
             let former = self.record(&release.slug).and_then(|record| record.guid.clone());

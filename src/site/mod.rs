@@ -218,7 +218,8 @@ fn make_all(
     cache: &mut Cache,
     progress: &dyn hash::Progress,
 ) -> Result<Vec<release::Release>, Problem> {
-    let orders: Vec<_> = content.releases.iter().map(|source| order(options, source)).collect();
+    let order = |source| release::Order { published: ledger.piece_length(source), ..order(options, source) };
+    let orders: Vec<_> = content.releases.iter().map(order).collect();
     let known = |source: &Release, order| ledger.known(source, order);
     let tasks: Vec<_> = (content.releases.iter().zip(&orders))
         .map(|(source, order)| Task { order, known: known(source, order) })
@@ -259,6 +260,7 @@ fn order(options: &Options, source: &Release) -> release::Order {
         single: medium.single,
         kind: source.kind.unwrap_or(options.kind),
         piece_length: options.piece_length,
+        published: None,
         private: source.private.unwrap_or(options.private),
         source: None,
         trackers: options.announce_tiers(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 use uuid::Uuid;
 
 use crate::feed::Category;
@@ -57,6 +57,21 @@ impl BaseUrl {
     /// The URL, with its `/` at the end.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// Whether it stands for an address that is still to come, or for this machine alone: a name that is reserved for
+    /// examples and tests (RFC 2606), `localhost`, or a loopback address. Whoever goes by it is nobody in particular.
+    pub fn is_placeholder(&self) -> bool {
+        const RESERVED: [&str; 7] =
+            ["example", "example.com", "example.net", "example.org", "invalid", "localhost", "test"];
+        match self.0.host() {
+            Some(Host::Domain(name)) => RESERVED
+                .iter()
+                .any(|reserved| name.strip_suffix(reserved).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 
     /// Its path, from `/` to `/`.
@@ -242,6 +257,26 @@ mod tests {
         for text in refused {
             let error = parse(text).expect_err(text);
             assert!(error.to_string().contains("is not a base URL: it"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_for_examples_is_nobodys() {
+        let is = |text| BaseUrl::parse(text).expect("a URL").is_placeholder();
+        for text in [
+            "https://show.example.org/",
+            "http://example.com",
+            "http://a.test/b",
+            "http://localhost:8080",
+            "http://127.0.0.1/",
+            "http://[::1]/",
+        ] {
+            assert!(is(text), "{text}");
+        }
+        for text in
+            ["https://show.internal/", "https://anexample.org.internal", "http://192.0.2.1/", "https://myexample.org"]
+        {
+            assert!(!is(text), "{text}");
         }
     }
 

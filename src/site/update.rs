@@ -117,7 +117,8 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
             continue;
         };
         findings.extend(locked.torrent(&source.slug, record).err());
-        match release::make(&order(options, source), &mut Cache::none(), progress) {
+        let order = release::Order { published: ledger.piece_length(source), ..order(options, source) };
+        match release::make(&order, &mut Cache::none(), progress) {
             Err(problem) => findings.push(problem),
             Ok(made) => {
                 let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());

@@ -180,7 +180,9 @@ fn transmission(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
     fs::write(folder.join("settings/settings.json"), settings.to_string()).expect("written");
     // It would stay as a seed: this is started when it has all files, and ends it as a person at a terminal does.
     let done = folder.join("done.sh");
-    fs::write(&done, "#!/bin/sh\nkill -INT $PPID\n").expect("written");
+    // Version 3.00 starts it also when it has the metadata of a magnet link, and no file yet, now and then.
+    let script = "#!/bin/sh\n[ -e \"$TR_TORRENT_DIR/$TR_TORRENT_NAME\" ] && kill -INT $PPID\n";
+    fs::write(&done, script).expect("written");
     fs::set_permissions(&done, fs::Permissions::from_mode(0o755)).expect("set");
     let mut command = bounded("transmission-cli");
     command.arg("--config-dir").arg(folder.join("settings")).arg("--download-dir").arg(folder.join("got"));

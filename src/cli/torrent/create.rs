@@ -45,6 +45,7 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         single,
         kind: args.kind.kind(),
         piece_length: args.piece_length,
+        published: None,
         private: args.private,
         source: args.source.clone(),
         trackers,

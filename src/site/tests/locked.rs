@@ -7,6 +7,8 @@ use expect_test::expect;
 use super::super::{Error, LockUse, Update, update_lock, verify_lock};
 use super::{EP1, EP2, House, two_episodes};
 use crate::media::testing::mp3_with_chapters;
+use crate::metainfo::Kind;
+use crate::units::PieceLength;
 
 /// An episode, a release of several files and a page that links to both.
 fn furnished() -> House {
@@ -42,7 +44,6 @@ fn a_build_writes_a_lock_and_another_changes_nothing_in_it() {
         # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
         # then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
         version = 1
-        show_guid = "ee8652b0-fb36-5d4d-b957-cb3daeec47a6"
 
         [media.ep1]
         source = "content/ep1.mp3"
@@ -54,7 +55,10 @@ fn a_build_writes_a_lock_and_another_changes_nothing_in_it() {
         guid = "e07536c3-8ab9-5355-9341-a13139628591"
 
         [media.set]
-        sources = ["content/set/in", "far/x.bin"]
+        sources = [
+            "content/set/in",
+            "far/x.bin",
+        ]
         bytes = 9
         info_hash = "1e80007b7e3c232fff9d26d138b2cbc194424b65"
         piece_length = 16384
@@ -171,11 +175,11 @@ fn what_is_published_changes_only_when_that_is_meant() {
     house.write("content/ep2.md", EP2.replace("media", "guid = \"another\"\nmedia"));
     expect![[r#"
         changed: content/ep1.md: the torrent of `ep1` would become another one: its info-hash is be2571ea17afb8d3874379312717515da4d8647e, and was 5c6e4ecb6d8590f70fb72e704699996d2939b185 when it was published (14 bytes, and was 8)
-          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed
+          help: what is published under a name stays as it is: give the new one another slug, take the setting back, or say that it is meant with --accept-changed
         changed: content/ep2.md: `guid` is another, and was 6d1a0518-fe6c-5704-a845-766d5bd0f8ed when it was published
-          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed
+          help: what is published under a name stays as it is: give the new one another slug, take the setting back, or say that it is meant with --accept-changed
         changed: content/ep2.md: the torrent of `ep2` would become another one: its info-hash is 40f09e4ad27afbf17717baf9e0dd0cf890906059, and was 67c849313e3e5bd126ccfa9cc9c05572bd4c4835 when it was published (14 bytes, and was 8)
-          help: what is published under a name stays as it is: give the new one another slug, or say that it is meant with --accept-changed"#]].assert_eq(&house.faults());
+          help: what is published under a name stays as it is: give the new one another slug, take the setting back, or say that it is meant with --accept-changed"#]].assert_eq(&house.faults());
     assert_eq!((house.contents(), lock_of(&house)), (before, lock.clone()));
     let house = house.with(|options| options.lock = LockUse::Read);
     let warnings: Vec<_> = house.build().warnings.iter().map(ToString::to_string).collect();
@@ -189,15 +193,45 @@ fn what_is_published_changes_only_when_that_is_meant() {
 }
 
 #[test]
+fn a_piece_length_that_is_published_stays_when_the_automatic_one_is_another() {
+    let house = House::with_episode().with(|options| options.piece_length = PieceLength::new(65536).ok());
+    house.build();
+    let lock = lock_of(&house);
+    let house = house.with(|options| options.piece_length = None);
+    house.build();
+    assert_eq!(lock_of(&house), lock);
+    // Other content is cut anew.
+    fs::remove_file(house.root().join("content/ep1.mp3")).expect("removed");
+    house.write("content/ep1.mp3", "medium, mended");
+    let house = house.with(|options| options.accept_changed = true);
+    house.build();
+    assert!(lock_of(&house).contains("piece_length = 16384"));
+    let house = house.with(|options| {
+        options.accept_changed = false;
+        options.piece_length = PieceLength::new(32768).ok();
+    });
+    assert!(house.faults().contains("(pieces of 32 KiB, and was 16 KiB)"), "{}", house.faults());
+    let house = house.with(|options| (options.piece_length, options.kind) = (None, Kind::Hybrid));
+    assert!(house.faults().contains("(of kind hybrid, and was v1)"), "{}", house.faults());
+}
+
+#[test]
 fn the_identity_of_show_and_episodes_stays_when_the_site_moves() {
+    let at = |text| super::super::BaseUrl::parse(text).expect("a URL");
+    let move_to = |house: House, text| {
+        let url = at(text);
+        house.with(|options| (options.base_url, options.identity_url) = (url.clone(), url))
+    };
     let house = two_episodes().described();
+    house.build();
+    assert!(!lock_of(&house).contains("show_guid"), "as long as the address is that of an example");
+    let house = move_to(house, "https://tides.internal/");
     house.build();
     let guids = |house: &House| -> Vec<String> {
         house.output("feed.xml").lines().filter(|line| line.contains("guid")).map(str::to_owned).collect()
     };
     let before = guids(&house);
-    let url = super::super::BaseUrl::parse("https://elsewhere.example.org/").expect("a URL");
-    let house = house.with(|options| (options.base_url, options.identity_url) = (url.clone(), url));
+    let house = move_to(house, "https://elsewhere.internal/");
     house.build();
     assert_eq!(guids(&house), before);
     assert_eq!(before.len(), 3);
