@@ -3,11 +3,13 @@
 //! There are two feeds because an item has one enclosure: podcast apps and torrent clients that find two, or one of
 //! the other kind, take the wrong one.
 
+mod chapters;
 mod guid;
 mod podcast;
 mod torrents;
 mod xml;
 
+pub use chapters::{CHAPTERS_MIME, chapters, seconds};
 pub use guid::{episode_guid, show_guid};
 pub use podcast::podcast;
 pub use torrents::torrents;
@@ -94,6 +96,8 @@ pub struct Episode {
     pub episode: Option<u32>,
     /// The transcript.
     pub transcript: Option<Transcript>,
+    /// The absolute URL of its [`chapters`], where it has any.
+    pub chapters_url: Option<String>,
 }
 
 /// The one medium of an episode, and the ways to it.

@@ -1,7 +1,7 @@
 //! `feed.xml`: the feed for podcast apps (RSS 2.0, PSP-1, the podcast namespace).
 
 use super::xml::{Xml, channel, limited, rfc2822};
-use super::{Category, Channel, DESCRIPTION_BYTES_MAX, Episode, Medium, Show};
+use super::{CHAPTERS_MIME, Category, Channel, DESCRIPTION_BYTES_MAX, Episode, Medium, Show};
 
 /// The bytes of `feed.xml`. The episodes stand in it as they are given: newest first.
 pub fn podcast(about: &Channel, show: &Show, episodes: &[Episode]) -> Vec<u8> {
@@ -101,6 +101,9 @@ fn episode(xml: &mut Xml, episode: &Episode) {
     if let Some(transcript) = &episode.transcript {
         let attributes = [("url", &*transcript.url), ("type", &*transcript.mime), ("language", &*transcript.language)];
         xml.empty("podcast:transcript", &attributes);
+    }
+    if let Some(url) = &episode.chapters_url {
+        xml.empty("podcast:chapters", &[("url", url), ("type", CHAPTERS_MIME)]);
     }
     xml.close("item");
 }

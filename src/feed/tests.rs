@@ -59,6 +59,7 @@ fn episode() -> Episode {
             mime: "text/vtt".into(),
             language: "en".into(),
         }),
+        chapters_url: Some("https://show.example.org/episodes/ep1/chapters.json".into()),
     }
 }
 
@@ -135,6 +136,7 @@ fn a_podcast_feed_is_this_and_a_foreign_parser_reads_it() {
               <podcast:episode>2</podcast:episode>
               <itunes:episodeType>full</itunes:episodeType>
               <podcast:transcript url="https://show.example.org/episodes/ep1/ep1.vtt" type="text/vtt" language="en"/>
+              <podcast:chapters url="https://show.example.org/episodes/ep1/chapters.json" type="application/json+chapters"/>
             </item>
           </channel>
         </rss>
@@ -164,6 +166,7 @@ fn a_podcast_feed_holds_only_what_is_known() {
         season: None,
         episode: None,
         transcript: None,
+        chapters_url: None,
         ..episode()
     };
     expect![[r#"

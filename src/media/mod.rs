@@ -16,7 +16,7 @@ mod ogg;
 mod scanner;
 mod seen;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 mod wav;
 
 use std::fs::File;

@@ -78,6 +78,20 @@ pub fn id3(frames: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     [b"ID3\x04\0\0".as_slice(), &synchsafe(frames.len()), &frames].concat()
 }
 
+/// A second of silent MP3 whose tag has these chapters: where each begins, in milliseconds, and its title.
+pub fn mp3_with_chapters(chapters: &[(u32, &str)]) -> Vec<u8> {
+    let frames: Vec<_> = chapters
+        .iter()
+        .map(|&(start_ms, title)| {
+            let title = id3(&[(b"TIT2", &[b"\x03", title.as_bytes()].concat())]);
+            // The frames in a chapter's frame stand there without the header of a tag.
+            [b"c\0".as_slice(), &words(&[start_ms, start_ms, u32::MAX, u32::MAX]), &title[10..]].concat()
+        })
+        .collect();
+    let frames: Vec<_> = frames.iter().map(|content| (b"CHAP", content.as_slice())).collect();
+    [id3(&frames), mp3_frame(64).repeat(38)].concat()
+}
+
 /// A box of MPEG-4.
 pub fn mp4_box(kind: &[u8], content: &[&[u8]]) -> Vec<u8> {
     let content = content.concat();

@@ -3,7 +3,7 @@
 //! Every `url` is a percent-encoded path below the site's root, to be written behind `root`, the way from the page to there.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// The data of every page.
 #[derive(Debug, Serialize)]
@@ -108,6 +108,10 @@ pub struct Episode {
     pub size_text: String,
     /// Its transcript.
     pub transcript: Option<Transcript>,
+    /// Its chapters by their start; none where it is not listened to or watched.
+    pub chapters: Vec<Chapter>,
+    /// The path of the same as JSON, where it has any.
+    pub chapters_url: Option<String>,
     /// Its torrent.
     pub torrent: Torrent,
     /// The next release.
@@ -159,6 +163,17 @@ pub struct Transcript {
     pub mime: String,
     /// Its language tag.
     pub language: String,
+}
+
+/// A chapter.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chapter {
+    /// Its title; empty where it has none.
+    pub title: String,
+    /// Where it begins in seconds, as a number: `#t=` and this behind the URL of the medium leads there.
+    pub start_secs: Number,
+    /// `1:02:03`, of the second in which it begins.
+    pub start_text: String,
 }
 
 /// A torrent.

@@ -26,7 +26,8 @@ const BUILT_IN: [(&str, &str); 6] = [
     ("macros.html", include_str!("../../themes/default/templates/macros.html")),
     ("page.html", include_str!("../../themes/default/templates/page.html")),
 ];
-const BUILT_IN_STATIC: [(&str, &str); 2] = [
+const BUILT_IN_STATIC: [(&str, &str); 3] = [
+    ("chapters.js", include_str!("../../themes/default/static/chapters.js")),
     ("style.css", include_str!("../../themes/default/static/style.css")),
     ("swarm.js", include_str!("../../themes/default/static/swarm.js")),
 ];

@@ -6,7 +6,7 @@ use super::markdown;
 use super::options::Options;
 use crate::feed;
 use crate::manifest;
-use crate::media::Kind;
+use crate::media::{Chapter, Kind};
 use crate::mime;
 use crate::release;
 use crate::sitepath::SitePath;
@@ -53,6 +53,17 @@ impl<'a> Item<'a> {
             [file] if self.source.medium.single => file.facts.kind,
             _ => Kind::Other,
         }
+    }
+
+    /// Its chapters, where it is listened to or watched.
+    pub fn chapters(&self) -> &'a [Chapter] {
+        if self.kind() == Kind::Other { &[] } else { &self.made.files[0].facts.chapters }
+    }
+
+    /// Where those stand as JSON, if there are any.
+    pub fn chapters_path(&self) -> Option<SitePath> {
+        let path = || SitePath::new(format!("{}chapters.json", self.url())).expect("a slug is a plain name");
+        (!self.chapters().is_empty()).then(path)
     }
 
     fn bytes(&self) -> u64 {
@@ -121,6 +132,14 @@ impl<'a> Item<'a> {
                 mime: mime::of(place.as_str()),
                 language: options.language.clone(),
             }),
+            chapters: (self.chapters().iter())
+                .map(|chapter| context::Chapter {
+                    title: chapter.title.clone(),
+                    start_secs: feed::seconds(chapter.start_ms),
+                    start_text: duration_text(chapter.start_ms / 1000),
+                })
+                .collect(),
+            chapters_url: self.chapters_path().map(|place| place.url()),
             torrent: context::Torrent {
                 url: self.torrent_path().url(),
                 magnet: made.magnet.clone(),
@@ -174,6 +193,7 @@ impl<'a> Item<'a> {
                 mime: mime::of(place.as_str()),
                 language: options.language.clone(),
             }),
+            chapters_url: self.chapters_path().map(|place| self.absolute(&place)),
         }
     }
 

@@ -127,6 +127,10 @@ impl Planner<'_> {
                 }
             }
             self.put(item.torrent_path(), Entry::Bytes(item.made.torrent.bytes().to_vec()));
+            if let Some(place) = item.chapters_path() {
+                let chapters = item.chapters().iter().map(|chapter| (chapter.start_ms, chapter.title.as_str()));
+                self.put(place, Entry::Bytes(feed::chapters(chapters)));
+            }
         }
     }
 
@@ -145,13 +149,16 @@ impl Planner<'_> {
         self.plan.files.insert(place, entry);
     }
 
-    /// A file of `static/`, or of the theme, stands where the site has one of its own.
+    /// A file of `static/`, beside a page, or of the theme, stands where the site has one of its own.
     fn in_the_way(&mut self, place: &SitePath) {
-        let file = match self.content.statics.get(place) {
-            Some(_) => format!("static/{place}"),
-            None => format!("themes/{}/static/{place}", self.options.theme),
+        let message = format!("would be published as {place}, which the site has itself");
+        let problem = if self.content.statics.contains_key(place) {
+            Problem::at(format!("static/{place}"), message)
+        } else if let Some(text) = texts(self.content).find(|text| text.assets.contains_key(place)) {
+            Problem::at(&text.file, format!("a file that it names {message}"))
+        } else {
+            Problem::at(format!("themes/{}/static/{place}", self.options.theme), message)
         };
-        let problem = Problem::at(file, format!("would be published as {place}, which the site has itself"));
         self.problems.push(problem.help("give the file another name"));
     }
 

@@ -60,6 +60,26 @@ pub fn mp3(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// This MP3 with a tag in front that has these chapters: where each begins, in milliseconds, and its title.
+pub fn with_chapters(sound: &[u8], chapters: &[(u32, &str)]) -> Vec<u8> {
+    use id3::TagLike;
+    let mut tag = id3::Tag::new();
+    for &(start_time, title) in chapters {
+        tag.add_frame(id3::frame::Chapter {
+            element_id: format!("chp{start_time}"),
+            start_time,
+            end_time: start_time,
+            start_offset: u32::MAX,
+            end_offset: u32::MAX,
+            frames: vec![id3::Frame::text("TIT2", title)],
+        });
+    }
+    let mut bytes = Vec::new();
+    tag.write_to(&mut bytes, id3::Version::Id3v24).expect("a Vec takes all that is written");
+    bytes.extend_from_slice(sound);
+    bytes
+}
+
 /// Asks again and again until it is so, or fails the test after [`PATIENCE`].
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "what never comes true must end")]

@@ -35,6 +35,7 @@ console.log(
       published: item.pubDate.getTime() / 1000,
       link: item.link,
       enclosures: [[item.enclosure.url, item.enclosure.length, item.enclosure.type]],
+      chapters: item.podcastChapters?.type === "application/json+chapters" ? item.podcastChapters.url : undefined,
     })),
   }),
 );

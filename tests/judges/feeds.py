@@ -1,11 +1,16 @@
 """Tells what feedparser and podcastparser read in a feed: a JSON object from each, in that order."""
 
 import calendar
+import io
 import json
 import sys
 
 import feedparser
 import podcastparser
+
+
+def chapters(url):
+    return {"chapters": url} if url else {}
 
 
 def of_feedparser(path):
@@ -22,6 +27,7 @@ def of_feedparser(path):
                 "published": calendar.timegm(entry.published_parsed),
                 "link": entry.link,
                 "enclosures": [[file.href, int(file.length), file.type] for file in entry.enclosures],
+                **chapters(entry.get("podcast_chapters", {}).get("url")),
             }
             for entry in feed.entries
         ],
@@ -29,8 +35,11 @@ def of_feedparser(path):
 
 
 def of_podcastparser(path):
+    # It knows the podcast namespace by its former name alone.
+    former = b"https://github.com/Podcastindex-org/podcast-namespace/blob/main/docs/1.0.md"
     with open(path, "rb") as stream:
-        feed = podcastparser.parse("https://show.example.org/feed.xml", stream)
+        feed = stream.read().replace(b"https://podcastindex.org/namespace/1.0", former)
+    feed = podcastparser.parse("https://show.example.org/feed.xml", io.BytesIO(feed))
     return {
         "title": feed["title"],
         "link": feed["link"],
@@ -41,6 +50,7 @@ def of_podcastparser(path):
                 "published": episode["published"],
                 "link": episode["link"],
                 "enclosures": [[file["url"], file["file_size"], file["mime_type"]] for file in episode["enclosures"]],
+                **chapters(episode.get("chapters_json_url")),
             }
             for episode in feed["episodes"]
         ],

@@ -5,7 +5,7 @@ use expect_test::expect;
 use serde_json::Value;
 
 use crate::house::House;
-use crate::{example, node_script, printed, script};
+use crate::{example, example_with_chapters, node_script, printed, script};
 
 const BASE_URL: &str = "https://tides.example.org/";
 
@@ -64,6 +64,42 @@ fn foreign_parsers_read_the_podcast_feed() {
         }
     "#]]
     .assert_eq(&format!("{read:#}\n"));
+}
+
+#[test]
+#[ignore = "needs feedparser, podcastparser and podcast-partytime; .ci/run installs them"]
+fn foreign_parsers_find_the_chapters() {
+    let house = example_with_chapters();
+    house.build().ok();
+    let read = read_by_python(&house, "feed.xml");
+    let by_node = read_by_node(&house);
+    assert_eq!(read, by_node[0], "as feedparser and podcast-partytime read it");
+    assert!(by_node[1]["understood"].as_array().expect("a list").contains(&"chapters".into()));
+    let items = read["items"].as_array().expect("a list");
+    let urls: Vec<_> = items.iter().filter_map(|item| item.get("chapters")?.as_str()).collect();
+    assert_eq!(urls, ["https://tides.example.org/episodes/hybrid/chapters.json"]);
+    let path = urls[0].strip_prefix(BASE_URL).expect("on the site");
+    let chapters: Value =
+        serde_json::from_slice(&std::fs::read(house.public().join(path)).expect("read")).expect("JSON");
+    expect![[r#"
+        {
+          "chapters": [
+            {
+              "startTime": 0,
+              "title": "Ebb"
+            },
+            {
+              "startTime": 4.5,
+              "title": "Slack water, where nothing moves & nothing is <said>"
+            },
+            {
+              "startTime": 9
+            }
+          ],
+          "version": "1.2.0"
+        }
+    "#]]
+    .assert_eq(&format!("{chapters:#}\n"));
 }
 
 /// The torrent and the magnet link of each episode, and the digest that Node makes of the medium itself.

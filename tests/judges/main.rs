@@ -21,12 +21,28 @@ mod torrents;
 
 use std::process::Command;
 
-use house::{House, files};
+use house::{House, episode, files, with_chapters};
 
 /// The example show in a temporary folder.
 fn example() -> House {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/site-example");
     files(example.as_ref()).into_iter().fold(House::new(), |house, (name, bytes)| house.write(&name, &bytes))
+}
+
+/// It with an episode that has chapters and a hybrid torrent, and one whose torrent is of v2 alone.
+fn example_with_chapters() -> House {
+    let page = |title, kind| {
+        let page = episode(title, "2026-05-01", &format!("{kind}.mp3"));
+        page.replace("media =", &format!("kind = \"{kind}\"\nmedia ="))
+    };
+    // A browser plays it, and not the noise that does for others.
+    let sound = include_bytes!("../../site-example/content/ep001.mp3");
+    let chapters = [(0, "Ebb"), (4_500, "Slack water, where nothing moves & nothing is <said>"), (9_000, "")];
+    example()
+        .page("hybrid.md", &page("Ebb and flow", "hybrid"))
+        .write("content/hybrid.mp3", &with_chapters(sound, &chapters))
+        .page("v2.md", &page("Spring tide", "v2"))
+        .write("content/v2.mp3", sound)
 }
 
 /// Where `.ci/install-judges` puts what does not come from Debian.

@@ -43,6 +43,23 @@ STILL = """
   && document.querySelector("[data-health=verifying]") === null
 """
 
+# A click on the last chapter brings the player there, and marks the chapter.
+CLICK = """
+(() => {
+  const last = [...document.querySelectorAll(".chapters a")].at(-1);
+  last?.click();
+  return last !== undefined;
+})()
+"""
+STEERED = """
+(() => {
+  const player = document.querySelector(".player");
+  const current = document.querySelector(".chapters [aria-current]");
+  return current && player.currentTime >= current.dataset.start && !player.seeking
+    ? `plays ${current.innerText.split(/\\s+/).join(" ")}` : null;
+})()
+"""
+
 
 class Browser:
     """One Chromium and one page in it."""
@@ -94,7 +111,7 @@ class Browser:
             self.events.append(answer)
 
     def evaluate(self, expression):
-        result = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        result = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True)
         if "exceptionDetails" in result:
             raise SystemExit(f"{expression[:100]}: {result['exceptionDetails']}")
         return result["result"].get("value")
@@ -129,7 +146,11 @@ class Browser:
         self.until(f"{url} shows its numbers", lambda: self.evaluate(STILL))
         seen = {**self.reported(url), **self.evaluate(SEEN)}
         self.evaluate(axe)
-        return {**seen, "barriers": self.evaluate(BARRIERS)}
+        seen["barriers"] = self.evaluate(BARRIERS)
+        if self.evaluate(CLICK):
+            self.until(f"{url} plays a chapter", lambda: self.evaluate(STEERED))
+            seen["steered"] = self.evaluate(STEERED)
+        return seen
 
     def reported(self, url):
         """The status of the page, and what went wrong with anything that it loads."""

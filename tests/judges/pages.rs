@@ -8,18 +8,30 @@ use expect_test::expect;
 use serde_json::Value;
 
 use crate::net::{Net, SERVER};
-use crate::{TOOLS, bounded, example, printed, script};
+use crate::{TOOLS, bounded, example_with_chapters, printed, script};
 
 /// A page of each kind, below the site's root.
-const PAGES: [&str; 6] =
-    ["", "episodes/ep001/", "episodes/field-recordings/", "about/", "swarms", "there/is/nothing.html"];
+const PAGES: [&str; 8] = [
+    "",
+    "episodes/ep001/",
+    "episodes/hybrid/",
+    "episodes/v2/",
+    "episodes/field-recordings/",
+    "about/",
+    "swarms",
+    "there/is/nothing.html",
+];
 
 #[test]
 #[ignore = "needs root, iproute2, chromium and axe-core; .ci/run installs them"]
 fn a_browser_opens_the_pages_without_a_fault() {
     Net::inside(|_| {
-        let house =
-            example().serving_with(&["--listen", &format!("{SERVER}:0"), "--peer-listen", &format!("{SERVER}:0")]);
+        let house = example_with_chapters().serving_with(&[
+            "--listen",
+            &format!("{SERVER}:0"),
+            "--peer-listen",
+            &format!("{SERVER}:0"),
+        ]);
         let server = house.serve();
         let mut command = script("pages.py");
         command.arg(format!("{TOOLS}/node_modules/axe-core/axe.min.js")).arg(server.url()).args(PAGES);
@@ -33,6 +45,9 @@ fn a_browser_opens_the_pages_without_a_fault() {
             note(&format!("    {}", text("heading")));
             for numbers in texts(&page["numbers"]) {
                 note(&format!("    {}", numbers.split_whitespace().collect::<Vec<_>>().join(" ")));
+            }
+            if let Some(steered) = page["steered"].as_str() {
+                note(&format!("    {steered}"));
             }
             for fault in ["faults", "too_wide", "barriers"].iter().flat_map(|key| texts(&page[key])) {
                 writeln!(faults, "{place}: {fault}").expect("a String takes all that is written");
@@ -49,6 +64,20 @@ fn a_browser_opens_the_pages_without_a_fault() {
             desk /episodes/ep001/: 200 The lamp at Sallow Point – Tide Tables
                 The lamp at Sallow Point
                 Seeds 1 Peers 0 Completed 0
+            phone /episodes/hybrid/: 200 Ebb and flow – Tide Tables
+                Ebb and flow
+                Seeds 1 Peers 0 Completed 0
+                plays 0:09 Chapter 3
+            desk /episodes/hybrid/: 200 Ebb and flow – Tide Tables
+                Ebb and flow
+                Seeds 1 Peers 0 Completed 0
+                plays 0:09 Chapter 3
+            phone /episodes/v2/: 200 Spring tide – Tide Tables
+                Spring tide
+                Seeds 0 Peers 0 Completed 0
+            desk /episodes/v2/: 200 Spring tide – Tide Tables
+                Spring tide
+                Seeds 0 Peers 0 Completed 0
             phone /episodes/field-recordings/: 200 Tides of Kettle Bay, January and February 2026 – Tide Tables
                 Tides of Kettle Bay, January and February 2026
                 Seeds 1 Peers 0 Completed 0
@@ -61,12 +90,16 @@ fn a_browser_opens_the_pages_without_a_fault() {
                 About
             phone /swarms: 200 Swarms – Tide Tables
                 Swarms
+                Ebb and flow 8f3e523b21fc7b8415ab93eaf120efabc5ba601d hybrid Verified 1 0 0 619.7 kB 0 B
+                Spring tide ebff65638b40d9a1a25cbd024d859258e82c1f18b8a250f1b2bfe70be1af4662 v2 Web seed only 0 0 0 619.5 kB 0 B
                 Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb v1 Verified 1 0 0 768.8 kB 0 B
                 Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a v1 Verified 1 0 0 469.9 kB 0 B
                 How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea v1 Verified 1 0 0 619.1 kB 0 B
                 The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b v1 Verified 1 0 0 619.5 kB 0 B
             desk /swarms: 200 Swarms – Tide Tables
                 Swarms
+                Ebb and flow 8f3e523b21fc7b8415ab93eaf120efabc5ba601d hybrid Verified 1 0 0 619.7 kB 0 B
+                Spring tide ebff65638b40d9a1a25cbd024d859258e82c1f18b8a250f1b2bfe70be1af4662 v2 Web seed only 0 0 0 619.5 kB 0 B
                 Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb v1 Verified 1 0 0 768.8 kB 0 B
                 Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a v1 Verified 1 0 0 469.9 kB 0 B
                 How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea v1 Verified 1 0 0 619.1 kB 0 B
@@ -83,7 +116,7 @@ fn a_browser_opens_the_pages_without_a_fault() {
 #[test]
 #[ignore = "needs html-validate; .ci/run installs it"]
 fn the_pages_are_valid_html() {
-    let house = example().serving_with(&["--base-url", "https://tides.example.org/"]);
+    let house = example_with_chapters().serving_with(&["--base-url", "https://tides.example.org/"]);
     let server = house.serve();
     let folder = house.beside("pages");
     fs::create_dir(&folder).expect("a folder");

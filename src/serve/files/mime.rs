@@ -50,7 +50,8 @@ fn content_type(path: &str) -> String {
         return "application/rss+xml; charset=utf-8".to_owned();
     }
     // The name is in lower case already.
-    if path.strip_suffix(".json").is_some() && path.split('/').any(|folder| folder == "chapters") {
+    let is_of_chapters = path.strip_suffix(".json").is_some() && path.split('/').any(|folder| folder == "chapters");
+    if name == "chapters.json" || is_of_chapters {
         return "application/json+chapters".to_owned();
     }
     let essence = mime::of(name);
@@ -90,6 +91,7 @@ mod tests {
             "ep1.srt",
             "ep1.chapters.json",
             "chapters/ep1.json",
+            "episodes/ep1/chapters.json",
             "cover.jpg",
             "cover.png",
             "logo.svg",
@@ -122,6 +124,7 @@ mod tests {
             ep1.srt: application/x-subrip; charset=utf-8; no-cache; *
             ep1.chapters.json: application/json+chapters; no-cache; *
             chapters/ep1.json: application/json+chapters; no-cache; *
+            episodes/ep1/chapters.json: application/json+chapters; no-cache; *
             cover.jpg: image/jpeg; public, max-age=3600; *
             cover.png: image/png; public, max-age=3600; *
             logo.svg: image/svg+xml; public, max-age=3600; *

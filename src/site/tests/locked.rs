@@ -8,6 +8,7 @@ use expect_test::expect;
 
 use super::super::{Error, LockUse, Update, build, update_lock, verify_lock};
 use super::{EP1, EP2, House, two_episodes};
+use crate::media::testing::mp3_with_chapters;
 use crate::metainfo::Kind;
 use crate::units::PieceLength;
 
@@ -98,6 +99,34 @@ fn a_locked_build_leaves_the_media_that_stand_in_the_output() {
     assert_eq!(house.listing(), before);
     let house = house.with(|options| options.lock = LockUse::Write);
     assert_eq!(house.build().files_written, 0, "they are known again");
+}
+
+/// The player, the link and what machines read lead to where the medium is; the page knows it from the lock alone.
+#[test]
+fn a_page_of_a_medium_elsewhere_leads_there() {
+    const URL: &str = "https://media.example.org/a%20b/ep1.mp3?x=1&y=2";
+    let house = House::with_episode().file("content/ep1.mp3", mp3_with_chapters(&[(0, "In")]));
+    house.build();
+    let lock = lock_of(&house).replace("\"content/ep1.mp3\"", &format!("\"{URL}\"\nranges = true"));
+    house.write("everseed.lock", lock);
+    house.write("content/ep1.md", EP1.replace("ep1.mp3", URL));
+    fs::remove_file(house.root().join("content/ep1.mp3")).expect("removed");
+    fs::remove_dir_all(house.out()).expect("removed");
+    let house = house.with(|options| options.lock = LockUse::Alone);
+    house.build();
+    let page = house.output("episodes/ep1/index.html") + &house.output("index.html");
+    let lines: Vec<_> = page.lines().map(str::trim).filter(|line| line.contains("media.example.org")).collect();
+    expect![[r#"
+        <meta property="og:audio" content="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2">
+        <script type="application/ld+json">{"@context": "https://schema.org", "@type": "PodcastEpisode", "associatedMedia": {"@type": "AudioObject", "contentSize": "7955 B", "contentUrl": "https://media.example.org/a%20b/ep1.mp3?x=1\u0026y=2", "encodingFormat": "audio/mpeg"}, "datePublished": "2026-05-01", "description": "", "name": "One", "partOfSeries": {"@type": "PodcastSeries", "name": "A show", "url": "https://show.example.org/"}, "url": "https://show.example.org/episodes/ep1/"}</script>
+        <source src="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2" type="audio/mpeg">
+        <a href="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2">ep1.mp3</a>
+        <li><a href="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2#t=0" data-start="0"><span class="mark">0:00</span> <span>In</span></a></li>
+        <li><a class="button primary" href="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2" download><svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"><path d="M12 4v11M7.5 10.5 12 15l4.5-4.5M5 19.5h14"/></svg><span>Download <small>8.0 kB</small></span></a></li>
+        <li><a class="button" href="magnet:?xt=urn:btih:8b713e52b3fca871ef8491fc63e9eb27bef4cda5&amp;dn=ep1.mp3&amp;xl=7955&amp;tr=https%3A%2F%2Fshow.example.org%2Fannounce&amp;ws=https%3A%2F%2Fmedia.example.org%2Fa%2520b%2Fep1.mp3%3Fx%3D1%26y%3D2"><svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" focusable="false" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"><path d="M5 4h4v8.5a3 3 0 0 0 6 0V4h4v8.5a7 7 0 0 1-14 0zM5 8h4M15 8h4"/></svg><span>Magnet link</span></a></li>
+        <source src="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2" type="audio/mpeg">
+        <a href="https://media.example.org/a%20b/ep1.mp3?x=1&amp;y=2">ep1.mp3</a>"#]].assert_eq(&lines.join("\n"));
+    assert!(!page.contains("../media/"), "{page}");
 }
 
 #[test]

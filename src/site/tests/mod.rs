@@ -1,6 +1,7 @@
 //! Whole builds, by what a test asks: what is done again, what comes out, what is refused.
 
 mod again;
+mod chapters;
 mod faults;
 mod locked;
 mod output;

@@ -6,7 +6,8 @@ use std::os::unix::fs::symlink;
 use expect_test::expect;
 
 use super::super::BaseUrl;
-use super::{House, two_episodes};
+use super::{EP1, House, two_episodes};
+use crate::media::testing::mp3_with_chapters;
 use crate::metainfo;
 
 #[test]
@@ -22,7 +23,7 @@ fn a_summary_is_json_for_scripts() {
           "torrents": 1,
           "files_hashed": 1,
           "bytes_hashed": 8,
-          "files_written": 14,
+          "files_written": 15,
           "files_unchanged": 0,
           "files_removed": 0,
           "warnings": [
@@ -295,6 +296,8 @@ fn templates_find_these_names() {
         .file("content/set/b c.txt", "bb")
         .page("about.md", "+++\ntitle = \"About\"\nimage = \"a.png\"\n+++\n")
         .file("content/a.png", "png")
+        .page("ep3.md", &EP1.replace("ep1", "ep3").replace("05-01", "04-01"))
+        .file("content/ep3.mp3", mp3_with_chapters(&[(0, "In"), (400, "")]))
         .file(
             "templates/index.html",
             "{{ root|tojson }}\n{{ site|tojson(true) }}\n{{ page|tojson(true) }}\n{{ episodes|length }}",
@@ -333,7 +336,7 @@ fn templates_find_these_names() {
           "content": "",
           "extra": {}
         }
-        3"#]]
+        4"#]]
     .assert_eq(&house.output("index.html"));
     expect![[r#"
         {
@@ -376,6 +379,8 @@ fn templates_find_these_names() {
           "bytes": 2,
           "size_text": "2 B",
           "transcript": null,
+          "chapters": [],
+          "chapters_url": null,
           "torrent": {
             "url": "torrents/set.torrent",
             "magnet": "magnet:?xt=urn:btih:6bb762882fc56e87a29e8690737dbd92806c68ab\u0026dn=set\u0026xl=2\u0026tr=https%3A%2F%2Fshow.example.org%2Fannounce\u0026ws=https%3A%2F%2Fshow.example.org%2Fmedia%2F",
@@ -445,6 +450,8 @@ fn templates_find_these_names() {
           "bytes": 8,
           "size_text": "8 B",
           "transcript": null,
+          "chapters": [],
+          "chapters_url": null,
           "torrent": {
             "url": "torrents/ep1.torrent",
             "magnet": "magnet:?xt=urn:btih:5c6e4ecb6d8590f70fb72e704699996d2939b185\u0026dn=ep1.mp3\u0026xl=8\u0026tr=https%3A%2F%2Fshow.example.org%2Fannounce\u0026ws=https%3A%2F%2Fshow.example.org%2Fmedia%2Fep1.mp3",
@@ -460,9 +467,30 @@ fn templates_find_these_names() {
             "title": "Set",
             "url": "episodes/set/"
           },
-          "older": null,
+          "older": {
+            "title": "One",
+            "url": "episodes/ep3/"
+          },
           "extra": {}
         }"#]].assert_eq(&house.output("episodes/ep1/index.html"));
+    let page = house.output("episodes/ep3/index.html");
+    let lines = page.lines().map(str::trim).skip_while(|line| !line.starts_with("\"chapters\""));
+    let chapters: Vec<_> = lines.take(13).collect();
+    expect![[r#"
+        "chapters": [
+        {
+        "title": "In",
+        "start_secs": 0,
+        "start_text": "0:00"
+        },
+        {
+        "title": "",
+        "start_secs": 0.4,
+        "start_text": "0:00"
+        }
+        ],
+        "chapters_url": "episodes/ep3/chapters.json","#]]
+    .assert_eq(&chapters.join("\n"));
 }
 
 #[test]

@@ -57,7 +57,10 @@
       throw new Error(`${url} answered ${response.status}`);
     }
     const answer = await response.json();
-    const swarm = answer.torrents.find((torrent) => torrent.info_hash === infoHash);
+    // A torrent of v2 alone goes by the first 40 digits of its info-hash.
+    const swarm = answer.torrents.find(
+      (torrent) => torrent.info_hash === infoHash || torrent.info_hash_v2?.startsWith(infoHash),
+    );
     if (!swarm) {
       throw new Error(`${url} does not know ${infoHash}`);
     }
