@@ -136,18 +136,16 @@ fn programs(kind: &str, path: &Path, out: &Path) -> Vec<Program> {
         Program::new(label, &python, arguments)
     };
     let libtorrent = script("libtorrent", LIBTORRENT);
-    if kind != "v1" {
-        return vec![Program::own(kind, path), libtorrent];
-    }
+    let create = format!("torrent create --force --{kind} --piece-length 1MiB -o OUT PATH");
     let words = |text: &str| -> Vec<String> {
         text.split(' ').map(|word| word.replace("PATH", &path_text).replace("OUT", &out)).collect()
     };
+    let ours = Program::new("everseed torrent create", env!("CARGO_BIN_EXE_everseed"), words(&create));
+    if kind != "v1" {
+        return vec![ours, libtorrent, Program::own(kind, path)];
+    }
     vec![
-        Program::new(
-            "everseed torrent create",
-            env!("CARGO_BIN_EXE_everseed"),
-            words("torrent create --force --piece-length 1MiB -o OUT PATH"),
-        ),
+        ours,
         Program::new("mktorrent -t 2", "mktorrent", words("-t 2 -l 20 -a http://tracker.example.org/ -o OUT PATH")),
         Program::own(kind, path),
         script("torf", TORF),

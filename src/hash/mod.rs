@@ -13,7 +13,6 @@ mod layout;
 mod pipeline;
 mod tree;
 
-
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
