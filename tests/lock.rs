@@ -362,7 +362,7 @@ fn media_that_are_cut_or_noise_are_told_of_and_published() {
     let run = house.build();
     expect![[r#"
         [stdout]
-        ./public: 6 pages, 4 torrents; hashed 4 files (514.6 kB), wrote 22, removed 0, left 0 as they were
+        ./public: 6 pages, 4 torrents; hashed 4 files (514.6 kB), wrote 23, removed 0, left 0 as they were
         [stderr]
         warning: content/d.md: content/cut.mp3: its last frame is cut off
         warning: content/d.md: content/cut.mp3: it is cut off: it holds 1479 of 2962 frames

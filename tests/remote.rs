@@ -79,7 +79,7 @@ fn a_medium_is_downloaded_once_and_then_asked_after() {
     .assert_eq(&story(&web, &house.run(&["lock"])));
     expect![[r#"
         [stdout]
-        ./public: 3 pages, 1 torrents; hashed 0 files (0 B), wrote 12, removed 0, left 0 as they were
+        ./public: 3 pages, 1 torrent; hashed 0 files (0 B), wrote 13, removed 0, left 0 as they were
         [exit 0]
     "#]]
     .assert_eq(&story(&web, &house.build()));
@@ -353,7 +353,7 @@ fn what_is_wrong_with_a_server_is_told_with_page_and_url() {
     // It is a fault of the feed as long as it lasts.
     expect![[r#"
         [stdout]
-        ./public: 3 pages, 1 torrents; hashed 0 files (0 B), wrote 12, removed 0, left 0 as they were
+        ./public: 3 pages, 1 torrent; hashed 0 files (0 B), wrote 13, removed 0, left 0 as they were
         [stderr]
         warning: content/ep1.md: http://127.0.0.1:PORT/gone.mp3: its server does not answer ranges of bytes: podcast apps can't seek in it, and torrent clients can't use it as a web seed
         [exit 0]

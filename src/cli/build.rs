@@ -7,7 +7,7 @@ use super::report::{self, Bar, Failure};
 use crate::config::{self, Config, Target};
 use crate::problem::Problem;
 use crate::site::{self, LockUse};
-use crate::units::size_text;
+use crate::units::{count_text, size_text};
 
 /// The folder beside `everseed.toml` that holds what a build remembers.
 pub const STATE_FOLDER: &str = ".everseed";
@@ -45,11 +45,11 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
 /// What a build did, in a line.
 fn line(summary: &site::Summary) -> String {
     format!(
-        "{}: {} pages, {} torrents; hashed {} files ({}), wrote {}, removed {}, left {} as they were",
+        "{}: {}, {}; hashed {} ({}), wrote {}, removed {}, left {} as they were",
         summary.output.display(),
-        summary.pages,
-        summary.torrents,
-        summary.files_hashed,
+        count_text(summary.pages as u64, "page"),
+        count_text(summary.torrents as u64, "torrent"),
+        count_text(summary.files_hashed as u64, "file"),
         size_text(summary.bytes_hashed),
         summary.files_written,
         summary.files_removed,
