@@ -296,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_alone_in_its_folder_has_no_pad() {
+        use sha1::{Digest, Sha1};
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("a");
+        std::fs::write(&path, b"one").expect("written");
+        let file = FileOrder { origin: Origin::File(path), path: vec!["a".into()] };
+        let order = Order { kind: Kind::Hybrid, ..order(vec![file], false) };
+        let info = make(&order, &mut Cache::none(), &()).expect("made").torrent.metainfo.info;
+        assert_eq!(info.pieces().expect("of v1"), [<[u8; 20]>::from(Sha1::digest(b"one"))]);
+        assert_eq!(info.stream_bytes(), 3);
+    }
+
+    #[test]
     fn what_makes_no_torrent_is_refused_before_it_is_hashed() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("large");

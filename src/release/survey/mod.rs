@@ -241,7 +241,8 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
     }
     let sizes: Vec<_> = sources.iter().map(Source::bytes).collect();
     let piece_length = settle(order, &sizes)?;
-    if order.kind == Kind::Hybrid && !order.single {
+    // As `metainfo::padded` writes it down: a file alone has no pad.
+    if order.kind == Kind::Hybrid && sources.len() > 1 {
         sources = sources.into_iter().map(|source| source.padded(piece_length)).collect();
     }
     let key = Key { origins, kind: order.kind, piece_length: Some(piece_length) };
