@@ -109,21 +109,27 @@ impl Reader<'_> {
         while let Some(range) = self.claims.take(lanes, self.work.threads) {
             // At least as much as all threads take next, so that the disk is not idle while they hash.
             let ahead = self.claims.take_ahead(range.end + ahead.max(lanes));
-            let first = range.start;
-            let news = match self.read_ahead(ahead).and_then(|()| self.hash(range, &mut buffer)) {
-                Ok(hashes) => News::Hashed(first, hashes),
-                Err(problem) => News::Failed(problem),
-            };
+            let mut told = self.read_ahead(ahead).map_err(News::Failed);
+            for range in self.work.layout.present(range) {
+                let first = range.start;
+                told = told.and_then(|()| self.hash(range, &mut buffer).map_err(News::Failed)).map(|hashes| {
+                    self.send(News::Hashed(first, hashes));
+                });
+            }
             self.tell(0);
-            self.news.send(news).expect("the news are read until all threads have ended");
+            told.unwrap_or_else(|failed| self.send(failed));
         }
     }
 
     fn tell(&mut self, bytes_min: u64) {
         if self.untold > bytes_min {
             let news = News::Read(std::mem::take(&mut self.untold));
-            self.news.send(news).expect("the news are read until all threads have ended");
+            self.send(news);
         }
+    }
+
+    fn send(&self, news: News) {
+        self.news.send(news).expect("the news are read until all threads have ended");
     }
 
     fn hash(&mut self, range: Range<usize>, buffer: &mut [u8]) -> Result<Hashes, Problem> {

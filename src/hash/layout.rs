@@ -3,6 +3,8 @@
 //! v1 pieces go over the borders of files (BEP 3). A v2 piece belongs to one file and begins with it (BEP 52); where
 //! v2 alone is wanted, each file is laid to a border of pieces, and nothing is read between them.
 
+use std::ops::Range;
+
 use super::tree::{LEAF_BYTES, ZERO_LEAF, root, zeros_root};
 use super::{Content, Source, Wanted};
 use crate::lanes::Kernel;
@@ -14,6 +16,8 @@ pub(super) struct Layout {
     piece_bytes: u64,
     total: u64,
     v2_alone: bool,
+    /// Where bytes are missing, in their order.
+    absent: Vec<Range<u64>>,
 }
 
 /// The place of a source.
@@ -67,8 +71,13 @@ impl Layout {
             };
             span
         };
-        let spans = sources.iter().map(&mut place).collect();
-        Self { spans, piece_bytes, total, v2_alone }
+        let spans: Vec<_> = sources.iter().map(&mut place).collect();
+        let is_absent = |source: &Source| matches!(source.content, Content::Zeros { is_absent: true, .. });
+        let absent = (spans.iter().zip(sources))
+            .filter(|(span, source)| is_absent(source) && span.bytes > 0 && !v2_alone)
+            .map(|(span, _)| span.start..span.start + span.bytes);
+        let absent = absent.collect();
+        Self { spans, piece_bytes, total, v2_alone, absent }
     }
 
     pub fn piece_bytes(&self) -> u64 {
@@ -78,6 +87,23 @@ impl Layout {
     /// How many pieces there are.
     pub fn pieces(&self) -> usize {
         usize::try_from(self.total.div_ceil(self.piece_bytes)).expect("the hashes of all pieces fit into memory")
+    }
+
+    /// The parts of `pieces` in which no byte is missing.
+    pub fn present(&self, pieces: Range<usize>) -> Vec<Range<usize>> {
+        let mut present: Vec<Range<usize>> = Vec::new();
+        for piece in pieces {
+            let start = piece as u64 * self.piece_bytes;
+            let next = self.absent.partition_point(|absent| absent.end <= start);
+            if self.absent.get(next).is_some_and(|absent| absent.start < start + self.piece_bytes) {
+                continue;
+            }
+            match present.last_mut() {
+                Some(last) if last.end == piece => last.end += 1,
+                _ => present.push(piece..piece + 1),
+            }
+        }
+        present
     }
 
     pub fn piece(&self, index: usize) -> Piece {

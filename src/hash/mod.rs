@@ -50,6 +50,7 @@ enum Content {
     },
     Zeros {
         bytes: u64,
+        is_absent: bool,
     },
     /// Nobody locks it: as a `Mutex` it may be looked at from all threads, as its neighbours are.
     Stream {
@@ -63,7 +64,7 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, .. } => write!(f, "{}", path.display()),
-            Self::Zeros { bytes } => write!(f, "{bytes} zeros"),
+            Self::Zeros { bytes, .. } => write!(f, "{bytes} zeros"),
             Self::Stream { name, bytes, .. } => write!(f, "{name}, {bytes} bytes"),
         }
     }
@@ -80,7 +81,13 @@ impl Source {
     /// As many zeros, in the place of a file that is not there or that pads (BEP 47). They are in the v1 pieces, and
     /// nowhere else: a tree they have not, their SHA-384 is that of nothing, and a [`Listener`] does not hear of them.
     pub fn zeros(bytes: u64) -> Self {
-        Self { content: Content::Zeros { bytes }, pad: 0 }
+        Self { content: Content::Zeros { bytes, is_absent: false }, pad: 0 }
+    }
+
+    /// The place of a file of `bytes` bytes that is not there: as [`Source::zeros`], but pieces with a byte of it are not
+    /// hashed where pieces alone are wanted; in their place stand zeros.
+    pub fn absent(bytes: u64) -> Self {
+        Self { content: Content::Zeros { bytes, is_absent: true }, pad: 0 }
     }
 
     /// What `read` gives, `bytes` bytes, read once and in order; `name` is what problems call it. It gives more or less
@@ -110,7 +117,7 @@ impl Source {
     pub fn bytes(&self) -> u64 {
         match &self.content {
             Content::File { fingerprint, .. } => fingerprint.bytes,
-            Content::Zeros { bytes } | Content::Stream { bytes, .. } => *bytes,
+            Content::Zeros { bytes, .. } | Content::Stream { bytes, .. } => *bytes,
         }
     }
 }

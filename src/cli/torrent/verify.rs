@@ -27,8 +27,9 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let digests = hash::hash(hash::Order::new(&mut sources, info.piece_length, wanted, &progress));
     drop(progress);
     let digests = digests.map_err(Failure::Trouble)?;
-    let v1 = info.pieces().map(|pieces| bad_of_v1(pieces, &digests.pieces));
-    let v2 = info.trees().map(|trees| bad_of_v2(info, &parts, trees, &digests.trees));
+    let absent = absent_pieces(info, &parts);
+    let v1 = info.pieces().map(|pieces| &bad_of_v1(pieces, &digests.pieces) | &absent);
+    let v2 = info.trees().map(|trees| &bad_of_v2(info, &parts, trees, &digests.trees) | &absent);
     if let (Some(v1), Some(v2)) = (&v1, &v2)
         && v1 != v2
     {
@@ -58,23 +59,15 @@ struct Part {
     start: u64,
 }
 
-impl Part {
-    /// The file, if it is there and has its size.
-    fn present(&self) -> Option<&Path> {
-        self.path.as_deref().filter(|_| self.is_present)
-    }
-}
-
 /// The parts of the content, each expected at `path` itself or below it under the torrent's name; and what is there: zeros
-/// in the place of a pad, of a file that is not there and of one that has another size, so that the pieces of the others
-/// are still checked.
+/// in the place of a pad, nothing in that of a file that is not there or has another size.
 fn parts(info: &Info, path: &Path, findings: &mut Vec<Problem>) -> (Vec<Part>, Vec<Source>) {
     let named = path.join(&info.name);
     let piece_bytes = u64::from(info.piece_length.bytes());
     let mut start = 0;
     let mut sources = Vec::new();
     let mut part = |path: Option<PathBuf>, bytes: u64| {
-        let source = path.as_ref().map_or_else(|| Source::zeros(bytes), |path| source_or_zeros(path, bytes, findings));
+        let source = path.as_ref().map_or_else(|| Source::zeros(bytes), |path| source_or_absent(path, bytes, findings));
         let part = Part { is_present: path.is_some() && !source.is_zeros(), path, bytes, start };
         sources.push(source);
         start += match info.kind() {
@@ -99,18 +92,25 @@ fn parts(info: &Info, path: &Path, findings: &mut Vec<Problem>) -> (Vec<Part>, V
     (parts, sources)
 }
 
-fn source_or_zeros(path: &Path, bytes: u64, findings: &mut Vec<Problem>) -> Source {
+fn source_or_absent(path: &Path, bytes: u64, findings: &mut Vec<Problem>) -> Source {
     match Source::open(path) {
         Ok(source) if source.bytes() == bytes => source,
         Ok(source) => {
             findings.push(Problem::at(path, format!("has {} bytes, not {bytes}", source.bytes())));
-            Source::zeros(bytes)
+            Source::absent(bytes)
         }
         Err(problem) => {
             findings.push(problem);
-            Source::zeros(bytes)
+            Source::absent(bytes)
         }
     }
+}
+
+/// The pieces with a byte of a file that is not there. What stands in its place says nothing of them.
+fn absent_pieces(info: &Info, parts: &[Part]) -> BTreeSet<u64> {
+    let piece_bytes = u64::from(info.piece_length.bytes());
+    let absent = parts.iter().filter(|part| part.path.is_some() && !part.is_present && part.bytes > 0);
+    absent.flat_map(|part| part.start / piece_bytes..=(part.start + part.bytes - 1) / piece_bytes).collect()
 }
 
 /// The pieces that are not what v1 says.
@@ -138,7 +138,7 @@ fn bad_of_v2(info: &Info, parts: &[Part], wanted: &[Option<Tree>], found: &[Opti
 fn bad_files(info: &Info, parts: &[Part], bad: &BTreeSet<u64>) -> Vec<Problem> {
     let piece_bytes = u64::from(info.piece_length.bytes());
     let finding = |part: &Part| {
-        let path = part.present().filter(|_| part.bytes > 0)?;
+        let path = part.path.as_ref().filter(|_| part.bytes > 0)?;
         let last = (part.start + part.bytes - 1) / piece_bytes;
         let inside: Vec<_> = bad.range(part.start / piece_bytes..=last).copied().collect();
         (!inside.is_empty()).then(|| Problem::at(path, format!("bad pieces: {}", named(&inside))))
