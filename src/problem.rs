@@ -61,13 +61,13 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
-            write!(f, "{}:", path.display())?;
+            write!(f, "{}:", harmless(&path.display().to_string()))?;
             if let Some(line) = self.line {
                 write!(f, "{line}:")?;
             }
             f.write_str(" ")?;
         }
-        f.write_str(&self.message)?;
+        f.write_str(&harmless(&self.message))?;
         if let Some(help) = &self.help {
             write!(f, "\n  help: {help}")?;
         }
@@ -76,6 +76,11 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// `text` without the control characters that names of files and foreign torrents can hold: they do not reach the terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
 
 /// A reader can return no other error; [`Problem::carried_by`] finds the problem again.
 impl From<Problem> for io::Error {
@@ -109,6 +114,7 @@ mod tests {
             "content/ep3.md:4: `date` is not a date: \"yesterday\"\n  help: write it as 2026-05-01"
         );
         assert_eq!(Problem::at("a.md", "empty").to_string(), "a.md: empty");
+        assert_eq!(Problem::at("a\u{1b}[31m", "b\u{7}\nc").to_string(), "a\u{fffd}[31m: b\u{fffd}\nc");
         assert_eq!(Problem::new("nothing to do").to_string(), "nothing to do");
         assert_eq!(Problem::new("nothing to do").or_at("a.md").or_at("b.md").to_string(), "a.md: nothing to do");
     }
