@@ -291,6 +291,7 @@ fn a_torrent_is_made_shown_verified_and_linked() {
         &expect![[r#"
             [stdout]
             content/a/1.bin: has 51200 bytes, not 102400
+            content/a/1.bin: bad pieces: 0, 1, 2, 3
             content/a/sub/2.bin: bad pieces: 3
             content: 4 of 5 pieces are not as the torrent says
             [exit 2]
@@ -304,6 +305,8 @@ fn a_torrent_is_made_shown_verified_and_linked() {
             nowhere/1.bin: can't be read: No such file or directory (os error 2)
             nowhere/empty: can't be read: No such file or directory (os error 2)
             nowhere/sub/2.bin: can't be read: No such file or directory (os error 2)
+            nowhere/1.bin: bad pieces: 0, 1, 2, 3
+            nowhere/sub/2.bin: bad pieces: 3, 4
             nowhere: 5 of 5 pieces are not as the torrent says
             [exit 2]
         "#]],
@@ -479,7 +482,7 @@ fn what_is_no_torrent_is_told_with_its_byte() {
         &expect![[r#"
             [stderr]
             error: no/folder/c.torrent: can't be written: No such file or directory (os error 2)
-              help: name a folder that exists and can be written
+              help: make room there, or name a folder that exists and can be written
             [exit 1]
         "#]],
     );

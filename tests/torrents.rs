@@ -257,17 +257,20 @@ fn verify_names_bad_pieces_and_files_by_every_version() {
         [stdout]
         set/b/a.bin: can't be read: No such file or directory (os error 2)
         set/empty: has 2 bytes, not 0
+        set/b/a.bin: bad pieces: 0, 1, 2, 3
         set/b.txt: bad pieces: 3
         set: 4 of 6 pieces are not as the torrent says
         [exit 2]
         [stdout]
         set/b/a.bin: can't be read: No such file or directory (os error 2)
         set/empty: has 2 bytes, not 0
+        set/b/a.bin: bad pieces: 0, 1, 2, 3
         set: 4 of 7 pieces are not as the torrent says
         [exit 2]
         [stdout]
         set/b/a.bin: can't be read: No such file or directory (os error 2)
         set/empty: has 2 bytes, not 0
+        set/b/a.bin: bad pieces: 0, 1, 2, 3
         set: 4 of 7 pieces are not as the torrent says
         [exit 2]
     "#]]
@@ -546,8 +549,8 @@ fn wrong_usage_is_told() {
           help: leave them out
         [exit 3]
         [stderr]
-        error: set: the folder holds no files
-          help: put what is to be shared there
+        error: set: the folder holds no file that --include and --exclude leave
+          help: choose others
         [exit 3]
         [stderr]
         error: invalid value '0' for '--threads <N>': number would be zero for non-zero type
@@ -564,7 +567,7 @@ fn wrong_usage_is_told() {
         [exit 3]
         [stderr]
         error: nowhere/a.torrent: can't be written: No such file or directory (os error 2)
-          help: name a folder that exists and can be written
+          help: make room there, or name a folder that exists and can be written
         [exit 1]
     "#]]
     .assert_eq(&wrong.map(|words| run(&house, words)).concat());

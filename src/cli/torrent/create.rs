@@ -32,6 +32,7 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
     let choice = Choice::new(&args.include, &args.exclude)?;
     let name = name_of(args)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.torrent")));
+    let output = target(output)?;
     if output.exists() && !args.force {
         return Err(Failure::usage(
             Problem::at(&output, "exists already").help("add --force to write over it, or name another file"),
@@ -59,6 +60,9 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
     let plan = release::plan(&order).map_err(Failure::usage)?;
     if plan.info().total_bytes() == 0 {
         let (what, help) = match (single, order.files.is_empty()) {
+            (false, true) if !choice.is_all() => {
+                ("the folder holds no file that --include and --exclude leave", "choose others")
+            }
             (true, _) => ("is empty (0 bytes)", "put the whole file there"),
             (false, true) => ("the folder holds no files", "put what is to be shared there"),
             (false, false) => ("all files of the folder are empty", "put what is to be shared there"),
@@ -73,11 +77,13 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
             planned(&output, plan.info(), bytes)
         });
     }
-    let torrent = release::make(&order, &mut Cache::none(), &Bar::new()).map_err(Failure::Trouble)?.torrent;
+    let release = release::make(&order, &mut Cache::none(), &Bar::new()).map_err(Failure::Trouble)?;
+    release.warnings.iter().for_each(|warning| warn(&Problem::at(&args.path, warning)));
+    let torrent = release.torrent;
     fsx::write_whole(&output, torrent.bytes()).map_err(|error| {
         Failure::Trouble(
             Problem::at(&output, format!("can't be written: {error}"))
-                .help("name a folder that exists and can be written"),
+                .help("make room there, or name a folder that exists and can be written"),
         )
     })?;
     let info = &torrent.metainfo.info;
@@ -94,6 +100,18 @@ pub fn create(args: &CreateArgs) -> Result<(), Failure> {
         info.piece_length,
         hashes.into_iter().flatten().collect::<Vec<_>>().join(", ")
     ))
+}
+
+/// The file that is written: a symbolic link stays, and what it leads to is replaced.
+fn target(output: PathBuf) -> Result<PathBuf, Failure> {
+    let wrong = |what: &str| Err(Failure::usage(Problem::at(&output, what).help("name a file with -o")));
+    match output.metadata() {
+        _ if output == Path::new("-") => wrong("is no file, and a torrent is no text for a terminal"),
+        Ok(metadata) if metadata.is_dir() => wrong("is a folder"),
+        Ok(metadata) if !metadata.is_file() => wrong("is a device or a pipe, and would be replaced"),
+        Ok(_) if output.is_symlink() => Ok(output.canonicalize().unwrap_or(output)),
+        _ => Ok(output),
+    }
 }
 
 /// Each flag is a tier; commas stand between its trackers.
