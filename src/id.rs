@@ -23,6 +23,16 @@ pub enum InfoHashes {
 }
 
 impl InfoHashes {
+    /// Those of a torrent that has one or both.
+    pub fn of(v1: Option<InfoHash>, v2: Option<InfoHashV2>) -> Option<Self> {
+        match (v1, v2) {
+            (Some(v1), None) => Some(Self::V1(v1)),
+            (None, Some(v2)) => Some(Self::V2(v2)),
+            (Some(v1), Some(v2)) => Some(Self::Hybrid(v1, v2)),
+            (None, None) => None,
+        }
+    }
+
     /// The info-hash of v1.
     pub fn v1(self) -> Option<InfoHash> {
         match self {

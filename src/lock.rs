@@ -104,6 +104,23 @@ pub struct Chapter {
     pub title: String,
 }
 
+impl Record {
+    /// The first key of those that reading the medium gives in which the two differ.
+    pub fn first_difference(&self, other: &Self) -> Option<&'static str> {
+        let differs = [
+            ("bytes", self.bytes != other.bytes),
+            ("info_hash", self.info_hashes != other.info_hashes),
+            ("piece_length", self.piece_length != other.piece_length),
+            ("sha384", self.sha384 != other.sha384),
+            ("mime", self.mime != other.mime),
+            ("duration_ms", self.duration_ms != other.duration_ms),
+            ("bitrate_bps", self.bitrate_bps != other.bitrate_bps),
+            ("chapters", self.chapters != other.chapters),
+        ];
+        differs.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -338,12 +355,7 @@ impl WireRecord {
                 _ => return Err("it has not one of `source` and `sources`".into()),
             },
             bytes: self.bytes,
-            info_hashes: match (v1, v2) {
-                (Some(v1), None) => InfoHashes::V1(v1),
-                (None, Some(v2)) => InfoHashes::V2(v2),
-                (Some(v1), Some(v2)) => InfoHashes::Hybrid(v1, v2),
-                (None, None) => return Err("it has neither `info_hash` nor `info_hash_v2`".into()),
-            },
+            info_hashes: InfoHashes::of(v1, v2).ok_or("it has neither `info_hash` nor `info_hash_v2`")?,
             piece_length: PieceLength::new(self.piece_length.into()).map_err(|error| error.to_string())?,
             sha384: self.sha384.map(sha384).transpose()?,
             mime: self.mime,

@@ -242,12 +242,7 @@ impl WireEntry {
         let v1 = self.info_hash.map(|text| text.parse()).transpose().map_err(wrong)?;
         let v2 = self.info_hash_v2.map(|text| text.parse()).transpose().map_err(wrong)?;
         Ok(Entry {
-            info_hashes: match (v1, v2) {
-                (Some(v1), None) => InfoHashes::V1(v1),
-                (None, Some(v2)) => InfoHashes::V2(v2),
-                (Some(v1), Some(v2)) => InfoHashes::Hybrid(v1, v2),
-                (None, None) => return Err("it has neither `info_hash` nor `info_hash_v2`".into()),
-            },
+            info_hashes: InfoHashes::of(v1, v2).ok_or("it has neither `info_hash` nor `info_hash_v2`")?,
             torrent: SitePath::new(self.torrent).map_err(|error| error.to_string())?,
             files: files.collect::<Result<_, String>>()?,
             name: self.name,

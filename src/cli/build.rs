@@ -72,6 +72,7 @@ pub fn failure(error: site::Error) -> Failure {
     match error {
         site::Error::Content(problems) => Failure::Usage(problems),
         site::Error::Changed(problems) => Failure::Changed(problems),
+        site::Error::Media(problems) => Failure::Media(problems),
         site::Error::Trouble(problem) => Failure::Trouble(problem),
     }
 }

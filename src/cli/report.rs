@@ -22,6 +22,8 @@ pub const USAGE: u8 = 3;
 pub enum Failure {
     /// Disk, network or another program stood in the way.
     Trouble(Problem),
+    /// Media can't be read: each that was tried.
+    Media(Vec<Problem>),
     /// The command worked, and found something wrong; it has said what.
     Findings,
     /// What is published would become something else; nothing was changed.
@@ -41,7 +43,7 @@ impl Failure {
         match self {
             Self::Trouble(problem) => error(problem),
             Self::Findings => {}
-            Self::Usage(problems) | Self::Changed(problems) => {
+            Self::Usage(problems) | Self::Changed(problems) | Self::Media(problems) => {
                 problems.iter().for_each(error);
                 if problems.len() > 1 {
                     log(&format!("{} errors; nothing was changed", problems.len()));
@@ -53,7 +55,7 @@ impl Failure {
     /// The exit code.
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Trouble(_) => TROUBLE,
+            Self::Trouble(_) | Self::Media(_) => TROUBLE,
             Self::Findings | Self::Changed(_) => FINDINGS,
             Self::Usage(_) => USAGE,
         })

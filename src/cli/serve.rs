@@ -134,7 +134,12 @@ fn build_for(
         // A preview publishes nothing.
         options.lock = LockUse::Read;
     }
-    build::site(&options, site, &build_state(root, data))?;
+    let state = build_state(root, data);
+    if state == data {
+        // Nor can the lock be written there.
+        options.lock = LockUse::Read;
+    }
+    build::site(&options, site, &state)?;
     Ok(())
 }
 

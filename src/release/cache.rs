@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::units::PieceLength;
 
 /// Changes when the meaning of the file does.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// The most releases that are remembered.
 const ENTRIES_MAX: usize = 100_000;
 
@@ -36,6 +36,7 @@ pub struct Cache {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub origins: Vec<Origin>,
+    pub single: bool,
     pub kind: Kind,
     pub piece_length: Option<PieceLength>,
 }
@@ -135,7 +136,7 @@ impl Cache {
 
 fn encode(entries: &HashMap<Key, Entry>) -> Vec<u8> {
     let mut sorted: Vec<_> = entries.iter().collect();
-    let order = |key: &Key| (key.origins.clone(), key.kind, key.piece_length);
+    let order = |key: &Key| (key.origins.clone(), key.single, key.kind, key.piece_length);
     sorted.sort_by_cached_key(|(key, _)| order(key));
     let mut out = Vec::new();
     let mut root = Dict::begin(&mut out);
@@ -177,6 +178,7 @@ fn encode(entries: &HashMap<Key, Entry>) -> Vec<u8> {
             dict.int("ranges", i64::from(remote.ranges));
             dict.end();
         }
+        dict.int("single", i64::from(key.single));
         if let Hashes::V2(trees) | Hashes::Hybrid { trees, .. } = &content.hashes {
             bencode::list(dict.key("trees"), trees, |out, tree| {
                 let bytes: Vec<NodeHash> =
@@ -278,7 +280,8 @@ fn decode_entry(value: &Value) -> Option<(Key, Entry)> {
     let warnings = value.get("warnings")?.as_list()?.iter().map(|text| text.as_str().map(str::to_owned));
     let content = Content { piece_length, hashes, files, remote, warnings: warnings.collect::<Option<_>>()? };
     let wanted = (value.get("wanted")?.as_int()? == 1).then_some(piece_length);
-    Some((Key { origins, kind, piece_length: wanted }, Entry { stamps, content, used: false }))
+    let single = value.get("single")?.as_int()? == 1;
+    Some((Key { origins, single, kind, piece_length: wanted }, Entry { stamps, content, used: false }))
 }
 
 /// Whether there are as many hashes as the files have pieces.
@@ -468,6 +471,7 @@ mod tests {
         };
         let key = Key {
             origins: vec![Origin::Url("https://a.example.org/a.mp3".into())],
+            single: true,
             kind: Kind::V1,
             piece_length: None,
         };

@@ -19,11 +19,18 @@ use crate::hash::Progress;
 use crate::media::Facts;
 use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, Torrent};
 use crate::problem::Problem;
+use crate::sitepath::encode_segment;
 use crate::units::PieceLength;
 
 /// What is said of a remote medium whose server sends files from their start only.
 const WITHOUT_RANGES: &str = "its server does not answer ranges of bytes: podcast apps can't seek in it, and torrent \
     clients can't use it as a web seed";
+/// What is to be said of a v2 torrent of several files: libtorrent 2.1.1 stops at the padding between them.
+const V2_OF_SEVERAL: &str = "clients do not complete a v2 torrent of several files from a web seed, and nothing here seeds v2 otherwise; kind `hybrid` is \
+     complete for all";
+/// What is to be said of a v2 torrent whose only file stands at a URL that does not end in its name.
+const V2_ELSEWHERE: &str = "clients look for the only file of a v2 torrent below its web seed by the torrent's name, which the URL does not end in; kind \
+     `hybrid` is complete for all";
 
 /// What is to be released.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +163,7 @@ pub struct ReleasedFile {
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
     let tasks = [Task { order, known: None }];
     let contents = survey(&tasks, cache, &Downloads::default(), progress, &mut |_, _, _| Ok(()));
-    let mut contents = contents.map_err(|fault| fault.problem)?;
+    let mut contents = contents.map_err(|mut faults| faults.remove(0).problem)?;
     Ok(assemble(order, contents.remove(0)))
 }
 
@@ -186,6 +193,14 @@ pub fn assemble(order: &Order, content: Content) -> Release {
     if content.remote.as_ref().is_some_and(|remote| !remote.ranges) {
         warnings.push(WITHOUT_RANGES.to_owned());
     }
+    if order.kind == Kind::V2 && !order.web_seeds.is_empty() {
+        let is_remote = order.files.iter().any(|file| file.origin.url().is_some());
+        if files.len() > 1 {
+            warnings.push(V2_OF_SEVERAL.to_owned());
+        } else if is_remote && !torrent.metainfo.web_seeds.iter().any(|url| url.ends_with('/')) {
+            warnings.push(V2_ELSEWHERE.to_owned());
+        }
+    }
     Release { torrent, magnet, files, remote: content.remote, warnings }
 }
 
@@ -196,6 +211,15 @@ fn draft(order: &Order, info: Info, remote: Option<&Remote>) -> Draft {
         // Torrent clients do not follow redirects as they should.
         (Some(direct), Some(file)) if file.origin.url() == Some(url) => direct.clone(),
         _ => url.clone(),
+    };
+    // To a v2 torrent clients count the padding of its only file, and so ask for the name below the URL (BEP 19).
+    let ending = format!("/{}", encode_segment(&order.name));
+    let web_seed = |url: &String| {
+        let url = web_seed(url);
+        match url.strip_suffix(&ending) {
+            Some(folder) if order.kind == Kind::V2 && order.single => format!("{folder}/"),
+            _ => url,
+        }
     };
     Draft {
         info,

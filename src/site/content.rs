@@ -43,6 +43,8 @@ pub struct Content {
     pub pages: Vec<Page>,
     /// The releases, newest first.
     pub releases: Vec<Release>,
+    /// The slugs of releases that are kept back as drafts.
+    pub kept_back: BTreeSet<String>,
     /// The show's `podcast:guid`, where it is known already.
     pub show_guid: Option<Uuid>,
     /// The show's cover.
@@ -233,10 +235,12 @@ impl<'a> Reader<'a> {
             .collect();
         let mut site = self.site(sheets, &media);
         site.private = private(self.root, options, own);
+        let drafts = sheets.iter().filter(|sheet| sheet.kind == Kind::Draft).map(|sheet| sheet.slug.clone());
         let mut content = Content {
             home: None,
             pages: Vec::new(),
             releases: Vec::new(),
+            kept_back: drafts.collect(),
             show_guid: None,
             cover: self.cover(options),
             statics: self.statics(),
@@ -280,6 +284,9 @@ impl<'a> Reader<'a> {
                     if let Origin::File(path) = &file.origin {
                         site.media.insert(path.clone(), medium.path(file).url());
                     }
+                }
+                for (name, path) in &medium.names {
+                    site.media.insert(name.clone(), medium.place(path).url());
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The lock while a site is made: what it said before, what it will say, and what must not change between the two.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -152,9 +153,36 @@ impl Ledger {
         self.tally
     }
 
-    /// The slugs of records that no release of `content` has.
+    /// What is to be said of releases of `content` that are new and were published under another slug, as it seems: podcast
+    /// apps would take them for other episodes.
+    pub fn renamed(&self, content: &Content) -> Vec<Problem> {
+        let left_over: Vec<_> = self
+            .left_over(content)
+            .into_iter()
+            .filter_map(|slug| {
+                let record = self.record(&slug)?;
+                Some((slug, record))
+            })
+            .collect();
+        let renamed = |release: &Release| {
+            let now = self.now.media.get(&release.slug).filter(|_| self.record(&release.slug).is_none())?;
+            let is_same =
+                |former: &Record| former.origin == now.origin || former.sha384.is_some() && former.sha384 == now.sha384;
+            let (slug, former) = left_over.iter().find(|(_, former)| is_same(former))?;
+            let guid = former.guid.as_ref().filter(|guid| Some(*guid) != now.guid.as_ref())?;
+            let message =
+                format!("seems to be `{slug}` of everseed.lock, and podcast apps will take it for another episode");
+            let help = format!("keep its identity with guid = {guid:?}, or its address with slug = {slug:?}");
+            Some(Problem::at(&release.text.file, message).help(help))
+        };
+        content.releases.iter().filter_map(renamed).collect()
+    }
+
+    /// The slugs of records that no release of `content` has, drafts included.
     pub fn left_over(&self, content: &Content) -> Vec<String> {
-        let has = |slug: &String| content.releases.iter().any(|release| release.slug == *slug);
+        let slugs: HashSet<_> =
+            content.releases.iter().map(|release| &release.slug).chain(&content.kept_back).collect();
+        let has = |slug: &String| slugs.contains(slug);
         self.now.media.keys().filter(|slug| !has(slug)).cloned().collect()
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use percent_encoding::percent_decode_str;
 
 use super::markdown;
+use super::medium::by_name;
 use super::root::{Fault, Found, Root, is_dot_file};
 use crate::lock;
 use crate::problem::Problem;
@@ -150,7 +151,7 @@ enum Nowhere {
 fn destination(site: &Site, page: &Page, path: &str, assets: &mut Assets) -> Result<String, Nowhere> {
     // Media need not be there.
     let meant = site.root.meant(page.folder, path);
-    if let Some(url) = meant.as_ref().ok().and_then(|meant| site.media.get(meant)) {
+    if let Some(url) = meant.as_ref().ok().and_then(|meant| site.media.get(&by_name(meant))) {
         return Ok(url.clone());
     }
     // Torrents are published there, with all that the lock's own lack.

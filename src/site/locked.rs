@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::medium::Place;
 use crate::lock::{self, Lock, Record};
 use crate::metainfo::{Layout, Torrent};
+use crate::names;
 use crate::problem::Problem;
 use crate::release::{FileOrder, Origin};
 
@@ -39,26 +40,24 @@ impl Locked {
         lock::read_torrent(&self.folder, slug, record)
     }
 
-    /// The files of the release of several files at `place`. `meant` are the files and folders that its page names.
-    pub fn files(&self, place: &Place, origin: &lock::Origin, meant: &[PathBuf]) -> Result<Vec<FileOrder>, Problem> {
-        let record = self.record(place, origin)?;
+    /// The files of the release of several files at `place`, of which there is a `record`. `meant` are the files and folders that its page names.
+    pub fn files(&self, place: &Place, record: &Record, meant: &[PathBuf]) -> Result<Vec<FileOrder>, Problem> {
         let torrent = self.torrent(place.slug, record)?;
-        let Layout::Multi(files) = &torrent.metainfo.info.layout else {
-            let path = lock::torrent_path(&self.folder, place.slug);
-            return Err(Problem::at(path, "is the torrent of a single file").help(HELP));
+        let info = &torrent.metainfo.info;
+        let paths: Vec<Vec<String>> = match &info.layout {
+            Layout::Multi(files) => files.iter().filter(|file| !file.is_pad).map(|file| file.path.clone()).collect(),
+            // A v2 tree of one file that has the torrent's own name.
+            Layout::Single(_) => vec![vec![info.name.clone()]],
         };
         let source = |path: &[String]| {
             // What is not below the page's folder stands in the torrent under its last name.
             let far = meant.iter().find(|meant| {
                 let name = meant.file_name().and_then(|name| name.to_str());
-                !meant.starts_with(place.folder) && name == path.first().map(String::as_str)
+                !meant.starts_with(place.folder) && name.map(names::safe).as_ref() == path.first()
             });
             let base = far.and_then(|far| far.parent()).unwrap_or(place.folder);
             path.iter().fold(base.to_owned(), |path, name| path.join(name))
         };
-        let content = files.iter().filter(|file| !file.is_pad);
-        Ok(content
-            .map(|file| FileOrder { origin: Origin::File(source(&file.path)), path: file.path.clone() })
-            .collect())
+        Ok(paths.into_iter().map(|path| FileOrder { origin: Origin::File(source(&path)), path }).collect())
     }
 }

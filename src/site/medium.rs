@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 use super::front::Located;
 use super::locked::Locked;
-use super::root::{Found, Root, is_dot_file};
+use super::root::{Fault, Found, Root, is_dot_file};
 use crate::lock;
 use crate::metainfo::{Kind, tree_order};
 use crate::names::{self, NAME_BYTES_MAX};
@@ -36,6 +36,14 @@ pub struct Medium {
     pub single: bool,
     /// What the page names, as it stands in the lock.
     pub origin: lock::Origin,
+    /// By which paths pages name the files ([`by_name`]), and the paths that these have in the torrent.
+    pub names: Vec<(PathBuf, Vec<String>)>,
+}
+
+/// `path` as it is looked up among the files of releases: what was renamed for its torrent goes by the name that it has there,
+/// which is all that a lock knows of it.
+pub fn by_name(path: &Path) -> PathBuf {
+    path.iter().map(|name| name.to_str().map_or_else(|| name.to_owned(), |name| names::safe(name).into())).collect()
 }
 
 impl Medium {
@@ -49,7 +57,12 @@ impl Medium {
 
     /// Where one of its files stands below the site's root.
     pub fn path(&self, file: &FileOrder) -> SitePath {
-        let names = ["media", &self.name].into_iter().chain(file.path.iter().map(String::as_str));
+        self.place(&file.path)
+    }
+
+    /// Where the file stands that has `path` in the torrent.
+    pub fn place(&self, path: &[String]) -> SitePath {
+        let names = ["media", &self.name].into_iter().chain(path.iter().map(String::as_str));
         SitePath::new(names.collect::<Vec<_>>().join("/"))
             .expect("the names are safe, and few enough to be a path on disk")
     }
@@ -87,6 +100,7 @@ impl Place<'_> {
             files: vec![FileOrder { origin: Origin::File(path), path: Vec::new() }],
             single: true,
             origin,
+            names: vec![(by_name(&meant), Vec::new())],
         };
         if let Some(locked) = self.locked {
             locked.record(self, &origin).map_err(at)?;
@@ -116,7 +130,7 @@ impl Place<'_> {
             locked.record(self, &origin)?;
         }
         let files = vec![FileOrder { origin: Origin::Url(url.to_string()), path: Vec::new() }];
-        Ok(Medium { name: self.name(Path::new(url.path())), files, single: true, origin })
+        Ok(Medium { name: self.name(Path::new(url.path())), files, single: true, origin, names: Vec::new() })
     }
 
     /// The name of a torrent of the file at `path`.
@@ -155,8 +169,11 @@ impl Place<'_> {
         let origin = lock::Origin::Several(origins);
         if let Some(locked) = self.locked {
             let line = names.first().map_or(1, |name| name.line);
-            let files = locked.files(self, &origin, &meant).map_err(|problem| vec![problem.line(line)])?;
-            return Ok(Medium { name: self.slug.to_owned(), files, single: false, origin });
+            let record = locked.record(self, &origin).map_err(|problem| vec![problem.line(line)])?;
+            let files = locked.files(self, record, &meant).map_err(|problem| vec![problem])?;
+            let name = |file: &FileOrder| Some((by_name(file.origin.path()?), file.path.clone()));
+            let names = files.iter().filter_map(name).collect();
+            return Ok(Medium { name: self.slug.to_owned(), files, single: false, origin, names });
         }
         let mut found = Vec::new();
         for name in names {
@@ -169,7 +186,7 @@ impl Place<'_> {
                 Problem::at(self.page, format!("`files` are more than {FILES_MAX}")).help("pack them into an archive"),
             ]);
         }
-        let files = self.named(found, warnings, &mut problems);
+        let (files, names) = self.named(found, warnings, &mut problems);
         if files.iter().flat_map(|file| &file.path).map(String::len).sum::<usize>() > PATHS_BYTES_MAX {
             let problem =
                 Problem::at(self.page, format!("the paths of `files` have more than {PATHS_BYTES_MAX} bytes"));
@@ -179,7 +196,7 @@ impl Place<'_> {
             problems.push(Problem::at(self.page, "`files` holds no file").help("name the files of the release"));
         }
         if problems.is_empty() {
-            Ok(Medium { name: self.slug.to_owned(), files, single: false, origin })
+            Ok(Medium { name: self.slug.to_owned(), files, single: false, origin, names })
         } else {
             Err(problems)
         }
@@ -203,20 +220,21 @@ impl Place<'_> {
     fn collect(&self, name: &Located<String>, found: &mut Vec<Candidate>) -> Result<(), Problem> {
         let what = format!("`files` {:?}", name.value);
         let line = name.line;
-        match self.root.resolve(self.folder, &name.value).map_err(|fault| fault.problem(self.page, &what))? {
+        let faulty = |fault: Fault| fault.problem(self.page, &what);
+        // The names are those that the author wrote, also where a symbolic link leads to others.
+        let meant = self.root.meant(self.folder, &name.value).map_err(faulty)?;
+        match self.root.resolve(self.folder, &name.value).map_err(faulty)? {
             Found::File { path, .. } if is_dot_file(&path) => {
                 Err(Problem::at(self.page, format!("{what} is a dot-file, which page hosts drop"))
                     .help("give it a name without the dot"))
             }
             Found::File { bytes: 0, .. } => Err(self.empty(&what)),
             Found::File { path, .. } => {
-                let base = path.parent().filter(|_| !path.starts_with(self.folder)).unwrap_or(self.folder);
-                let inner = path.strip_prefix(base).unwrap_or(&path).to_owned();
-                found.push(Candidate { source: path, inner, line });
+                let inner = self.inner(&meant).to_owned();
+                found.push(Candidate { source: path, meant, inner, line });
                 Ok(())
             }
             Found::Folder(folder) => {
-                let base = folder.parent().filter(|_| !folder.starts_with(self.folder)).unwrap_or(self.folder);
                 let before = found.len();
                 let walk = WalkDir::new(&folder).sort_by_file_name().max_depth(PATH_NAMES_MAX);
                 for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_dot_file(entry.path())) {
@@ -237,8 +255,10 @@ impl Place<'_> {
                         return Err(Problem::at(self.page, message).help("pack them into an archive"));
                     }
                     if entry.file_type().is_file() && path != self.page_path && found.len() <= FILES_MAX {
-                        let inner = path.strip_prefix(base).unwrap_or(path).to_owned();
-                        found.push(Candidate { source: path.to_owned(), inner, line });
+                        let below = path.strip_prefix(&folder).expect("a walk stays below its folder");
+                        let meant = meant.join(below);
+                        let inner = self.inner_below(&meant, below).to_owned();
+                        found.push(Candidate { source: path.to_owned(), meant, inner, line });
                     }
                 }
                 if found.len() == before {
@@ -250,12 +270,33 @@ impl Place<'_> {
         }
     }
 
+    /// The path of a file or folder in the torrent: as seen from the page's folder, or its last name.
+    fn inner<'p>(&self, meant: &'p Path) -> &'p Path {
+        let last = meant.file_name().map_or(meant, Path::new);
+        meant.strip_prefix(self.folder).unwrap_or(last)
+    }
+
+    /// The path in the torrent of what is `below` a folder that is named, at `meant`.
+    fn inner_below<'p>(&self, meant: &'p Path, below: &Path) -> &'p Path {
+        if meant.starts_with(self.folder) {
+            return self.inner(meant);
+        }
+        let folder = meant.ancestors().nth(below.iter().count() + 1).unwrap_or(meant);
+        meant.strip_prefix(folder).unwrap_or(meant)
+    }
+
     /// Gives each file its path in the torrent, which every client can save and every web seed can be asked for.
-    fn named(&self, found: Vec<Candidate>, warnings: &mut Vec<Problem>, problems: &mut Vec<Problem>) -> Vec<FileOrder> {
+    fn named(
+        &self,
+        found: Vec<Candidate>,
+        warnings: &mut Vec<Problem>,
+        problems: &mut Vec<Problem>,
+    ) -> (Vec<FileOrder>, Vec<(PathBuf, Vec<String>)>) {
         let mut files = Vec::with_capacity(found.len());
+        let mut by_names = Vec::with_capacity(found.len());
         // Paths without regard to case and Unicode form, as many file systems take them, and what holds each.
         let mut taken: BTreeMap<Vec<String>, PathBuf> = BTreeMap::new();
-        for Candidate { source, inner, line } in found {
+        for Candidate { source, meant, inner, line } in found {
             let shown = self.root.shown(&source).to_owned();
             let Some(names) = inner.iter().map(|name| name.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
             else {
@@ -324,15 +365,18 @@ impl Place<'_> {
                 continue;
             }
             taken.insert(folded, shown);
+            by_names.push((by_name(&meant), path.clone()));
             files.push(FileOrder { origin: Origin::File(source), path });
         }
-        files
+        (files, by_names)
     }
 }
 
 /// A file that `files` stands for, and the path it has as seen from the page.
 struct Candidate {
     source: PathBuf,
+    /// Where its page says that it is.
+    meant: PathBuf,
     inner: PathBuf,
     line: usize,
 }

@@ -45,8 +45,10 @@ use serde::{Serialize, Serializer};
 use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::media;
+use crate::metainfo;
 use crate::problem::Problem;
 use crate::release::{self, Cache, Downloads, FileOrder, Origin, Task};
+use crate::sitepath::encode_segment;
 use content::{Content, Release};
 use html::Theme;
 use journal::Watch;
@@ -65,6 +67,8 @@ pub enum Error {
     Content(Vec<Problem>),
     /// What is published already would become something else: each instance, in order.
     Changed(Vec<Problem>),
+    /// Media can't be read: each of those that were tried, in order.
+    Media(Vec<Problem>),
     /// What the author wrote may be right, and something else failed.
     Trouble(Problem),
 }
@@ -137,7 +141,7 @@ fn build_watched(
             known(options, &content, locked).map_err(Error::Content)?
         } else {
             let downloads = Downloads::default();
-            make_all(options, &content, &ledger, &downloads, &mut cache, progress).map_err(Error::Trouble)?
+            make_all(options, &content, &ledger, &downloads, &mut cache, progress)?
         };
         let warnings = keep(&mut ledger, options, &mut content, &releases)?;
         let mut plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
@@ -181,9 +185,10 @@ fn keep(
     ledger.identify(options, content);
     ledger.enter_all(content, releases);
     let changes = ledger.take_changes();
+    let renamed = ledger.renamed(content);
     match options.lock {
-        LockUse::Read => Ok(changes),
-        _ if changes.is_empty() || options.accept_changed => Ok(Vec::new()),
+        LockUse::Read => Ok(changes.into_iter().chain(renamed).collect()),
+        _ if changes.is_empty() || options.accept_changed => Ok(renamed),
         _ => Err(Error::Changed(changes)),
     }
 }
@@ -216,7 +221,7 @@ fn make_all(
     downloads: &Downloads,
     cache: &mut Cache,
     progress: &dyn hash::Progress,
-) -> Result<Vec<release::Release>, Problem> {
+) -> Result<Vec<release::Release>, Error> {
     let order = |source| release::Order { published: ledger.piece_length(source), ..order(options, source) };
     let orders: Vec<_> = content.releases.iter().map(order).collect();
     let known = |source: &Release, order| ledger.known(source, order);
@@ -232,10 +237,12 @@ fn make_all(
         }
         Ok(())
     };
-    let contents = release::survey(&tasks, cache, downloads, progress, &mut done).map_err(|fault| {
-        let page = fault.task.map(|index| &content.releases[index].text.file);
-        page.map_or(fault.problem.clone(), |page| fault.problem.or_at(page))
-    })?;
+    let told = |fault: release::Fault| match fault.task {
+        Some(index) => fault.problem.or_at(&content.releases[index].text.file),
+        None => fault.problem,
+    };
+    let contents = release::survey(&tasks, cache, downloads, progress, &mut done);
+    let contents = contents.map_err(|faults| Error::Media(faults.into_iter().map(told).collect()))?;
     Ok(orders.iter().zip(contents).map(|(order, content)| release::assemble(order, content)).collect())
 }
 
@@ -250,17 +257,22 @@ fn remarks(content: &Content, releases: &[release::Release]) -> Vec<Problem> {
 
 fn order(options: &Options, source: &Release) -> release::Order {
     let medium = &source.medium;
+    let kind = source.kind.unwrap_or(options.kind);
     // BEP 19: to a URL that ends in `/`, clients add the torrent's name and the file's path.
     let web_seed = match &medium.files[..] {
         [FileOrder { origin: Origin::Url(url), .. }] => url.clone(),
         [file] if medium.single => options.base_url.of(&medium.path(file)),
+        // A v2 tree of one file at its root has no folder around it.
+        [file] if kind == metainfo::Kind::V2 && file.path.len() == 1 => {
+            options.base_url.join(&format!("media/{}/", encode_segment(&medium.name)))
+        }
         _ => options.base_url.join("media/"),
     };
     release::Order {
         name: medium.name.clone(),
         files: medium.files.clone(),
         single: medium.single,
-        kind: source.kind.unwrap_or(options.kind),
+        kind,
         piece_length: options.piece_length,
         published: None,
         private: source.private.unwrap_or(options.private),

@@ -94,6 +94,9 @@ impl House {
             Err(Error::Changed(problems)) => {
                 problems.iter().map(|problem| format!("changed: {problem}")).collect::<Vec<_>>().join("\n")
             }
+            Err(Error::Media(problems)) => {
+                problems.iter().map(|problem| format!("trouble: {problem}")).collect::<Vec<_>>().join("\n")
+            }
             Err(Error::Trouble(problem)) => format!("trouble: {problem}"),
         }
         .replace(&self.folder.path().canonicalize().expect("a folder").display().to_string(), "[folder]")

@@ -74,7 +74,7 @@ pub fn update_lock(
     let made = make_all(options, &content, &ledger, &downloads, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
-    let made = made.map_err(Error::Trouble)?;
+    let made = made?;
     let preview = Options { lock: if options.drafts { LockUse::Read } else { LockUse::Write }, ..options.clone() };
     let mut warnings = keep(&mut ledger, &preview, &mut content, &made)?;
     warnings.append(&mut content.warnings);
@@ -124,8 +124,9 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
                 let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());
                 if let Some(change) = release::change(record, &now) {
                     findings.push(Problem::at(page, format!("the medium of `{}`: {change}", source.slug)));
-                } else if now.sha384 != record.sha384 {
-                    findings.push(Problem::at(page, format!("the SHA-384 of `{}` is another one", source.slug)));
+                } else if let Some(key) = now.first_difference(record) {
+                    let message = format!("`{key}` of `{}` is not what the medium says", source.slug);
+                    findings.push(Problem::at(page, message).help("run `everseed lock`"));
                 }
             }
         }

@@ -423,7 +423,9 @@ mod tests {
         let house = House::with_episode();
         let build = |out: &Path| match super::super::build(&house.options, out, &house.root().join(".everseed"), &()) {
             Ok(summary) => panic!("it is refused: {summary:?}"),
-            Err(Error::Content(problems) | Error::Changed(problems)) => problems[0].to_string(),
+            Err(Error::Content(problems) | Error::Changed(problems) | Error::Media(problems)) => {
+                problems[0].to_string()
+            }
             Err(Error::Trouble(problem)) => format!("trouble: {problem}"),
         };
         let outer = house.out();

@@ -68,19 +68,20 @@ pub struct Downloads {
 /// Finds out the content of each task, in their order. `done` is told of each that was read, with its index, as soon as it was.
 ///
 /// Up to four files are read at a time, each with less than 32 MiB in buffers. A file that can't be read, or that
-/// changes meanwhile, is a fault that names it; what was read before is in `cache` all the same.
+/// changes meanwhile, is a fault that names it; what was read before is in `cache` all the same. The faults stand in the
+/// order of the tasks, and there is at least one.
 pub fn survey(
     tasks: &[Task],
     cache: &mut Cache,
     downloads: &Downloads,
     progress: &dyn Progress,
     done: &mut dyn FnMut(usize, &Content, &mut Cache) -> Result<(), Problem>,
-) -> Result<Vec<Content>, Fault> {
+) -> Result<Vec<Content>, Vec<Fault>> {
     let mut found = vec![None; tasks.len()];
     let mut jobs: [Vec<Job>; 3] = Default::default();
     for (index, task) in tasks.iter().enumerate() {
         let fault = |problem| Fault { task: Some(index), problem };
-        match look(index, task, cache, downloads).map_err(fault)? {
+        match look(index, task, cache, downloads).map_err(|problem| vec![fault(problem)])? {
             Looked::Known(content) => found[index] = Some(content),
             Looked::Unknown(job) => jobs[job.way()].push(job),
         }
@@ -104,13 +105,13 @@ pub fn survey(
 }
 
 /// Runs `jobs` on as many threads, and takes each result where it is called. The first problem ends it, when those that
-/// have begun are done.
+/// have begun are done; but of media on other servers all are asked for, so that all that are wrong are told at once.
 fn each<'j, 'a>(
     jobs: &'j [Job<'a>],
     at_once: usize,
     run: &(dyn Fn(&Job) -> Result<Answer, Problem> + Sync),
     take: &mut dyn FnMut(&'j Job<'a>, Answer) -> Result<(), Problem>,
-) -> Result<(), Fault> {
+) -> Result<(), Vec<Fault>> {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         let (results, inbox) = mpsc::channel();
@@ -124,18 +125,19 @@ fn each<'j, 'a>(
             });
         }
         drop(results);
-        let mut ended = Ok(());
+        let mut faults = Vec::new();
         for (job, result) in inbox {
             let read = result.map_err(|problem| Fault { task: Some(job.index), problem });
             let taken = read.and_then(|answer| Ok(take(job, answer)?));
-            if let Err(fault) = taken
-                && ended.is_ok()
-            {
-                next.store(jobs.len(), Ordering::Relaxed);
-                ended = Err(fault);
+            if let Err(fault) = taken {
+                if !matches!(job.reads, Reads::Web(..)) {
+                    next.store(jobs.len(), Ordering::Relaxed);
+                }
+                faults.push(fault);
             }
         }
-        ended
+        faults.sort_by_key(|fault| fault.task);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     })
 }
 
@@ -213,7 +215,7 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
     let order = task.order;
     let origins = order.files.iter().map(|file| file.origin.clone()).collect();
     if let [Origin::Url(url)] = &order.files.iter().map(|file| file.origin.clone()).collect::<Vec<_>>()[..] {
-        let key = Key { origins, kind: order.kind, piece_length: order.piece_length };
+        let key = Key { origins, single: order.single, kind: order.kind, piece_length: order.piece_length };
         let stamps = vec![Stamp::Web];
         let (locked, cached) = (task.known.clone(), cache.get(&key, &stamps, order.integrity));
         let mut known: Vec<_> = match (locked, cached) {
@@ -245,7 +247,7 @@ fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downlo
     if order.kind == Kind::Hybrid && sources.len() > 1 {
         sources = sources.into_iter().map(|source| source.padded(piece_length)).collect();
     }
-    let key = Key { origins, kind: order.kind, piece_length: Some(piece_length) };
+    let key = Key { origins, single: order.single, kind: order.kind, piece_length: Some(piece_length) };
     if let Some(content) = cache.get(&key, &stamps, order.integrity) {
         return Ok(Looked::Known(content));
     }

@@ -321,7 +321,8 @@ fn a_medium_that_grows_while_it_is_hashed_ends_build_and_lock_before_they_write(
     let locked = update_lock(&house.options, &state(&house), &Update::default(), &recorder());
     let built = build(&house.options, &house.out(), &state(&house), &recorder());
     for error in [locked.expect_err("it grew"), built.expect_err("it grew")] {
-        let Error::Trouble(problem) = error else { panic!("{error:?}") };
+        let Error::Media(problems) = error else { panic!("{error:?}") };
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
         assert!(problem.to_string().contains("content/ep1.mp3: changed while it was hashed"), "{problem}");
     }
     for path in [house.root().join("everseed.lock"), house.root().join("torrents"), house.out()] {
@@ -329,4 +330,67 @@ fn a_medium_that_grows_while_it_is_hashed_ends_build_and_lock_before_they_write(
     }
     house.build();
     assert!(lock_of(&house).contains("bytes = 24"));
+}
+
+#[test]
+fn an_episode_under_another_name_is_told_what_it_was() {
+    let house = two_episodes();
+    house.build();
+    fs::rename(house.root().join("content/ep1.md"), house.root().join("content/first.md")).expect("renamed");
+    let warnings: Vec<_> = house.build().warnings.iter().map(ToString::to_string).collect();
+    let told: Vec<_> = warnings.iter().filter(|warning| warning.starts_with("content/first.md: seems")).collect();
+    expect![[r#"
+        content/first.md: seems to be `ep1` of everseed.lock, and podcast apps will take it for another episode
+          help: keep its identity with guid = "e07536c3-8ab9-5355-9341-a13139628591", or its address with slug = "ep1""#]].assert_eq(told[0]);
+    // It is new once.
+    assert!(!house.build().warnings.iter().any(|warning| warning.to_string().contains("seems to be")));
+}
+
+#[test]
+fn the_record_of_a_draft_is_kept() {
+    let house = two_episodes();
+    house.build();
+    let lock = lock_of(&house);
+    house.write("content/ep1.md", EP1.replace("media", "draft = true\nmedia"));
+    let how = Update { prune: true, keep: None };
+    let summary = update_lock(&house.options, &state(&house), &how, &()).expect("made");
+    assert_eq!((summary.removed, summary.records), (0, 2));
+    assert_eq!(lock_of(&house), lock);
+}
+
+/// What the lock knows of a file is its name in the torrent; pages link to it by the name that it has on disk.
+#[test]
+fn links_to_files_that_have_other_names_lead_to_the_same_place_from_the_lock() {
+    let house = House::new()
+        .page(
+            "set/index.md",
+            "+++\ntitle = \"Set\"\ndate = 2026-05-02\nkind = \"v2\"\nfiles = [\"a#b.zip\", \"link.zip\", \"folder\", \"/far/q?.bin\"]\n+++\n\
+             [1](a%23b.zip) [2](link.zip) [3](folder/x.txt) [4](/far/q%3F.bin)\n",
+        )
+        .page("tool.md", "+++\ntitle = \"Tool\"\ndate = 2026-05-03\nkind = \"v2\"\nfiles = [\"tool\"]\n+++\n[it](tool)\n")
+        .file("content/tool", "a program")
+        .file("content/set/a#b.zip", "1")
+        .file("store/real.zip", "2")
+        .file("store/folder/x.txt", "3")
+        .file("far/q?.bin", "4");
+    let link = |from: &str, to: &str| {
+        std::os::unix::fs::symlink(house.root().join("store").join(from), house.root().join("content/set").join(to))
+            .expect("linked");
+    };
+    link("real.zip", "link.zip");
+    link("folder", "folder");
+    house.build();
+    let mut with_media = house.contents();
+    let page = house.output("episodes/set/index.html");
+    for place in ["a_b.zip", "link.zip", "folder/x.txt", "q_.bin"] {
+        assert!(page.contains(&format!("href=\"../../media/set/{place}\"")), "{place}: {page}");
+    }
+    for gone in ["content/tool", "content/set/a#b.zip", "content/set/link.zip", "content/set/folder", "far/q?.bin"] {
+        fs::remove_file(house.root().join(gone)).expect("removed");
+    }
+    fs::remove_dir_all(house.out()).expect("removed");
+    let house = house.with(|options| options.lock = LockUse::Alone);
+    house.build();
+    with_media.retain(|(path, _)| !path.starts_with("media/"));
+    assert_eq!(house.contents(), with_media);
 }
