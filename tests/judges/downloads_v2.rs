@@ -69,6 +69,35 @@ fn libtorrent_completes_torrents_of_v2_alone_from_the_web_seed() {
     });
 }
 
+/// As `build` writes them: one file, which clients look for below the web seed by its name, and one in a folder.
+#[test]
+#[ignore = "needs root, iproute2 and the Python module libtorrent; .ci/run installs them"]
+fn libtorrent_completes_the_v2_torrents_of_a_site_from_the_web_seed() {
+    Net::inside(|net| {
+        let page = |title: &str, media: &str| {
+            format!("+++\ntitle = \"{title}\"\ndate = 2026-05-01\nkind = \"v2\"\n{media}\n+++\n")
+        };
+        let house = House::new()
+            .serving_with(&at_fixed_ports())
+            .page("one.md", &page("One", "media = \"one.zip\""))
+            .media("one.zip", 100_000)
+            .page("two.md", &page("Two", "files = [\"two.bin\"]"))
+            .media("two.bin", 100_001)
+            .page("three.md", &page("Three", "files = [\"in\"]"))
+            .media("in/three.bin", 100_002);
+        let server = house.serve();
+        let room = net.room();
+        let media = files(&house.root().join(".everseed/site/media"));
+        for (slug, place) in [("one", "one.zip"), ("two", "two/two.bin"), ("three", "three/in/three.bin")] {
+            let torrent = server.get(&format!("/torrents/{slug}.torrent")).body;
+            let folder = house.beside(slug);
+            let got = Client::Libtorrent.start(&room, &Wanted::Torrent(&torrent), &folder, None).finished();
+            let got: Vec<_> = files(&got).into_values().collect();
+            assert!(got == [media[place].clone()], "{slug}: {} files", got.len());
+        }
+    });
+}
+
 fn completes_both_ways(kind: Kind, client: Client) {
     Net::inside(|net| {
         let (house, torrents) = published(kind);
