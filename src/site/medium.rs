@@ -107,7 +107,7 @@ impl Place<'_> {
             return Ok(medium(meant.clone(), origin));
         }
         match self.root.resolve(self.folder, &media.value) {
-            Err(fault) => Err(at(fault.problem(self.page, &what))),
+            Err(fault) => Err(at(self.faulty(&fault, &what))),
             Ok(Found::Folder(_)) => Err(at(Problem::at(self.page, format!("{what} is a folder"))
                 .help(format!("name a file, or all files of the folder with files = [{:?}]", media.value)))),
             Ok(Found::File { bytes: 0, .. }) => Err(at(self.empty(&what))),
@@ -212,6 +212,17 @@ impl Place<'_> {
         found.into_iter().map(|candidate| candidate.source).collect()
     }
 
+    /// A fault of a medium; where there is a lock, the medium may be missing because it is not wanted.
+    fn faulty(&self, fault: &Fault, what: &str) -> Problem {
+        let problem = fault.problem(self.page, what);
+        match fault {
+            Fault::Missing { near: None } if lock::path(self.root.path()).exists() => {
+                problem.help("put it there, or build from everseed.lock without media: --locked")
+            }
+            _ => problem,
+        }
+    }
+
     fn empty(&self, what: &str) -> Problem {
         Problem::at(self.page, format!("{what} is empty (0 bytes)")).help("put the whole file there")
     }
@@ -220,7 +231,7 @@ impl Place<'_> {
     fn collect(&self, name: &Located<String>, found: &mut Vec<Candidate>) -> Result<(), Problem> {
         let what = format!("`files` {:?}", name.value);
         let line = name.line;
-        let faulty = |fault: Fault| fault.problem(self.page, &what);
+        let faulty = |fault: Fault| self.faulty(&fault, &what);
         // The names are those that the author wrote, also where a symbolic link leads to others.
         let meant = self.root.meant(self.folder, &name.value).map_err(faulty)?;
         match self.root.resolve(self.folder, &name.value).map_err(faulty)? {
