@@ -122,8 +122,8 @@ pub struct LockArgs {
     /// Take out records that no page has any more [default: warn about them]
     #[arg(long)]
     pub prune: bool,
-    /// Keep media of other servers in DIR, under the names that they are published by; those that are there are hashed in
-    /// place of a download [default: hash them on the way and keep nothing]
+    /// Keep media of other servers in DIR, under the names that they are published by; those that the lock knows and that
+    /// are there are hashed in place of a download [default: hash them on the way and keep nothing]
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
