@@ -1,5 +1,8 @@
 //! The arithmetic of v2's Merkle trees (BEP 52): blocks hashed, hashes paired up to a root, zeros where there is no more
 //! content. It knows neither files nor torrents.
+//!
+//! This is the plain reading of BEP 52, one node at a time: the layers of torrents that are read are checked by it. Where
+//! files are hashed, `hash` makes the trees with many nodes at a time.
 
 use sha2::{Digest, Sha256};
 
