@@ -19,10 +19,6 @@ mod seen;
 pub mod testing;
 mod wav;
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
-
 pub use scanner::{Scanner, WINDOW_BYTES_MAX};
 pub use seen::{CHAPTERS_MAX, TEXT_BYTES_MAX, WARNINGS_MAX};
 
@@ -109,35 +105,6 @@ impl Kind {
             _ => Self::Other,
         }
     }
-}
-
-/// Looks at the file at `path`, which is published under `name` and holds `bytes` bytes.
-///
-/// What can't be found out, or read, is absent and no error: the file is published all the same.
-pub fn facts(path: &Path, name: &str, bytes: u64) -> Found {
-    /// How much is read at a time.
-    const BLOCK_BYTES: usize = 1 << 16;
-    let mut scanner = Scanner::new(name, bytes);
-    let Ok(mut file) = File::open(path) else { return scanner.finish() };
-    let mut block = vec![0; BLOCK_BYTES];
-    let mut left = bytes;
-    while left > 0 {
-        // What the scanner does not look at need not be read.
-        let unread = scanner.unwanted().min(left);
-        if unread > BLOCK_BYTES as u64 {
-            let Ok(offset) = i64::try_from(unread) else { break };
-            if file.seek(SeekFrom::Current(offset)).is_err() {
-                break;
-            }
-            scanner.pass(unread);
-            left -= unread;
-            continue;
-        }
-        let Ok(read @ 1..) = file.read(&mut block) else { break };
-        scanner.push(&block[..read]);
-        left = left.saturating_sub(read as u64);
-    }
-    scanner.finish()
 }
 
 #[cfg(test)]

@@ -134,13 +134,8 @@ impl Scanner {
         }
     }
 
-    /// How many of the next bytes it does not look at: they may be passed over instead of pushed.
-    pub fn unwanted(&self) -> u64 {
-        self.skip
-    }
-
-    /// Passes over so many bytes, at most [`Self::unwanted`].
-    pub fn pass(&mut self, bytes: u64) {
+    /// Passes over so many bytes of those that it does not look at.
+    fn pass(&mut self, bytes: u64) {
         let bytes = bytes.min(self.skip);
         self.skip -= bytes;
         self.at = self.at.saturating_add(bytes);
