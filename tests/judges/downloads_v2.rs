@@ -89,9 +89,11 @@ fn libtorrent_completes_the_v2_torrents_of_a_site_from_the_web_seed() {
         let room = net.room();
         let media = files(&house.root().join(".everseed/site/media"));
         for (slug, place) in [("one", "one.zip"), ("two", "two/two.bin"), ("three", "three/in/three.bin")] {
-            let torrent = server.get(&format!("/torrents/{slug}.torrent")).body;
+            let torrent = metainfo::parse(server.get(&format!("/torrents/{slug}.torrent")).body).expect("a torrent");
+            // A client that is done before its first announce was answered never tells that it is.
+            let torrent = rewritten(&torrent, |metainfo| metainfo.trackers.clear());
             let folder = house.beside(slug);
-            let got = Client::Libtorrent.start(&room, &Wanted::Torrent(&torrent), &folder, None).finished();
+            let got = Client::Libtorrent.start(&room, &Wanted::Torrent(torrent.bytes()), &folder, None).finished();
             let got: Vec<_> = files(&got).into_values().collect();
             assert!(got == [media[place].clone()], "{slug}: {} files", got.len());
         }
