@@ -222,8 +222,7 @@ fn make_all(
     cache: &mut Cache,
     progress: &dyn hash::Progress,
 ) -> Result<Vec<release::Release>, Error> {
-    let order = |source| release::Order { published: ledger.piece_length(source), ..order(options, source) };
-    let orders: Vec<_> = content.releases.iter().map(order).collect();
+    let orders: Vec<_> = content.releases.iter().map(|source| order_again(options, ledger, source)).collect();
     let known = |source: &Release, order| ledger.known(source, order);
     let tasks: Vec<_> = (content.releases.iter().zip(&orders))
         .map(|(source, order)| Task { order, known: known(source, order) })
@@ -253,6 +252,11 @@ fn remarks(content: &Content, releases: &[release::Release]) -> Vec<Problem> {
         made.warnings.iter().map(|warning| Problem::at(page, format!("{}: {warning}", source.medium.origin))).collect()
     };
     content.releases.iter().zip(releases).flat_map(of).collect()
+}
+
+/// What is ordered of a release of which `ledger` may know how it is published.
+fn order_again(options: &Options, ledger: &Ledger, source: &Release) -> release::Order {
+    release::Order { published: ledger.piece_length(source), ..order(options, source) }
 }
 
 fn order(options: &Options, source: &Release) -> release::Order {

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::content::{self, Content};
 use super::ledger::{Ledger, Tally};
-use super::options::{LockUse, Options};
+use super::options::Options;
 use super::write::hold_state;
-use super::{Error, as_texts, keep, make_all, order, remarks};
+use super::{Error, as_texts, keep, make_all, order_again, remarks};
 use crate::hash;
 use crate::lock;
 use crate::problem::Problem;
@@ -75,8 +75,7 @@ pub fn update_lock(
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
     let made = made?;
-    let preview = Options { lock: if options.drafts { LockUse::Read } else { LockUse::Write }, ..options.clone() };
-    let mut warnings = keep(&mut ledger, &preview, &mut content, &made)?;
+    let mut warnings = keep(&mut ledger, options, &mut content, &made)?;
     warnings.append(&mut content.warnings);
     warnings.extend(remarks(&content, &made));
     let left_over = ledger.left_over(&content);
@@ -117,8 +116,7 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
             continue;
         };
         findings.extend(locked.torrent(&source.slug, record).err());
-        let order = release::Order { published: ledger.piece_length(source), ..order(options, source) };
-        match release::make(&order, &mut Cache::none(), progress) {
+        match release::make(&order_again(options, &ledger, source), &mut Cache::none(), progress) {
             Err(problem) => findings.push(problem.or_at(page)),
             Ok(made) => {
                 let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());

@@ -9,7 +9,7 @@ use std::thread;
 
 use super::cache::{Cache, Key, Stamp};
 use super::plan::settle;
-use super::{Content, Known, Order, Origin};
+use super::{Content, FileOrder, Known, Order, Origin};
 #[cfg(feature = "fetch")]
 use crate::fetch::{self, Client};
 use crate::hash::{Progress, Source};
@@ -214,7 +214,7 @@ impl Job<'_> {
 fn look<'a>(index: usize, task: &Task<'a>, cache: &mut Cache, downloads: &Downloads) -> Result<Looked<'a>, Problem> {
     let order = task.order;
     let origins = order.files.iter().map(|file| file.origin.clone()).collect();
-    if let [Origin::Url(url)] = &order.files.iter().map(|file| file.origin.clone()).collect::<Vec<_>>()[..] {
+    if let [FileOrder { origin: Origin::Url(url), .. }] = &order.files[..] {
         let key = Key { origins, single: order.single, kind: order.kind, piece_length: order.piece_length };
         let stamps = vec![Stamp::Web];
         let (locked, cached) = (task.known.clone(), cache.get(&key, &stamps, order.integrity));
