@@ -12,9 +12,9 @@
 //! | 6 | `config` | |
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
-//! | 3 | `hash` `lock` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
-//! | 2 | `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
-//! | 1 | `bencode` `id` `units` `problem` `lanes` `sitepath` `names` `fingerprint` `mime` | icu_normalizer: `names` |
+//! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
+//! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
+//! | 1 | `bencode` `id` `units` `problem` `lanes` `sitepath` `names` `fingerprint` `mime` `splice` | icu_normalizer: `names` |
 //!
 //! # Invariants
 //!
@@ -35,6 +35,7 @@
 /// The program and its version, as torrents, feeds and manifests name who made them.
 pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
 
+pub mod baseurl;
 pub mod bencode;
 pub mod chores;
 pub mod cli;
@@ -54,12 +55,14 @@ pub mod media;
 pub mod metainfo;
 pub mod mime;
 pub mod names;
+pub mod output;
 pub mod problem;
 pub mod release;
 pub mod seed;
 pub mod serve;
 pub mod site;
 pub mod sitepath;
+pub mod splice;
 pub mod store;
 pub mod tomlfile;
 pub mod tracker;

@@ -10,9 +10,10 @@ use super::args::ServeArgs;
 use super::build::{self, STATE_FOLDER, read_config};
 use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
+use crate::output;
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
-use crate::site::{self, LockUse};
+use crate::site::LockUse;
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
@@ -101,7 +102,7 @@ fn typed(args: &ServeArgs) -> Typed {
 
 /// The folder `site`, after a build that was killed there has been taken back.
 fn whole(site: &Path) -> PathBuf {
-    match site::restore(site) {
+    match output::restore(site) {
         Ok(false) => {}
         Ok(true) => {
             let problem = Problem::at(site, "a build was killed here; the site from before it is served");

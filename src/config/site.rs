@@ -6,9 +6,10 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::{Config, Faults, ShowKind, Site};
+use crate::baseurl::BaseUrl;
 use crate::metainfo;
 use crate::problem::Problem;
-use crate::site::{self, BaseUrl};
+use crate::site;
 use crate::units::{PIECE_LENGTH_MAX, PIECE_LENGTH_MIN, PieceLength};
 
 /// For which address a site is built.

@@ -3,11 +3,13 @@
 //! It knows neither pages nor feeds, so that whoever has media files, a content folder or a foreign feed, comes by here.
 
 mod cache;
+mod ledger;
 mod locked;
 mod plan;
 mod survey;
 
 pub use cache::Cache;
+pub use ledger::{Ledger, Tally};
 pub use locked::{change, locked, record};
 pub use plan::{Plan, plan};
 pub use survey::{Downloads, Fault, Task, survey};
@@ -15,6 +17,7 @@ pub use survey::{Downloads, Fault, Task, survey};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::baseurl::BaseUrl;
 use crate::hash::Progress;
 use crate::media::Facts;
 use crate::metainfo::{self, Draft, Hashes, Info, Kind, Layout, Torrent};
@@ -202,6 +205,17 @@ pub fn assemble(order: &Order, content: Content) -> Release {
         }
     }
     Release { torrent, magnet, files, remote: content.remote, warnings }
+}
+
+/// Announce URLs in tiers (BEP 12) for a site at `base_url`: its own tracker, which is `announce` below it if it is not
+/// `own`; the same over UDP; then each further one.
+pub fn announce_tiers(base_url: &BaseUrl, own: Option<&str>, udp: &[String], further: &[String]) -> Vec<Vec<String>> {
+    let mut tiers = vec![vec![own.map_or_else(|| base_url.join("announce"), str::to_owned)]];
+    if !udp.is_empty() {
+        tiers.push(udp.to_vec());
+    }
+    tiers.extend(further.iter().map(|url| vec![url.clone()]));
+    tiers
 }
 
 /// All that the torrent of `order` says, with `info` in it.

@@ -9,9 +9,7 @@ mod directories;
 mod files;
 mod front;
 mod html;
-mod interim;
 mod item;
-mod journal;
 mod ledger;
 mod links;
 mod locked;
@@ -22,13 +20,10 @@ mod plan;
 mod record;
 mod root;
 mod sheet;
-mod staging;
 mod update;
 mod write;
 
-pub use ledger::Tally;
-pub use options::{BaseUrl, Kind, LockUse, NotABaseUrl, Options, Show, categories};
-pub use staging::restore;
+pub use options::{Kind, LockUse, Options, Show, categories};
 pub use update::{LockSummary, Update, Verified, update_lock, verify_lock};
 
 #[cfg(test)]
@@ -46,12 +41,12 @@ use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::media;
 use crate::metainfo;
+use crate::output::Watch;
 use crate::problem::Problem;
 use crate::release::{self, Cache, Downloads, FileOrder, Origin, Task};
 use crate::sitepath::encode_segment;
 use content::{Content, Release};
 use html::Theme;
-use journal::Watch;
 use ledger::Ledger;
 use locked::Locked;
 use root::Root;

@@ -2,7 +2,6 @@
 //! disk; the same input gives the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
@@ -17,6 +16,7 @@ use crate::GENERATOR;
 use crate::feed;
 use crate::manifest::{self, Manifest};
 use crate::media::Kind;
+use crate::output::Entry;
 use crate::problem::Problem;
 use crate::release::{self, Origin};
 use crate::sitepath::SitePath;
@@ -32,17 +32,6 @@ pub struct Plan {
     pub pages: usize,
     /// What is not wrong and still worth a look.
     pub warnings: Vec<Problem>,
-}
-
-/// A file of the output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// These bytes.
-    Bytes(Vec<u8>),
-    /// A small file of the author's: a copy, so that an editor at work on it does not write into the site.
-    Copy(PathBuf),
-    /// A medium: placed without copying it where the file system can.
-    Media(PathBuf),
 }
 
 /// Plans the output. `releases` are those of `content`, in the same order.

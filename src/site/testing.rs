@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{BaseUrl, Error, Options, Summary, build};
+use super::{Error, Options, Summary, build};
+use crate::baseurl::BaseUrl;
 
 /// Front matter and text of an episode.
 pub const EP1: &str = "+++\ntitle = \"One\"\ndate = 2026-05-01\nmedia = \"ep1.mp3\"\n+++\nThe *first*.\n";

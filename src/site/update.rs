@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::content::{self, Content};
-use super::ledger::{Ledger, Tally};
+use super::ledger::Ledger;
 use super::options::Options;
-use super::write::hold_state;
 use super::{Error, as_texts, keep, make_all, order_again, remarks};
 use crate::hash;
 use crate::lock;
+use crate::output::hold_state;
 use crate::problem::Problem;
-use crate::release::{self, Cache, Downloads};
+use crate::release::{self, Cache, Downloads, Tally};
 
 /// How a lock is brought up to date.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn update_lock(
     how: &Update,
     progress: &dyn hash::Progress,
 ) -> Result<LockSummary, Error> {
-    let (state, _held) = hold_state(state)?;
+    let (state, _held) = hold_state(state).map_err(Error::Trouble)?;
     let (mut content, mut ledger) = open(options, &state)?;
     let mut cache = Cache::load(state.join("hashes"));
     let downloads = Downloads { check: true, keep: how.keep.clone() };
@@ -105,7 +105,7 @@ pub fn update_lock(
 
 /// Reads and hashes every medium, whatever is remembered of it, and holds it against the lock. Nothing is changed.
 pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progress) -> Result<Verified, Error> {
-    let (state, _held) = hold_state(state)?;
+    let (state, _held) = hold_state(state).map_err(Error::Trouble)?;
     let (content, ledger) = open(options, &state)?;
     let locked = ledger.locked().map_err(|problem| Error::Content(vec![problem]))?;
     let mut findings = Vec::new();

@@ -2,19 +2,17 @@
 //! former site whole, one that is killed is taken back, and at each instant the manifest that stands is true.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::interim;
-use super::journal::{Does, Watch};
-use super::plan::{Entry, Plan};
+use super::plan::Plan;
 use super::record::{Known, Record};
-use super::staging::{self, Staging};
 use crate::fingerprint::Fingerprint;
 use crate::manifest;
+use crate::output::{self, Does, Entry, Staging, Watch, hold_state};
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
@@ -48,8 +46,8 @@ impl Output {
     /// Takes the folder `out` for the site in `root`, with what is known of it below the folder `state`. A folder that holds
     /// other things than a site of everseed is refused.
     pub fn open(out: &Path, state: &Path, root: &Path) -> Result<Self, Error> {
-        let (state, memory) = hold_state(state)?;
-        let path = real(out).map_err(unwritable(out))?;
+        let (state, memory) = hold_state(state).map_err(Error::Trouble)?;
+        let path = real(out).map_err(|error| Error::Trouble(output::unwritable(out, &error)))?;
         let refused = |problem| Error::Content(vec![problem]);
         place_fits(&path, &state, root)
             .map_err(|why| refused(Problem::at(out, why).help("name a folder that holds nothing else: public")))?;
@@ -57,7 +55,7 @@ impl Output {
         let mut output = Self { path, state, former, _memory: memory, folder: None };
         if output.path.is_dir() {
             output.hold().map_err(Error::Trouble)?;
-            staging::recover(&output.path, &mut || Ok(())).map_err(Error::Trouble)?;
+            output::recover(&output.path, &mut || Ok(())).map_err(Error::Trouble)?;
         }
         output.is_ours(out).map_err(refused)?;
         Ok(output)
@@ -101,9 +99,7 @@ impl Output {
     /// Takes the folder for this build alone: another one may know it from elsewhere.
     fn hold(&mut self) -> Result<(), Problem> {
         if self.folder.is_none() {
-            let folder = File::open(&self.path).map_err(|error| problem(&self.path, &error))?;
-            lock(&folder, &self.path)?;
-            self.folder = Some(folder);
+            self.folder = Some(output::hold(&self.path)?);
         }
         Ok(())
     }
@@ -231,7 +227,7 @@ impl Output {
         let Some(Entry::Bytes(new)) = plan.files.get(&place) else { return None };
         let former = fs::read(place.below(&self.path)).ok()?;
         let replaced = changed.iter().filter(|change| change.does == Does::Replaces).map(|change| change.place);
-        interim::manifest(&former, new, &replaced.collect())
+        output::interim_manifest(&former, new, &replaced.collect())
     }
 
     /// What the former build wrote and this one does not.
@@ -297,36 +293,8 @@ impl Output {
     }
 }
 
-/// Takes the folder `state`, in which builds keep what they know, for this process: as long as the file is held.
-pub fn hold_state(state: &Path) -> Result<(PathBuf, File), Error> {
-    fs::create_dir_all(state).map_err(unwritable(state))?;
-    let state = state.canonicalize().map_err(unwritable(state))?;
-    let path = state.join("build.lock");
-    let file = File::create(&path).map_err(unwritable(&path))?;
-    lock(&file, &path).map_err(Error::Trouble)?;
-    Ok((state, file))
-}
-
-fn unwritable(path: &Path) -> impl Fn(io::Error) -> Error {
-    let path = path.to_owned();
-    move |error| {
-        let problem = Problem::at(&path, format!("can't be written: {error}"));
-        Error::Trouble(problem.help("make it writable for the user who builds, or name another folder"))
-    }
-}
-
 fn problem(path: &Path, error: &io::Error) -> Problem {
     Problem::at(path, format!("can't be written: {error}"))
-}
-
-fn lock(file: &File, path: &Path) -> Result<(), Problem> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            Err(Problem::at(path, "another build of this site is running").help("wait until it is done"))
-        }
-        Err(TryLockError::Error(error)) => Err(problem(path, &error)),
-    }
 }
 
 /// A file that is to be written.

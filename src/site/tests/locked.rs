@@ -219,7 +219,7 @@ fn a_piece_length_that_is_published_stays_when_the_automatic_one_is_another() {
 
 #[test]
 fn the_identity_of_show_and_episodes_stays_when_the_site_moves() {
-    let at = |text| super::super::BaseUrl::parse(text).expect("a URL");
+    let at = |text| crate::baseurl::BaseUrl::parse(text).expect("a URL");
     let move_to = |house: House, text| {
         let url = at(text);
         house.with(|options| (options.base_url, options.identity_url) = (url.clone(), url))

@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 
 use expect_test::expect;
 
-use super::super::BaseUrl;
 use super::{EP1, House, two_episodes};
+use crate::baseurl::BaseUrl;
 use crate::media::testing::mp3_with_chapters;
 use crate::metainfo;
 

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use expect_test::expect;
 
-use super::super::staging::{recover, restore};
 use super::super::{Error, Summary, build_watched};
 use super::{EP1, House, two_episodes};
 use crate::hash::{self, Source};
 use crate::manifest::Manifest;
 use crate::metainfo;
+use crate::output::{recover, restore};
 
 /// A built site, and then other content: a medium mended, one new, one gone, a page that changed.
 fn changed() -> House {

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Does, Journal, Watch};
-use super::plan::Entry;
+use super::{Entry, cannot_write};
 use crate::fsx;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
@@ -128,8 +128,4 @@ fn remove_folder(path: &Path) -> Result<(), Problem> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot_write(path, &error)),
         _ => Ok(()),
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Problem {
-    Problem::at(path, format!("can't be written: {error}"))
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::cannot_write;
 use crate::fsx;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
@@ -211,8 +212,4 @@ impl Journal {
     fn former_file(&self, number: usize) -> PathBuf {
         self.staging.join(format!("former-{number}"))
     }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Problem {
-    Problem::at(path, format!("can't be written: {error}"))
 }

@@ -1,0 +1,63 @@
+//! A folder that is published, while it changes: files wait beside it and come into place together or not at all, held
+//! by one process at a time. It knows nothing of what the files say.
+
+mod interim;
+mod journal;
+mod staging;
+
+pub use interim::manifest as interim_manifest;
+pub use journal::{Does, Watch};
+pub use staging::{Staging, recover, restore};
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::problem::Problem;
+
+/// A file of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A small file of the author's: a copy, so that an editor at work on it does not write into the site.
+    Copy(PathBuf),
+    /// A medium: placed without copying it where the file system can.
+    Media(PathBuf),
+}
+
+/// Takes the folder `state`, in which builds keep what they know, for this process: as long as the file is held.
+pub fn hold_state(state: &Path) -> Result<(PathBuf, File), Problem> {
+    fs::create_dir_all(state).map_err(|error| unwritable(state, &error))?;
+    let state = state.canonicalize().map_err(|error| unwritable(state, &error))?;
+    let path = state.join("build.lock");
+    let file = File::create(&path).map_err(|error| unwritable(&path, &error))?;
+    lock(&file, &path)?;
+    Ok((state, file))
+}
+
+/// Takes the folder `path` for this process, as long as the file is held: another one may know it from elsewhere.
+pub fn hold(path: &Path) -> Result<File, Problem> {
+    let folder = File::open(path).map_err(|error| cannot_write(path, &error))?;
+    lock(&folder, path)?;
+    Ok(folder)
+}
+
+/// A folder or file that is not to be written to, with what to do about it.
+pub fn unwritable(path: &Path, error: &io::Error) -> Problem {
+    cannot_write(path, error).help("make it writable for the user who builds, or name another folder")
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), Problem> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(Problem::at(path, "another build of this site is running").help("wait until it is done"))
+        }
+        Err(TryLockError::Error(error)) => Err(cannot_write(path, &error)),
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Problem {
+    Problem::at(path, format!("can't be written: {error}"))
+}
