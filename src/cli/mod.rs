@@ -2,11 +2,13 @@
 //! else.
 
 mod args;
+mod attach;
 mod build;
 mod init;
 mod lock;
 mod report;
 mod serve;
+mod summary;
 mod torrent;
 
 use std::io::Write as _;
@@ -48,15 +50,16 @@ fn ended(result: Result<(), Failure>) -> ExitCode {
 }
 
 fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
+    let source = |id: &str| matches.subcommand().and_then(|(_, of_command)| of_command.value_source(id));
+    let typed = |id: &str| source(id) == Some(ValueSource::CommandLine);
     match command {
         Command::Init(args) => init::run(&args),
         Command::Build(args) => build::run(&args),
-        Command::Lock(args) => lock::run(&args),
+        Command::Attach(args) => {
+            attach::run(&args, |id| matches!(source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable)))
+        }
+        Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(mut args) => {
-            let typed = |id: &str| {
-                let source = matches.subcommand_matches("serve").and_then(|serve| serve.value_source(id));
-                source == Some(ValueSource::CommandLine)
-            };
             args.settle(typed).map_err(Failure::usage)?;
             serve::run(&args)
         }
