@@ -191,7 +191,8 @@ mod tests {
             public/feed.xml:20: + 2
             public/feed.xml:30: - 345 bytes
             public/torrents/a�.torrent: added
-            public/torrents/b.torrent: removed"#]].assert_eq(&told.join("\n"));
+            public/torrents/b.torrent: removed"#]]
+        .assert_eq(&told.join("\n"));
     }
 
     #[test]

@@ -69,7 +69,9 @@ fn list(text: &mut String, findings: &[Finding]) {
     }
     put(text, format_args!("### {}\n\n", count_text(findings.len() as u64, "finding")));
     for finding in findings.iter().take(ROWS_MAX) {
-        put(text, format_args!("- {}\n", escaped(&finding.problem.to_string())));
+        // The remedy stands in a line of its own.
+        let lines: Vec<_> = finding.problem.to_string().lines().map(escaped).collect();
+        put(text, format_args!("- {}\n", lines.join("\n  ")));
     }
     more(text, findings.len());
     text.push('\n');
@@ -93,7 +95,7 @@ fn escaped(text: &str) -> String {
         let begins = out.bytes().all(|byte| byte.is_ascii_digit());
         match c {
             // They mark nothing inside of a line, and are easier to read so.
-            '.' | ',' | '\'' | '"' | '/' | '-' | '(' | ')' | ';' | '?' | '%' | '=' if !begins => out.push(c),
+            '.' | ',' | '\'' | '"' | '/' | '-' | '(' | ')' | ':' | ';' | '?' | '%' | '=' if !begins => out.push(c),
             _ if c.is_ascii_punctuation() => out.extend(['\\', c]),
             _ if c.is_control() => out.push(' '),
             _ => out.push(c),
@@ -194,7 +196,8 @@ mod tests {
 
             public\: 0 feeds
 
-        "#]].assert_eq(&of(&summary(Vec::new(), Vec::new()), "public: 0 feeds"));
+        "#]]
+        .assert_eq(&of(&summary(Vec::new(), Vec::new()), "public: 0 feeds"));
         expect![[r#"
             ## \_site: nothing was changed
 
@@ -202,7 +205,8 @@ mod tests {
 
             - public/feed.xml\:3\: b   help\: look
 
-        "#]].assert_eq(&of_findings(Path::new("_site"), &[finding("b")]));
+        "#]]
+        .assert_eq(&of_findings(Path::new("_site"), &[finding("b")]));
     }
 
     #[test]
@@ -224,13 +228,15 @@ mod tests {
             \- a
             \# a
             a b  \| c
-            \=== \$x\$ www.example.org https\://example.org"#]].assert_eq(&told);
+            \=== \$x\$ www.example.org https\://example.org"#]]
+        .assert_eq(&told);
         let told = ["a", "a`b", "``", "a|b\nc"].map(code).join("\n");
         expect![[r#"
             `a`
             `` a`b ``
             ``` `` ```
-            `a%7Cbc`"#]].assert_eq(&told);
+            `a%7Cbc`"#]]
+        .assert_eq(&told);
         assert_eq!(address("https://a/<b>|c d\\e\n"), "https://a/%3Cb%3E%7Cc%20d%5Ce");
     }
 
