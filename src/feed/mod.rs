@@ -139,8 +139,8 @@ pub struct TorrentItem {
     pub title: String,
     /// The absolute URL of its page.
     pub link: String,
-    /// When it was published.
-    pub date: OffsetDateTime,
+    /// When it was published, where that is known.
+    pub date: Option<OffsetDateTime>,
     /// Plain text; what is beyond [`DESCRIPTION_BYTES_MAX`] is cut off.
     pub description: String,
     /// The info-hash: the item's guid.
