@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | 7 | `cli` | clap, globset, indicatif, rlimit: `cli` |
 //! | 6 | `config` | |
-//! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
+//! | 5 | `site` `serve` `attach` | pulldown_cmark, slug: `site`; html5gum: `attach`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
 //! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
@@ -35,6 +35,7 @@
 /// The program and its version, as torrents, feeds and manifests name who made them.
 pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
 
+pub mod attach;
 pub mod baseurl;
 pub mod bencode;
 pub mod chores;
