@@ -4,6 +4,7 @@
 //! the other kind, take the wrong one.
 
 mod chapters;
+pub mod foreign;
 mod guid;
 mod podcast;
 mod torrents;
