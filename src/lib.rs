@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | 7 | `cli` | clap, globset, indicatif, rlimit: `cli` |
 //! | 6 | `config` | |
-//! | 5 | `site` `serve` `attach` | pulldown_cmark, slug: `site`; html5gum: `attach`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
+//! | 5 | `site` `serve` `attach` | pulldown_cmark: `site`; slug: `site`, `attach`; html5gum: `attach`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
 //! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |

@@ -12,7 +12,7 @@ mod xml;
 
 pub use chapters::{CHAPTERS_MIME, chapters, seconds};
 pub use guid::{episode_guid, show_guid};
-pub use podcast::podcast;
+pub use podcast::{integrity, podcast};
 pub use torrents::torrents;
 
 use time::OffsetDateTime;

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Does, Journal, Watch};
-use super::{Entry, cannot_write};
+use super::{Entry, cannot_write, unwritable};
 use crate::fsx;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
@@ -34,10 +34,10 @@ impl Staging {
                 beside
             } else {
                 remove_folder(&beside)?;
-                make_folder(inner)?
+                make_folder(inner, out)?
             }
         } else {
-            make_folder(inner)?
+            make_folder(inner, out)?
         };
         Ok(Self { journal: Journal::new(out, &path), out: out.to_owned(), path })
     }
@@ -132,8 +132,8 @@ fn places(out: &Path) -> [PathBuf; 2] {
     [out.with_file_name(format!(".{name}{NAME}")), out.join(NAME)]
 }
 
-fn make_folder(path: PathBuf) -> Result<PathBuf, Problem> {
-    fs::create_dir(&path).map_err(|error| cannot_write(&path, &error))?;
+fn make_folder(path: PathBuf, out: &Path) -> Result<PathBuf, Problem> {
+    fs::create_dir(&path).map_err(|error| unwritable(out, &error))?;
     Ok(path)
 }
 
