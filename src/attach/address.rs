@@ -82,7 +82,7 @@ impl Prefixes {
             })
         });
         let mut prefixes = built_in.chain(configured).collect::<Result<Vec<_>, _>>()?;
-        // The longest first: what a shorter one leaves begins with the rest of the longer.
+        // The longest first: what a shorter one leaves may begin with the rest of a longer one.
         prefixes.sort_by_key(|prefix| Reverse(prefix.names.len()));
         Ok(Self(prefixes))
     }
@@ -251,6 +251,9 @@ fn check(text: &str, resolved: &Url) -> Result<(), String> {
     }
     if has_user(resolved) {
         return Err("holds a user name, which everybody would read".into());
+    }
+    if text.starts_with(['?', '#']) {
+        return Err("names no file: it is the feed's own address".into());
     }
     // Asked of what is written: a parser resolves `%2e%2e` as it does `..`.
     let path = text.split(['?', '#']).next().unwrap_or_default();
@@ -487,7 +490,8 @@ mod tests {
               names play | 1 | https: | cdn.example.org | staging | ep1.mp3
             https://[2001:db8::1]:8080/ep1.mp3
               names ep1.mp3
-        "#]].assert_eq(&table(
+        "#]]
+        .assert_eq(&table(
             "https://show.example.org/",
             &[
                 "https://show.example.org/audio/ep1.mp3",
@@ -572,10 +576,7 @@ mod tests {
             https://show.example.org/audio/?file=ep1.mp3
               error: it names no file: its path ends in `/`
             ?file=ep1.mp3
-              feed https://show.example.org/feeds/a.xml?file=ep1.mp3
-              site feeds/a.xml
-              it is relative, which some podcast apps can't resolve
-              it has a query (`?`), which stays in the web seed
+              error: it names no file: it is the feed's own address
             https://me:secret@show.example.org/ep1.mp3
               error: it holds a user name, which everybody would read
             https://show.example.org/audio/%2e%2E/ep1.mp3
@@ -594,7 +595,8 @@ mod tests {
               error: it has no name in its path
             8217 bytes
               error: it has more than 8192 bytes
-        "#]].assert_eq(&refused);
+        "#]]
+        .assert_eq(&refused);
         let why = Address::of("a.mp3", "feed.xml", &base("https://a.example.org"), &prefixes()).expect_err("no URL");
         assert_eq!(why, "is relative to feed.xml, and no URL: relative URL without a base");
     }
@@ -625,7 +627,8 @@ mod tests {
               it is relative, which some podcast apps can't resolve
             https://user.example.org/my%20show
               names my show
-        "#]].assert_eq(&table(
+        "#]]
+        .assert_eq(&table(
             "https://user.example.org/my%20show",
             &[
                 "https://user.example.org/my%20show/audio/ep1.mp3",
@@ -649,7 +652,8 @@ mod tests {
               feed http://xn--bcher-kva.example/ep1.mp3
               names ep1.mp3
               it has characters that are not percent-encoded
-        "#]].assert_eq(&table(
+        "#]]
+        .assert_eq(&table(
             "http://bücher.example:8080/",
             &[
                 "http://xn--bcher-kva.example:8080/ep1.mp3",
@@ -763,7 +767,8 @@ mod tests {
             https://op3.dev/e/cdn.example.org/a/1.mp3
               direct https://cdn.example.org/a/1.mp3
               names a | 1.mp3
-        "#]].assert_eq(&table(
+        "#]]
+        .assert_eq(&table(
             "https://show.example.org/",
             &[
                 "https://op3.dev/e/http://show.example.org/audio/ü 1.mp3?x#y",
@@ -793,7 +798,8 @@ mod tests {
             "https://a.example/?b=/" is no tracking prefix: it holds more than a host and a path
               help: write what stands before the host of the file: https://track.example.org/e/*/
             "https://a.example/e*/" is no tracking prefix: a `*` stands for a whole name between two `/`
-              help: write what stands before the host of the file: https://track.example.org/e/*/"#]].assert_eq(&table);
+              help: write what stands before the host of the file: https://track.example.org/e/*/"#]]
+        .assert_eq(&table);
         assert_eq!(why("https://a.example/*/b/*/"), Ok(()));
     }
 
