@@ -12,7 +12,6 @@ mod torrent;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
@@ -52,14 +51,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Lock(args) => lock::run(&args),
-        Command::Serve(mut args) => {
-            let typed = |id: &str| {
-                let source = matches.subcommand_matches("serve").and_then(|serve| serve.value_source(id));
-                source == Some(ValueSource::CommandLine)
-            };
-            args.settle(typed).map_err(Failure::usage)?;
-            serve::run(&args)
-        }
+        Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),
