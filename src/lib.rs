@@ -37,6 +37,7 @@ pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
 
 pub mod baseurl;
 pub mod bencode;
+#[cfg(feature = "serve")]
 pub mod chores;
 pub mod cli;
 pub mod config;
@@ -58,11 +59,14 @@ pub mod names;
 pub mod output;
 pub mod problem;
 pub mod release;
+#[cfg(feature = "serve")]
 pub mod seed;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod site;
 pub mod sitepath;
 pub mod splice;
+#[cfg(feature = "serve")]
 pub mod store;
 pub mod tomlfile;
 pub mod tracker;

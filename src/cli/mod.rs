@@ -6,8 +6,11 @@ mod build;
 mod init;
 mod lock;
 mod report;
+#[cfg(feature = "serve")]
 mod serve;
 mod torrent;
+#[cfg(any(test, not(feature = "serve")))]
+mod unserved;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -16,6 +19,8 @@ use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
+#[cfg(not(feature = "serve"))]
+use unserved as serve;
 
 /// Runs the program with the arguments and the environment of the process.
 ///

@@ -22,6 +22,11 @@ use crate::site::LockUse;
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
 
+/// What `init` proposes to type next, for a show in `folder`.
+pub fn next(folder: &str) -> String {
+    format!("`everseed serve {folder}` shows it, `everseed build {folder}` builds it.")
+}
+
 /// Serves until Ctrl-C or SIGTERM. `matches` are those of the command.
 pub fn run(mut args: ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
     args.settle(matches).map_err(Failure::usage)?;
