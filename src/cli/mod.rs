@@ -6,17 +6,21 @@ mod build;
 mod init;
 mod lock;
 mod report;
+#[cfg(feature = "serve")]
 mod serve;
 mod torrent;
+#[cfg(any(test, not(feature = "serve")))]
+mod unserved;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
+#[cfg(not(feature = "serve"))]
+use unserved as serve;
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -52,14 +56,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Lock(args) => lock::run(&args),
-        Command::Serve(mut args) => {
-            let typed = |id: &str| {
-                let source = matches.subcommand_matches("serve").and_then(|serve| serve.value_source(id));
-                source == Some(ValueSource::CommandLine)
-            };
-            args.settle(typed).map_err(Failure::usage)?;
-            serve::run(&args)
-        }
+        Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

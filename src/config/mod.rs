@@ -1,8 +1,10 @@
 //! `everseed.toml`, read strictly and lowered once into the options that each module owns.
 
+#[cfg(feature = "serve")]
 mod server;
 mod site;
 
+#[cfg(feature = "serve")]
 pub use server::Typed;
 pub use site::Target;
 
