@@ -8,6 +8,7 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
 use super::serve::ServeArgs;
+use crate::attach::{Fix, NotAChoice, Place};
 use crate::metainfo::{Kind, NotAKind};
 use crate::units::PieceLength;
 
@@ -37,6 +38,7 @@ pub struct Args {
 pub enum Command {
     Init(InitArgs),
     Build(BuildArgs),
+    Attach(AttachArgs),
     Lock(LockArgs),
     Serve(ServeArgs),
     /// Create, show and verify .torrent files
@@ -99,21 +101,137 @@ fn kind(text: &str) -> Result<Kind, String> {
     text.parse().map_err(|error: NotAKind| format!("{error}; {}", NotAKind::HELP))
 }
 
+/// Add torrents to a site that another generator has built
+///
+/// Reads the feeds of the site, hashes the media of their enclosures, and adds torrents/*.torrent, torrents.xml and
+/// everseed.json to the site, and a `podcast:alternateEnclosure` after each enclosure to the feeds. Every other byte stays
+/// as it is, and a second run changes nothing. No server is asked: media elsewhere are those that `everseed lock --site`
+/// has written down. A configuration is not needed.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
+pub struct AttachArgs {
+    /// The folder of the project: everseed.toml, everseed.lock and torrents/ stand there, where there are any
+    #[arg(value_name = "ROOT", default_value = ".")]
+    pub root: PathBuf,
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// Put media that --media finds into the site, for the server to seed: `linked`, those that the feeds link to below
+    /// --base-url; `all`, those of other servers as well, below media/; `none` [default: `[attach] place` of
+    /// everseed.toml, else linked]
+    #[arg(long, value_name = "WHICH", env = "EVERSEED_PLACE", value_parser = place)]
+    pub place: Option<Place>,
+    /// Fill elements `<div data-everseed="URL-or-slug"></div>` of pages with download, torrent and magnet links [default:
+    /// `[attach] html` of everseed.toml, else touch no page]
+    #[arg(long, env = "EVERSEED_HTML", value_parser = BoolishValueParser::new())]
+    pub html: bool,
+    /// Mend what is not as the medium says: `length` of enclosures, a missing `duration`; with commas between them
+    /// [default: `[attach] fix` of everseed.toml, else tell of it]
+    #[arg(long, value_name = "WHAT", env = "EVERSEED_FIX", value_delimiter = ',', value_parser = fix)]
+    pub fix: Vec<String>,
+    /// Take everything from everseed.lock and torrents/: media need not be there [default: read the media, and bring the
+    /// lock up to date where there is one]
+    #[arg(long, env = "EVERSEED_LOCKED", value_parser = BoolishValueParser::new())]
+    pub locked: bool,
+    /// Let a torrent that is published become another one [default: end with exit code 2]
+    #[arg(long)]
+    pub accept_changed: bool,
+    /// Write nothing where there is a finding, such as an enclosure without its medium, and end with exit code 2
+    /// [default: `[attach] strict` of everseed.toml, else warn, and do the rest]
+    #[arg(long, env = "EVERSEED_STRICT", value_parser = BoolishValueParser::new())]
+    pub strict: bool,
+    /// Show what would be inserted, and write nothing [default: write]
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the summary as JSON [default: one line of text]
+    #[arg(long)]
+    pub json: bool,
+    /// Add the summary to FILE as Markdown, as pages of CI jobs show it: --summary "$GITHUB_STEP_SUMMARY" [default: none]
+    #[arg(long, value_name = "FILE", env = "EVERSEED_SUMMARY")]
+    pub summary: Option<PathBuf>,
+    /// Write the feed for torrent clients to PATH below the site [default: `[attach] torrent_feed` of everseed.toml,
+    /// else torrents.xml]
+    #[arg(long, value_name = "PATH", env = "EVERSEED_TORRENT_FEED")]
+    pub torrent_feed: Option<String>,
+    /// Make torrents of KIND: v1, v2 or hybrid (BEP 52) [default: `[torrent] kind` of everseed.toml, else v1]
+    #[arg(long, value_name = "KIND", env = "EVERSEED_KIND", value_parser = kind)]
+    pub kind: Option<Kind>,
+    /// Read the configuration from FILE [default: ROOT/everseed.toml, where it is there]
+    #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Reads which media are placed.
+fn place(text: &str) -> Result<Place, String> {
+    text.parse().map_err(|error: NotAChoice| error.to_string())
+}
+
+/// Checks a word for what is mended.
+fn fix(text: &str) -> Result<String, String> {
+    Fix::of([text]).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// A site that another generator has built, and where its media are.
+#[derive(Debug, clap::Args)]
+pub struct SiteArgs {
+    /// The folder that the generator wrote [default: `[attach] site` of everseed.toml, else the one of ROOT/public,
+    /// ROOT/_site and ROOT/dist that is there]
+    #[arg(long, value_name = "DIR", env = "EVERSEED_SITE")]
+    pub site: Option<PathBuf>,
+    /// The address at which the site stands, or will stand [default: `[attach] base_url` of everseed.toml, else that of
+    /// `[site]`]
+    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
+    pub base_url: Option<String>,
+    /// Look for media in DIR as well, by the paths of their URLs, then by their names; may be given several times
+    /// [default: `[attach] media` of everseed.toml, else in the site alone]
+    #[arg(long, value_name = "DIR", env = "EVERSEED_MEDIA")]
+    pub media: Vec<PathBuf>,
+    /// Amend the feed FILE, a path below the site or from the current folder; may be given several times [default:
+    /// `[attach] feeds` of everseed.toml, else each feed of the site that has enclosures]
+    #[arg(long = "feed", value_name = "FILE", env = "EVERSEED_FEED")]
+    pub feeds: Vec<PathBuf>,
+    /// Take URL off enclosure URLs that begin with it, for web seeds: it counts downloads and leads to the rest; may be
+    /// given several times [default: `[attach] prefixes` of everseed.toml; the usual services are known]
+    #[arg(long = "prefix", value_name = "URL", env = "EVERSEED_PREFIX", value_delimiter = ',')]
+    pub prefixes: Vec<String>,
+    /// Announce to the site's tracker at URL, https or http [default: `[tracker] url` of everseed.toml, else `announce`
+    /// below the address of the site]
+    #[arg(long, value_name = "URL", env = "EVERSEED_TRACKER_URL")]
+    pub tracker_url: Option<String>,
+}
+
+impl SiteArgs {
+    /// The names by which the parser knows them.
+    pub const IDS: [&str; 6] = ["site", "base_url", "media", "feeds", "prefixes", "tracker_url"];
+}
+
 /// Write down what is known of each medium, so that the site builds without media
 ///
 /// Reads and hashes media that are new or changed, and writes everseed.lock and torrents/*.torrent below ROOT. Kept in
 /// version control they are all that `everseed build --locked` needs. `everseed build` brings them up to date as well.
 /// Media on other servers are downloaded, several at a time; those that are known are downloaded again only if their
 /// servers do not say that they are what they were.
+///
+/// With --site, or where everseed.toml has a table [attach] and none [site], the media are those of the feeds of a site
+/// that another generator builds: `everseed attach --locked` needs the lock and no media, and templates find the links
+/// of each medium in the file of --data. The site is not touched.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub struct LockArgs {
     /// The folder that holds everseed.toml
     #[arg(value_name = "ROOT", default_value = ".")]
     pub root: PathBuf,
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// Write what templates of another generator need to FILE [default: `[attach] data` of everseed.toml, else
+    /// ROOT/data/everseed.json]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Write nothing for templates [default: write the file of --data]
+    #[arg(long, conflicts_with = "data")]
+    pub no_data: bool,
     /// Hash every medium again, those on other servers too, and compare; exit code 2 when one is not as the lock says.
     /// Nothing is written [default: bring the lock up to date]
-    #[arg(long, conflicts_with_all = ["accept_changed", "prune", "keep"])]
+    #[arg(long, conflicts_with_all = ["accept_changed", "prune", "keep", "data", "no_data"])]
     pub verify: bool,
     /// Let a torrent or a GUID that is published become another one [default: end with exit code 2]
     #[arg(long)]

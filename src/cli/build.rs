@@ -14,11 +14,7 @@ pub const STATE_FOLDER: &str = ".everseed";
 
 /// Builds the site and says what was done.
 pub fn run(args: &BuildArgs) -> Result<(), Failure> {
-    // Not left to the parser, for which EVERSEED_LOCKED=0 is the flag as well.
-    if args.locked && args.accept_changed {
-        let problem = Problem::new("--locked and --accept-changed contradict each other");
-        return Err(Failure::usage(problem.help("`everseed lock --accept-changed` changes what is locked")));
-    }
+    check_locked(args.locked, args.accept_changed)?;
     let config = read_config(args.config.as_deref(), &args.root)?;
     let target = match &args.base_url {
         Some(url) => Target::At(url.clone()),
@@ -35,11 +31,16 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     };
     let output = args.output.clone().or_else(|| config.output()).unwrap_or_else(|| args.root.join("public"));
     let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
-    report::say(if args.json {
-        serde_json::to_string(&summary).expect("strings and numbers are JSON")
-    } else {
-        line(&summary)
-    })
+    report::say(if args.json { report::as_json(&summary)? } else { line(&summary) })
+}
+
+/// Refuses to change what is locked. Not left to the parser, for which `EVERSEED_LOCKED=0` is the flag as well.
+pub fn check_locked(locked: bool, accept_changed: bool) -> Result<(), Failure> {
+    if locked && accept_changed {
+        let problem = Problem::new("--locked and --accept-changed contradict each other");
+        return Err(Failure::usage(problem.help("`everseed lock --accept-changed` changes what is locked")));
+    }
+    Ok(())
 }
 
 /// What a build did, in a line.
@@ -79,11 +80,21 @@ pub fn failure(error: site::Error) -> Failure {
 
 /// The configuration at `path`, else the one in `root`.
 pub fn read_config(path: Option<&Path>, root: &Path) -> Result<Config, Failure> {
-    // Without `./` before it, as a person would write it.
-    let here = root == Path::new(".");
-    let beside = if here { PathBuf::from(config::FILE_NAME) } else { root.join(config::FILE_NAME) };
-    let path = path.map_or(beside, PathBuf::from);
+    let path = path.map_or_else(|| config_in(root), PathBuf::from);
     Config::read(&path).map_err(Failure::usage)
+}
+
+/// The configuration at `path`, else the one in `root` where it is there.
+pub fn read_config_if_any(path: Option<&Path>, root: &Path) -> Result<Option<Config>, Failure> {
+    match config_in(root).try_exists() {
+        Ok(false) if path.is_none() => Ok(None),
+        _ => read_config(path, root).map(Some),
+    }
+}
+
+fn config_in(root: &Path) -> PathBuf {
+    // Without `./` before it, as a person would write it.
+    if root == Path::new(".") { PathBuf::from(config::FILE_NAME) } else { root.join(config::FILE_NAME) }
 }
 
 /// `SOURCE_DATE_EPOCH`, in seconds since 1970, where it is set (reproducible-builds.org).

@@ -2,12 +2,14 @@
 //! else.
 
 mod args;
+mod attach;
 mod build;
 mod init;
 mod lock;
 mod report;
 #[cfg(feature = "serve")]
 mod serve;
+mod summary;
 mod torrent;
 #[cfg(any(test, not(feature = "serve")))]
 mod unserved;
@@ -15,6 +17,7 @@ mod unserved;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
@@ -52,10 +55,16 @@ fn ended(result: Result<(), Failure>) -> ExitCode {
 }
 
 fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
+    let source = |id: &str| matches.subcommand().and_then(|(_, of_command)| of_command.value_source(id));
+    let typed = |id: &str| source(id) == Some(ValueSource::CommandLine);
     match command {
         Command::Init(args) => init::run(&args),
         Command::Build(args) => build::run(&args),
-        Command::Lock(args) => lock::run(&args),
+        Command::Attach(args) => {
+            attach::run(&args, |id| matches!(source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable)))
+        }
+        Command::Lock(args) => lock::run(&args, typed),
+        #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),

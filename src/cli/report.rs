@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use crate::hash::Progress;
 use crate::problem::Problem;
+use crate::units::count_text;
 
 /// The exit code for trouble while running.
 pub const TROUBLE: u8 = 1;
@@ -28,6 +30,8 @@ pub enum Failure {
     Findings,
     /// What is published would become something else; nothing was changed.
     Changed(Vec<Problem>),
+    /// There is something to be looked at, and that was not to be overlooked: each; nothing was changed.
+    Strict(Vec<Problem>),
     /// What the user wrote or typed is wrong.
     Usage(Vec<Problem>),
 }
@@ -43,6 +47,10 @@ impl Failure {
         match self {
             Self::Trouble(problem) => error(problem),
             Self::Findings => {}
+            Self::Strict(findings) => {
+                findings.iter().for_each(error);
+                log(&format!("{}; nothing was changed", count_text(findings.len() as u64, "finding")));
+            }
             Self::Usage(problems) | Self::Changed(problems) | Self::Media(problems) => {
                 problems.iter().for_each(error);
                 if problems.len() > 1 {
@@ -56,7 +64,7 @@ impl Failure {
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Trouble(_) | Self::Media(_) => TROUBLE,
-            Self::Findings | Self::Changed(_) => FINDINGS,
+            Self::Findings | Self::Strict(_) | Self::Changed(_) => FINDINGS,
             Self::Usage(_) => USAGE,
         })
     }
@@ -65,6 +73,13 @@ impl Failure {
 /// Prints what a command was asked for, with a line feed, on stdout.
 pub fn say(text: impl Display) -> Result<(), Failure> {
     written(write_line(io::stdout().lock(), text))
+}
+
+/// What a command did, as JSON.
+pub fn as_json(summary: &impl Serialize) -> Result<String, Failure> {
+    // Names of folders may be other than Unicode.
+    serde_json::to_string(summary)
+        .map_err(|error| Failure::Trouble(Problem::new(format!("can't be said in JSON: {error}"))))
 }
 
 /// What it means that stdout was written to so. A reader that has gone, as `| head` does, has what it wanted.

@@ -1,9 +1,11 @@
 //! `everseed.toml`, read strictly and lowered once into the options that each module owns.
 
+mod attach;
 #[cfg(feature = "serve")]
 mod server;
 mod site;
 
+pub use attach::TypedAttach;
 #[cfg(feature = "serve")]
 pub use server::Typed;
 pub use site::Target;
@@ -30,6 +32,8 @@ const BYTES_MAX: u64 = 1 << 20;
 pub struct Config {
     /// `[site]`
     pub site: Option<Site>,
+    /// `[attach]`
+    pub attach: Option<Attach>,
     /// `[show]`
     pub show: Show,
     /// `[torrent]`
@@ -62,6 +66,34 @@ pub struct Site {
     pub theme: Option<String>,
     /// Where the site is written, from the configuration's folder.
     pub output: Option<PathBuf>,
+}
+
+/// `[attach]`: what is attached to a site that another generator builds. Paths count from the configuration's folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Attach {
+    /// The folder that the generator writes.
+    pub site: Option<PathBuf>,
+    /// The absolute URL of the site's root, where it is not that of `[site]`.
+    pub base_url: Option<String>,
+    /// Folders in which media are looked for that are not in the site.
+    pub media: Vec<PathBuf>,
+    /// The feeds, below the site or by their paths; empty: those that are found.
+    pub feeds: Vec<PathBuf>,
+    /// Prefixes of enclosure URLs that count downloads, beyond those that are known.
+    pub prefixes: Vec<String>,
+    /// Whether the elements of pages that ask for links are filled.
+    pub html: bool,
+    /// What of the feeds is mended: `length`, `duration`.
+    pub fix: Vec<String>,
+    /// Whether findings keep everything from being written.
+    pub strict: bool,
+    /// `linked`, `all` or `none`: which media are placed in the site.
+    pub place: Option<String>,
+    /// Where the feed for torrent clients stands below the site.
+    pub torrent_feed: Option<String>,
+    /// The file in which templates find the links of each medium.
+    pub data: Option<PathBuf>,
 }
 
 /// `[show]`: what directories of podcasts ask for.
@@ -272,6 +304,7 @@ mod tests {
             "[sit]",
             "[seed]\npublic_addresses = [\"x\"]",
             "[show]\ntype = \"weekly\"",
+            "[attach]\nfeed = [\"feed.xml\"]",
         ];
         let told = cases.map(|text| read(text).expect_err("wrong").to_string());
         expect![[r#"
@@ -282,7 +315,9 @@ mod tests {
             everseed.toml:1: unknown key `sit`
               help: did you mean `site`?
             everseed.toml:2: `public_addresses`: invalid IP address syntax
-            everseed.toml:2: `type`: unknown variant `weekly`, expected `episodic` or `serial`"#]]
+            everseed.toml:2: `type`: unknown variant `weekly`, expected `episodic` or `serial`
+            everseed.toml:2: unknown key `feed`
+              help: did you mean `feeds`?"#]]
         .assert_eq(&told.join("\n"));
     }
 
@@ -299,6 +334,9 @@ mod tests {
             .collect();
         let config = read(&switched_on.join("\n")).expect("the example is right");
         assert_eq!(config.seed.public_addresses.len(), 2);
+        let attach = config.attach.as_ref().expect("a table");
+        assert_eq!((attach.media.len(), attach.strict), (1, false));
+        config.attach_options(Path::new("."), &TypedAttach::default()).expect("what it says means something");
         assert_eq!(config.serve.data, Some(".everseed".into()));
         read(include_str!("../../templates/init/everseed.toml")).expect("the scaffold is right");
     }

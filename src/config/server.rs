@@ -123,7 +123,8 @@ impl Config {
     }
 }
 
-fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+/// What was typed, else what stands in the file.
+pub(super) fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
     if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 

@@ -90,7 +90,7 @@ impl Config {
         BaseUrl::parse(&table.base_url).map_err(|error| self.wrong("site", "base_url", error).help(BaseUrl::HELP))
     }
 
-    fn piece_length(&self) -> Result<Option<PieceLength>, Problem> {
+    pub(super) fn piece_length(&self) -> Result<Option<PieceLength>, Problem> {
         let length = self.torrent.piece_length.map(PieceLength::new).transpose();
         length.map_err(|error| {
             self.wrong("torrent", "piece_length", error).help(format!(
@@ -100,7 +100,7 @@ impl Config {
         })
     }
 
-    fn torrent_kind(&self) -> Result<metainfo::Kind, Problem> {
+    pub(super) fn torrent_kind(&self) -> Result<metainfo::Kind, Problem> {
         let kind = self.torrent.kind.as_deref().map(str::parse).transpose();
         let kind = kind.map_err(|error| self.wrong("torrent", "kind", error).help(metainfo::NotAKind::HELP))?;
         Ok(kind.unwrap_or_default())
