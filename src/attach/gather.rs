@@ -116,7 +116,7 @@ pub fn gather(
         (a.date, last(a)).cmp(&(b.date, last(b))).then_with(|| a.source.cmp(&b.source))
     });
     if !options.locked {
-        find_files(options, site, feeds, &mut media)?;
+        findings.extend(find_files(options, site, feeds, &mut media)?);
     }
     name(&mut media, lock);
     Ok((media, findings))
@@ -184,29 +184,46 @@ fn is_another_item(one: Use, other: Use, feeds: &[Feed]) -> bool {
     one.feed == other.feed && one.item != other.item && one.item(feeds).guid != other.item(feeds).guid
 }
 
-/// Finds the files of `media`, and tells which of them are to be placed in the site.
-fn find_files(options: &Options, site: &Site, feeds: &[Feed], media: &mut [Medium]) -> Result<(), Error> {
+/// Finds the files of `media`, and settles which of them are to be placed in the site.
+fn find_files(options: &Options, site: &Site, feeds: &[Feed], media: &mut [Medium]) -> Result<Vec<Finding>, Error> {
     let finder = Finder::new(&site.path, &options.media).map_err(|problem| Error::Content(vec![problem]))?;
-    let mut problems = Vec::new();
+    let (mut problems, mut findings) = (Vec::new(), Vec::new());
+    let mut by_path: HashMap<PathBuf, Use> = HashMap::new();
     for medium in media {
-        match finder.find(&medium.address) {
-            Ok(found) => medium.file = found,
+        let found = match finder.find(&medium.address) {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
             Err(problem) => {
-                let first = medium.first();
-                problems.push(problem.or_at(&feeds[first.feed].shown));
+                problems.push(problem.or_at(&feeds[medium.first().feed].shown));
+                continue;
             }
+        };
+        let first = medium.first();
+        let url = &first.enclosure(feeds).url;
+        if found.is_in_site {
+            findings.extend(finder.differing(&medium.address, &found.path).map(|other| {
+                let message =
+                    format!("the file of the enclosure {url:?} in the site is another than {}", other.display());
+                let help = "remove the one in the site, and it is placed there anew";
+                Finding { rule: "stale-media", problem: first.problem(feeds, message).help(help) }
+            }));
+        } else if let Some(other) = by_path.insert(found.path.clone(), first) {
+            let (path, line) = (found.path.display(), other.enclosure(feeds).line);
+            let message = format!("the enclosure {url:?} is taken to be {path}, and so is the one on line {line}");
+            let help = "let the folders of --media hold the files as their URLs do";
+            findings.push(Finding { rule: "same-file", problem: first.problem(feeds, message).help(help) });
         }
-        let is_elsewhere = medium.file.as_ref().is_some_and(|file| !file.is_in_site);
-        medium.is_placed = is_elsewhere
+        medium.is_placed = !found.is_in_site
             && match options.place {
                 Place::Linked => medium.address.site_path.is_some(),
                 Place::All => true,
                 Place::None => false,
             };
+        medium.file = Some(found);
     }
     problems.sort();
     problems.dedup();
-    if problems.is_empty() { Ok(()) } else { Err(Error::Content(problems)) }
+    if problems.is_empty() { Ok(findings) } else { Err(Error::Content(problems)) }
 }
 
 fn name(media: &mut [Medium], lock: Option<&Lock>) {

@@ -73,6 +73,17 @@ impl Finder {
         Ok(path.map(|path| Found { path, is_in_site: false }))
     }
 
+    /// The file below a folder of media that has the path of `address`, and other bytes than `found`, as it seems: another
+    /// size, or written later.
+    pub fn differing(&self, address: &Address, found: &Path) -> Option<PathBuf> {
+        let names = &address.path_names[address.path_names.len().saturating_sub(NAMES_MAX)..];
+        let outside = self.by_path(names, address).ok().flatten()?;
+        let [here, there] = [found, &outside].map(fs::metadata);
+        let (here, there) = (here.ok()?, there.ok()?);
+        let is_other = here.len() != there.len() || there.modified().ok()? > here.modified().ok()?;
+        (!is_same(&here, &there) && is_other).then_some(outside)
+    }
+
     /// The file at the longest ending of the path of `names` that stands in a folder of media.
     fn by_path(&self, names: &[String], address: &Address) -> Result<Option<PathBuf>, Problem> {
         for at in 0..names.len() {
@@ -99,13 +110,13 @@ impl Finder {
         }
         let below = self.below.get_or_init(|| Below::walk(&self.folders, &self.site, FILES_MAX));
         let below = below.as_ref().map_err(Clone::clone)?;
-        let Some(named) = below.0.get(&*composed(name)) else { return Ok(None) };
+        let Some(candidates) = below.0.get(&*composed(name)) else { return Ok(None) };
         let in_common = |path: &Path| {
             let found = path.iter().rev().map(|name| name.to_str().map(composed));
             found.zip(names.iter().rev()).take_while(|(found, name)| *found == Some(composed(name))).count()
         };
-        let most = named.iter().map(|path| in_common(path)).max();
-        let files = named.iter().filter(|path| Some(in_common(path)) == most).cloned().collect();
+        let most = candidates.iter().map(|path| in_common(path)).max();
+        let files = candidates.iter().filter(|path| Some(in_common(path)) == most).cloned().collect();
         the_one(files, address)
     }
 }
