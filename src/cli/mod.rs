@@ -64,7 +64,6 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
             attach::run(&args, |id| matches!(source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable)))
         }
         Command::Lock(args) => lock::run(&args, typed),
-        #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),

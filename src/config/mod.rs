@@ -264,6 +264,11 @@ impl Config {
     }
 }
 
+/// What was typed, else what stands in the file.
+fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
+}
+
 /// What is wrong, gathered until all has been looked at.
 #[derive(Debug, Default)]
 struct Faults(Vec<Problem>);
