@@ -385,7 +385,7 @@ mod tests {
         let (base, prefixes) = (base(base_url), prefixes());
         let mut table = String::new();
         for url in urls {
-            writeln!(table, "{url}").expect("written");
+            writeln!(table, "{url:?}").expect("written");
             match Address::of(url, &base.join("feeds/a.xml"), &base, &prefixes) {
                 Ok(address) => {
                     if address.feed_url != *url {
@@ -409,89 +409,87 @@ mod tests {
     #[test]
     fn an_address_is_read_as_a_client_would_ask_for_it() {
         expect![[r#"
-            https://show.example.org/audio/ep1.mp3
+            "https://show.example.org/audio/ep1.mp3"
               site audio/ep1.mp3
-            HTTPS://Show.Example.org:443/audio/ep1.mp3
+            "HTTPS://Show.Example.org:443/audio/ep1.mp3"
               direct https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
-            http://show.example.org/audio/ep1.mp3
+            "http://show.example.org/audio/ep1.mp3"
               site audio/ep1.mp3
               it is http, on a site that is https
-            http://show.example.org:443/audio/ep1.mp3
+            "http://show.example.org:443/audio/ep1.mp3"
               names audio | ep1.mp3
               it is http, on a site that is https
-            https://show.example.org:8443/audio/ep1.mp3
+            "https://show.example.org:8443/audio/ep1.mp3"
               names audio | ep1.mp3
-            https://cdn.example.org/2026/ep1.mp3
+            "https://cdn.example.org/2026/ep1.mp3"
               names 2026 | ep1.mp3
-            http://cdn.example.org/2026/ep1.mp3
+            "http://cdn.example.org/2026/ep1.mp3"
               names 2026 | ep1.mp3
               it is http, on a site that is https
-            /audio/ep1.mp3
+            "/audio/ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ../audio/ep1.mp3
+            "../audio/ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ../../../ep1.mp3
+            "../../../ep1.mp3"
               feed https://show.example.org/ep1.mp3
               site ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ep1.mp3
+            "ep1.mp3"
               feed https://show.example.org/feeds/ep1.mp3
               site feeds/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            //show.example.org/audio/ep1.mp3
+            "//show.example.org/audio/ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-              https://show.example.org/audio/ep1.mp3
-
+            "  https://show.example.org/audio/ep1.mp3\n"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
-            https://show.example.org/audio/folge ü.mp3
+            "https://show.example.org/audio/folge ü.mp3"
               feed https://show.example.org/audio/folge%20%C3%BC.mp3
               site audio/folge ü.mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio/folge%20%c3%bc.mp3
+            "https://show.example.org/audio/folge%20%c3%bc.mp3"
               direct https://show.example.org/audio/folge%20%C3%BC.mp3
               site audio/folge ü.mp3
-            https://show.example.org/audio/a%2Bb+c%7Ed%5b1%5D[2].mp3
+            "https://show.example.org/audio/a%2Bb+c%7Ed%5b1%5D[2].mp3"
               feed https://show.example.org/audio/a%2Bb+c~d%5B1%5D%5B2%5D.mp3
               site audio/a+b+c~d[1][2].mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio/100%.mp3
+            "https://show.example.org/audio/100%.mp3"
               feed https://show.example.org/audio/100%25.mp3
               site audio/100%.mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio/ep1.mp3?v=2&w=a b
+            "https://show.example.org/audio/ep1.mp3?v=2&w=a b"
               feed https://show.example.org/audio/ep1.mp3?v=2&w=a%20b
               site audio/ep1.mp3
               it has characters that are not percent-encoded
               it has a query (`?`), which stays in the web seed
-            https://show.example.org/audio/ep1.mp3#t=30
+            "https://show.example.org/audio/ep1.mp3#t=30"
               direct https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it has a fragment (`#`), which the web seed is written without
-            https://show.example.org/audio\ep1.mp3
+            "https://show.example.org/audio\\ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio//ep1.mp3
+            "https://show.example.org/audio//ep1.mp3"
               names audio | ep1.mp3
-            https://show.example.org/audio/%E9.mp3
+            "https://show.example.org/audio/%E9.mp3"
               names audio | �.mp3
               it has a path that is not UTF-8
-            https://show.example.org/a%2Fb.mp3
+            "https://show.example.org/a%2Fb.mp3"
               names a | b.mp3
-            https://host.example.org/play/1/https%3A%2F%2Fcdn.example.org%2Fstaging%2Fep1.mp3
+            "https://host.example.org/play/1/https%3A%2F%2Fcdn.example.org%2Fstaging%2Fep1.mp3"
               names play | 1 | https: | cdn.example.org | staging | ep1.mp3
-            https://[2001:db8::1]:8080/ep1.mp3
+            "https://[2001:db8::1]:8080/ep1.mp3"
               names ep1.mp3
-        "#]]
-        .assert_eq(&table(
+        "#]].assert_eq(&table(
             "https://show.example.org/",
             &[
                 "https://show.example.org/audio/ep1.mp3",
@@ -553,50 +551,49 @@ mod tests {
         );
         refused.push_str(&table("https://show.example.org/", &[&long]).replace(&long, "8217 bytes"));
         expect![[r#"
-
+            ""
               error: it is empty
- 
+            " "
               error: it is empty
-            mailto:host@example.org
+            "mailto:host@example.org"
               error: it leads to `mailto:`, not to a file on a web server
-            magnet:?xt=urn:btih:0
+            "magnet:?xt=urn:btih:0"
               error: it leads to `magnet:`, not to a file on a web server
-            data:audio/mpeg;base64,AA==
+            "data:audio/mpeg;base64,AA=="
               error: it leads to `data:`, not to a file on a web server
-            C:\audio\ep1.mp3
+            "C:\\audio\\ep1.mp3"
               error: it leads to `c:`, not to a file on a web server
-            ftp://show.example.org/ep1.mp3
+            "ftp://show.example.org/ep1.mp3"
               error: it leads to `ftp:`, not to a file on a web server
-            https://
+            "https://"
               error: it is not a URL: empty host
-            https://show.example.org
+            "https://show.example.org"
               error: it names no file: its path ends in `/`
-            https://show.example.org/audio/
+            "https://show.example.org/audio/"
               error: it names no file: its path ends in `/`
-            https://show.example.org/audio/?file=ep1.mp3
+            "https://show.example.org/audio/?file=ep1.mp3"
               error: it names no file: its path ends in `/`
-            ?file=ep1.mp3
+            "?file=ep1.mp3"
               error: it names no file: it is the feed's own address
-            https://me:secret@show.example.org/ep1.mp3
+            "https://me:secret@show.example.org/ep1.mp3"
               error: it holds a user name, which everybody would read
-            https://show.example.org/audio/%2e%2E/ep1.mp3
+            "https://show.example.org/audio/%2e%2E/ep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            https://show.example.org/audio/.%2e/ep1.mp3
+            "https://show.example.org/audio/.%2e/ep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            %2e%2e/ep1.mp3
+            "%2e%2e/ep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            https://show.example.org/audio/..%2f..%2fep1.mp3
+            "https://show.example.org/audio/..%2f..%2fep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            https://show.example.org/audio/ep1%00.mp3
+            "https://show.example.org/audio/ep1%00.mp3"
               error: it has a NUL in its path
-            https://show.example.org/audio%5Cep1.mp3
+            "https://show.example.org/audio%5Cep1.mp3"
               error: it has a percent-encoded `\` in its path
-            https://show.example.org/%2F
+            "https://show.example.org/%2F"
               error: it has no name in its path
-            8217 bytes
+            "8217 bytes"
               error: it has more than 8192 bytes
-        "#]]
-        .assert_eq(&refused);
+        "#]].assert_eq(&refused);
         let why = Address::of("a.mp3", "feed.xml", &base("https://a.example.org"), &prefixes()).expect_err("no URL");
         assert_eq!(why, "is relative to feed.xml, and no URL: relative URL without a base");
     }
@@ -604,31 +601,30 @@ mod tests {
     #[test]
     fn a_site_in_a_folder_holds_what_stands_below_that_folder() {
         expect![[r#"
-            https://user.example.org/my%20show/audio/ep1.mp3
+            "https://user.example.org/my%20show/audio/ep1.mp3"
               site audio/ep1.mp3
-            https://user.example.org/my show/audio/ep1.mp3
+            "https://user.example.org/my show/audio/ep1.mp3"
               feed https://user.example.org/my%20show/audio/ep1.mp3
               site audio/ep1.mp3
               it has characters that are not percent-encoded
-            https://user.example.org/%6Dy%20show/audio/ep1.mp3
+            "https://user.example.org/%6Dy%20show/audio/ep1.mp3"
               direct https://user.example.org/my%20show/audio/ep1.mp3
               site audio/ep1.mp3
-            https://user.example.org/my%20show2/audio/ep1.mp3
+            "https://user.example.org/my%20show2/audio/ep1.mp3"
               names my show2 | audio | ep1.mp3
-            https://user.example.org/audio/ep1.mp3
+            "https://user.example.org/audio/ep1.mp3"
               names audio | ep1.mp3
-            /audio/ep1.mp3
+            "/audio/ep1.mp3"
               feed https://user.example.org/audio/ep1.mp3
               names audio | ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ../audio/ep1.mp3
+            "../audio/ep1.mp3"
               feed https://user.example.org/my%20show/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            https://user.example.org/my%20show
+            "https://user.example.org/my%20show"
               names my show
-        "#]]
-        .assert_eq(&table(
+        "#]].assert_eq(&table(
             "https://user.example.org/my%20show",
             &[
                 "https://user.example.org/my%20show/audio/ep1.mp3",
@@ -642,18 +638,17 @@ mod tests {
             ],
         ));
         expect![[r#"
-            http://xn--bcher-kva.example:8080/ep1.mp3
+            "http://xn--bcher-kva.example:8080/ep1.mp3"
               site ep1.mp3
-            https://BÜCHER.example:8080/ep1.mp3
+            "https://BÜCHER.example:8080/ep1.mp3"
               feed https://xn--bcher-kva.example:8080/ep1.mp3
               site ep1.mp3
               it has characters that are not percent-encoded
-            http://bücher.example/ep1.mp3
+            "http://bücher.example/ep1.mp3"
               feed http://xn--bcher-kva.example/ep1.mp3
               names ep1.mp3
               it has characters that are not percent-encoded
-        "#]]
-        .assert_eq(&table(
+        "#]].assert_eq(&table(
             "http://bücher.example:8080/",
             &[
                 "http://xn--bcher-kva.example:8080/ep1.mp3",
@@ -756,7 +751,7 @@ mod tests {
     #[test]
     fn a_prefix_stays_in_the_feed_and_goes_from_the_web_seed() {
         expect![[r#"
-            https://op3.dev/e/http://show.example.org/audio/ü 1.mp3?x#y
+            "https://op3.dev/e/http://show.example.org/audio/ü 1.mp3?x#y"
               feed https://op3.dev/e/http://show.example.org/audio/%C3%BC%201.mp3?x#y
               direct http://show.example.org/audio/%C3%BC%201.mp3?x
               site audio/ü 1.mp3
@@ -764,11 +759,10 @@ mod tests {
               it has a fragment (`#`), which the web seed is written without
               it has a query (`?`), which stays in the web seed
               it is http, on a site that is https
-            https://op3.dev/e/cdn.example.org/a/1.mp3
+            "https://op3.dev/e/cdn.example.org/a/1.mp3"
               direct https://cdn.example.org/a/1.mp3
               names a | 1.mp3
-        "#]]
-        .assert_eq(&table(
+        "#]].assert_eq(&table(
             "https://show.example.org/",
             &[
                 "https://op3.dev/e/http://show.example.org/audio/ü 1.mp3?x#y",
@@ -798,8 +792,7 @@ mod tests {
             "https://a.example/?b=/" is no tracking prefix: it holds more than a host and a path
               help: write what stands before the host of the file: https://track.example.org/e/*/
             "https://a.example/e*/" is no tracking prefix: a `*` stands for a whole name between two `/`
-              help: write what stands before the host of the file: https://track.example.org/e/*/"#]]
-        .assert_eq(&table);
+              help: write what stands before the host of the file: https://track.example.org/e/*/"#]].assert_eq(&table);
         assert_eq!(why("https://a.example/*/b/*/"), Ok(()));
     }
 

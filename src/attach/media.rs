@@ -306,7 +306,8 @@ mod tests {
             /ep1.mp3 -> media/ep1.mp3
             https://cdn.example.org/audio/ep1.mp3 -> media/ep1.mp3
             https://cdn.example.org/audio/ep2.mp3 -> nothing
-        "#]].assert_eq(&house.find(&["media"], &paths));
+        "#]]
+        .assert_eq(&house.find(&["media"], &paths));
         assert_eq!(house.find(&[], &["/ep1.mp3"]), "/ep1.mp3 -> nothing\n");
     }
 
@@ -365,7 +366,8 @@ mod tests {
             /same.mp3 -> media/deep/same.mp3
             /deep/through/ep3.mp3 -> media/deep/through/ep3.mp3
             /down -> nothing
-        "#]].assert_eq(&house.find(&["media", "other", "media"], &paths));
+        "#]]
+        .assert_eq(&house.find(&["media", "other", "media"], &paths));
     }
 
     #[test]
@@ -383,7 +385,8 @@ mod tests {
             /y/ep2.mp3 -> b/y/ep2.mp3
             /ep3.mp3 -> a/ep3.mp3
             /z/ep4.mp3 -> a/ep4.mp3
-        "#]].assert_eq(&house.find(&["a", "b"], &paths));
+        "#]]
+        .assert_eq(&house.find(&["a", "b"], &paths));
     }
 
     #[test]
@@ -401,16 +404,19 @@ mod tests {
             nowhere: there is no such folder
               help: name the folder that holds the media: --media
             media/a.mp3: is not a folder
-              help: name the folder that holds the media: --media"#]].assert_eq(&[why("nowhere"), why("media/a.mp3")].join("\n"));
+              help: name the folder that holds the media: --media"#]]
+        .assert_eq(&[why("nowhere"), why("media/a.mp3")].join("\n"));
         let problem = Finder::new(&house.path("dist"), &[]).expect_err("no site");
         expect![[r#"
             dist: there is no such folder
-              help: name the folder that your generator writes the site to: --site"#]].assert_eq(&house.shown(&problem.to_string()));
+              help: name the folder that your generator writes the site to: --site"#]]
+        .assert_eq(&house.shown(&problem.to_string()));
         let folders = [house.path("media")];
         assert!(Below::walk(&folders, &house.path("public"), 2).is_ok());
         let problem = Below::walk(&folders, &house.path("public"), 1).expect_err("too many");
         expect![[r#"
             media: holds more than 1 files
-              help: name the folder that holds the media, and no more: --media"#]].assert_eq(&house.shown(&problem.to_string()));
+              help: name the folder that holds the media, and no more: --media"#]]
+        .assert_eq(&house.shown(&problem.to_string()));
     }
 }

@@ -2,8 +2,9 @@
 
 mod address;
 mod media;
+mod outline;
 mod page;
 
 pub use address::{Address, Prefixes};
 pub use media::{Finder, Found};
-pub use page::{Filled, Links, fill};
+pub use page::{Filled, Links, PAGE_BYTES_MAX, fill};
