@@ -385,7 +385,7 @@ mod tests {
         let (base, prefixes) = (base(base_url), prefixes());
         let mut table = String::new();
         for url in urls {
-            writeln!(table, "{url}").expect("written");
+            writeln!(table, "{url:?}").expect("written");
             match Address::of(url, &base.join("feeds/a.xml"), &base, &prefixes) {
                 Ok(address) => {
                     if address.feed_url != *url {
@@ -409,86 +409,85 @@ mod tests {
     #[test]
     fn an_address_is_read_as_a_client_would_ask_for_it() {
         expect![[r#"
-            https://show.example.org/audio/ep1.mp3
+            "https://show.example.org/audio/ep1.mp3"
               site audio/ep1.mp3
-            HTTPS://Show.Example.org:443/audio/ep1.mp3
+            "HTTPS://Show.Example.org:443/audio/ep1.mp3"
               direct https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
-            http://show.example.org/audio/ep1.mp3
+            "http://show.example.org/audio/ep1.mp3"
               site audio/ep1.mp3
               it is http, on a site that is https
-            http://show.example.org:443/audio/ep1.mp3
+            "http://show.example.org:443/audio/ep1.mp3"
               names audio | ep1.mp3
               it is http, on a site that is https
-            https://show.example.org:8443/audio/ep1.mp3
+            "https://show.example.org:8443/audio/ep1.mp3"
               names audio | ep1.mp3
-            https://cdn.example.org/2026/ep1.mp3
+            "https://cdn.example.org/2026/ep1.mp3"
               names 2026 | ep1.mp3
-            http://cdn.example.org/2026/ep1.mp3
+            "http://cdn.example.org/2026/ep1.mp3"
               names 2026 | ep1.mp3
               it is http, on a site that is https
-            /audio/ep1.mp3
+            "/audio/ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ../audio/ep1.mp3
+            "../audio/ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ../../../ep1.mp3
+            "../../../ep1.mp3"
               feed https://show.example.org/ep1.mp3
               site ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ep1.mp3
+            "ep1.mp3"
               feed https://show.example.org/feeds/ep1.mp3
               site feeds/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            //show.example.org/audio/ep1.mp3
+            "//show.example.org/audio/ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-              https://show.example.org/audio/ep1.mp3
-
+            "  https://show.example.org/audio/ep1.mp3\n"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
-            https://show.example.org/audio/folge ü.mp3
+            "https://show.example.org/audio/folge ü.mp3"
               feed https://show.example.org/audio/folge%20%C3%BC.mp3
               site audio/folge ü.mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio/folge%20%c3%bc.mp3
+            "https://show.example.org/audio/folge%20%c3%bc.mp3"
               direct https://show.example.org/audio/folge%20%C3%BC.mp3
               site audio/folge ü.mp3
-            https://show.example.org/audio/a%2Bb+c%7Ed%5b1%5D[2].mp3
+            "https://show.example.org/audio/a%2Bb+c%7Ed%5b1%5D[2].mp3"
               feed https://show.example.org/audio/a%2Bb+c~d%5B1%5D%5B2%5D.mp3
               site audio/a+b+c~d[1][2].mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio/100%.mp3
+            "https://show.example.org/audio/100%.mp3"
               feed https://show.example.org/audio/100%25.mp3
               site audio/100%.mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio/ep1.mp3?v=2&w=a b
+            "https://show.example.org/audio/ep1.mp3?v=2&w=a b"
               feed https://show.example.org/audio/ep1.mp3?v=2&w=a%20b
               site audio/ep1.mp3
               it has characters that are not percent-encoded
               it has a query (`?`), which stays in the web seed
-            https://show.example.org/audio/ep1.mp3#t=30
+            "https://show.example.org/audio/ep1.mp3#t=30"
               direct https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it has a fragment (`#`), which the web seed is written without
-            https://show.example.org/audio\ep1.mp3
+            "https://show.example.org/audio\\ep1.mp3"
               feed https://show.example.org/audio/ep1.mp3
               site audio/ep1.mp3
               it has characters that are not percent-encoded
-            https://show.example.org/audio//ep1.mp3
+            "https://show.example.org/audio//ep1.mp3"
               names audio | ep1.mp3
-            https://show.example.org/audio/%E9.mp3
+            "https://show.example.org/audio/%E9.mp3"
               names audio | �.mp3
               it has a path that is not UTF-8
-            https://show.example.org/a%2Fb.mp3
+            "https://show.example.org/a%2Fb.mp3"
               names a | b.mp3
-            https://host.example.org/play/1/https%3A%2F%2Fcdn.example.org%2Fstaging%2Fep1.mp3
+            "https://host.example.org/play/1/https%3A%2F%2Fcdn.example.org%2Fstaging%2Fep1.mp3"
               names play | 1 | https: | cdn.example.org | staging | ep1.mp3
-            https://[2001:db8::1]:8080/ep1.mp3
+            "https://[2001:db8::1]:8080/ep1.mp3"
               names ep1.mp3
         "#]]
         .assert_eq(&table(
@@ -553,47 +552,47 @@ mod tests {
         );
         refused.push_str(&table("https://show.example.org/", &[&long]).replace(&long, "8217 bytes"));
         expect![[r#"
-
+            ""
               error: it is empty
- 
+            " "
               error: it is empty
-            mailto:host@example.org
+            "mailto:host@example.org"
               error: it leads to `mailto:`, not to a file on a web server
-            magnet:?xt=urn:btih:0
+            "magnet:?xt=urn:btih:0"
               error: it leads to `magnet:`, not to a file on a web server
-            data:audio/mpeg;base64,AA==
+            "data:audio/mpeg;base64,AA=="
               error: it leads to `data:`, not to a file on a web server
-            C:\audio\ep1.mp3
+            "C:\\audio\\ep1.mp3"
               error: it leads to `c:`, not to a file on a web server
-            ftp://show.example.org/ep1.mp3
+            "ftp://show.example.org/ep1.mp3"
               error: it leads to `ftp:`, not to a file on a web server
-            https://
+            "https://"
               error: it is not a URL: empty host
-            https://show.example.org
+            "https://show.example.org"
               error: it names no file: its path ends in `/`
-            https://show.example.org/audio/
+            "https://show.example.org/audio/"
               error: it names no file: its path ends in `/`
-            https://show.example.org/audio/?file=ep1.mp3
+            "https://show.example.org/audio/?file=ep1.mp3"
               error: it names no file: its path ends in `/`
-            ?file=ep1.mp3
+            "?file=ep1.mp3"
               error: it names no file: it is the feed's own address
-            https://me:secret@show.example.org/ep1.mp3
+            "https://me:secret@show.example.org/ep1.mp3"
               error: it holds a user name, which everybody would read
-            https://show.example.org/audio/%2e%2E/ep1.mp3
+            "https://show.example.org/audio/%2e%2E/ep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            https://show.example.org/audio/.%2e/ep1.mp3
+            "https://show.example.org/audio/.%2e/ep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            %2e%2e/ep1.mp3
+            "%2e%2e/ep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            https://show.example.org/audio/..%2f..%2fep1.mp3
+            "https://show.example.org/audio/..%2f..%2fep1.mp3"
               error: it has a `.` or `..` that is percent-encoded
-            https://show.example.org/audio/ep1%00.mp3
+            "https://show.example.org/audio/ep1%00.mp3"
               error: it has a NUL in its path
-            https://show.example.org/audio%5Cep1.mp3
+            "https://show.example.org/audio%5Cep1.mp3"
               error: it has a percent-encoded `\` in its path
-            https://show.example.org/%2F
+            "https://show.example.org/%2F"
               error: it has no name in its path
-            8217 bytes
+            "8217 bytes"
               error: it has more than 8192 bytes
         "#]]
         .assert_eq(&refused);
@@ -604,28 +603,28 @@ mod tests {
     #[test]
     fn a_site_in_a_folder_holds_what_stands_below_that_folder() {
         expect![[r#"
-            https://user.example.org/my%20show/audio/ep1.mp3
+            "https://user.example.org/my%20show/audio/ep1.mp3"
               site audio/ep1.mp3
-            https://user.example.org/my show/audio/ep1.mp3
+            "https://user.example.org/my show/audio/ep1.mp3"
               feed https://user.example.org/my%20show/audio/ep1.mp3
               site audio/ep1.mp3
               it has characters that are not percent-encoded
-            https://user.example.org/%6Dy%20show/audio/ep1.mp3
+            "https://user.example.org/%6Dy%20show/audio/ep1.mp3"
               direct https://user.example.org/my%20show/audio/ep1.mp3
               site audio/ep1.mp3
-            https://user.example.org/my%20show2/audio/ep1.mp3
+            "https://user.example.org/my%20show2/audio/ep1.mp3"
               names my show2 | audio | ep1.mp3
-            https://user.example.org/audio/ep1.mp3
+            "https://user.example.org/audio/ep1.mp3"
               names audio | ep1.mp3
-            /audio/ep1.mp3
+            "/audio/ep1.mp3"
               feed https://user.example.org/audio/ep1.mp3
               names audio | ep1.mp3
               it is relative, which some podcast apps can't resolve
-            ../audio/ep1.mp3
+            "../audio/ep1.mp3"
               feed https://user.example.org/my%20show/audio/ep1.mp3
               site audio/ep1.mp3
               it is relative, which some podcast apps can't resolve
-            https://user.example.org/my%20show
+            "https://user.example.org/my%20show"
               names my show
         "#]]
         .assert_eq(&table(
@@ -642,13 +641,13 @@ mod tests {
             ],
         ));
         expect![[r#"
-            http://xn--bcher-kva.example:8080/ep1.mp3
+            "http://xn--bcher-kva.example:8080/ep1.mp3"
               site ep1.mp3
-            https://BÜCHER.example:8080/ep1.mp3
+            "https://BÜCHER.example:8080/ep1.mp3"
               feed https://xn--bcher-kva.example:8080/ep1.mp3
               site ep1.mp3
               it has characters that are not percent-encoded
-            http://bücher.example/ep1.mp3
+            "http://bücher.example/ep1.mp3"
               feed http://xn--bcher-kva.example/ep1.mp3
               names ep1.mp3
               it has characters that are not percent-encoded
@@ -756,7 +755,7 @@ mod tests {
     #[test]
     fn a_prefix_stays_in_the_feed_and_goes_from_the_web_seed() {
         expect![[r#"
-            https://op3.dev/e/http://show.example.org/audio/ü 1.mp3?x#y
+            "https://op3.dev/e/http://show.example.org/audio/ü 1.mp3?x#y"
               feed https://op3.dev/e/http://show.example.org/audio/%C3%BC%201.mp3?x#y
               direct http://show.example.org/audio/%C3%BC%201.mp3?x
               site audio/ü 1.mp3
@@ -764,7 +763,7 @@ mod tests {
               it has a fragment (`#`), which the web seed is written without
               it has a query (`?`), which stays in the web seed
               it is http, on a site that is https
-            https://op3.dev/e/cdn.example.org/a/1.mp3
+            "https://op3.dev/e/cdn.example.org/a/1.mp3"
               direct https://cdn.example.org/a/1.mp3
               names a | 1.mp3
         "#]]

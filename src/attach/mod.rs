@@ -12,6 +12,7 @@ mod lock;
 mod make;
 mod media;
 mod options;
+mod outline;
 mod page;
 mod pages;
 mod plan;

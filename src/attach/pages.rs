@@ -3,15 +3,12 @@
 use std::io::ErrorKind;
 
 use super::Finding;
-use super::page::{self, Links};
+use super::page::{self, Links, PAGE_BYTES_MAX};
 use super::site::Site;
 use crate::fsx;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 use crate::splice::Edit;
-
-/// The most bytes of a page.
-const BYTES_MAX: u64 = 64 << 20;
 
 /// What is to be changed in the pages of a site.
 #[derive(Debug, Default)]
@@ -29,7 +26,7 @@ pub fn fill(site: &Site, find: &dyn Fn(&str) -> Option<Links>) -> Result<Pages, 
     let mut pages = Pages::default();
     for (place, path) in site.files(is_page)? {
         let shown = site.shown(&place);
-        let html = match fsx::read_at_most(&path, BYTES_MAX) {
+        let html = match fsx::read_at_most(&path, PAGE_BYTES_MAX as u64) {
             Ok(html) => html,
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
                 let problem = Problem::at(shown, format!("is not looked at: {error}"));
