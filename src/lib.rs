@@ -1,4 +1,71 @@
-//! Everything `everseed` does, as a library: publishing over `BitTorrent`, from a folder of episodes to a seeded swarm.
+//! Everything `everseed` does, as a library: publishing over BitTorrent, from a folder of episodes to a seeded swarm.
+//!
+//! The program `everseed` is a thin command line over it ([`cli`]); the README describes what it does. Programs of your own
+//! take what they need:
+//!
+//! | for | there is |
+//! |---|---|
+//! | the torrent, magnet link, durations and checksums of media files | [`release`] |
+//! | reading and writing a `.torrent` | [`metainfo`], with the identifiers of [`id`] |
+//! | `everseed.json`, which names what a site publishes | [`manifest`] |
+//! | a tracker behind sockets of your own | [`tracker`] |
+//! | a whole site out of a folder of Markdown and media | [`site`], and [`config`] for its `everseed.toml` |
+//! | serving, tracking and seeding a site | `serve` |
+//!
+//! What stands in this table is meant for others; the rest is public so that tests, benchmarks and the program reach it,
+//! and may change with every version. But for `serve`, nothing here prints or asks for the time, and what went wrong comes
+//! back as an error that names its place.
+//!
+//! ```
+//! use everseed::manifest::{Entry, File, Manifest};
+//! use everseed::release::{self, Cache, Order, Origin};
+//! use everseed::sitepath::SitePath;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let site = folder.path();
+//! # std::fs::create_dir(site.join("audio"))?;
+//! # std::fs::write(site.join("audio/ep001.mp3"), [7; 40_000])?;
+//! // A file of the site gets a torrent that is complete over HTTP alone ...
+//! let order = Order {
+//!     trackers: vec![vec!["https://show.example.org/announce".into()]],
+//!     web_seeds: vec!["https://show.example.org/audio/ep001.mp3".into()],
+//!     ..Order::of_file("ep001.mp3", Origin::File(site.join("audio/ep001.mp3")))
+//! };
+//! let release = release::make(&order, &mut Cache::none(), &())?;
+//! std::fs::write(site.join("ep001.torrent"), release.torrent.bytes())?;
+//!
+//! // ... and the manifest, with which `everseed serve --site` tracks and seeds it.
+//! let manifest = Manifest {
+//!     generator: "my-generator 1.0".into(),
+//!     title: "A show".into(),
+//!     base_url: "https://show.example.org/".into(),
+//!     torrents: vec![Entry {
+//!         info_hashes: release.torrent.info_hashes,
+//!         name: "ep001.mp3".into(),
+//!         title: "The first episode".into(),
+//!         torrent: SitePath::new("ep001.torrent")?,
+//!         magnet: release.magnet,
+//!         bytes: 40_000,
+//!         files: vec![File { path: SitePath::new("audio/ep001.mp3")?, bytes: 40_000, url: None }],
+//!         page: None,
+//!         published: None,
+//!     }],
+//! };
+//! std::fs::write(site.join("everseed.json"), manifest.to_json())?;
+//! # assert_eq!(Manifest::parse(&std::fs::read(site.join("everseed.json"))?)?, manifest);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! Both are on by default. Without them (`cargo add everseed --no-default-features`) the crate publishes files of the disk
+//! and holds no socket, no asynchronous runtime and no database.
+//!
+//! | feature | what it adds | what comes with it |
+//! |---|---|---|
+//! | `fetch` | media on other servers: the module `fetch`, which [`release`] reads them by | tokio, hyper, rustls |
+//! | `serve` | the modules `serve`, `seed`, `store` and `chores`, and the command `everseed serve` | tokio, hyper, SQLite, which is compiled with a C compiler |
 //!
 //! # Floors
 //!
@@ -10,7 +77,7 @@
 //! |---|---|---|
 //! | 7 | `cli` | clap, globset, indicatif, rlimit: `cli` |
 //! | 6 | `config` | |
-//! | 5 | `site` `attach` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
+//! | 5 | `site` `serve` `attach` | pulldown_cmark: `site`; slug: `site`, `attach`; html5gum: `attach`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
 //! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
@@ -38,6 +105,7 @@ pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"));
 pub mod attach;
 pub mod baseurl;
 pub mod bencode;
+#[cfg(feature = "serve")]
 pub mod chores;
 pub mod cli;
 pub mod config;
@@ -59,11 +127,14 @@ pub mod names;
 pub mod output;
 pub mod problem;
 pub mod release;
+#[cfg(feature = "serve")]
 pub mod seed;
+#[cfg(feature = "serve")]
 pub mod serve;
 pub mod site;
 pub mod sitepath;
 pub mod splice;
+#[cfg(feature = "serve")]
 pub mod store;
 pub mod tomlfile;
 pub mod tracker;

@@ -2,6 +2,34 @@
 //!
 //! Whoever publishes writes it last; `serve` knows of a site only what stands in it and in the `.torrent` files it
 //! names. Any other tool may write one. Unknown fields are ignored on reading; an unknown version is refused.
+//!
+//! ```
+//! use everseed::id::InfoHashes;
+//! use everseed::manifest::{Entry, File, Manifest};
+//! use everseed::sitepath::SitePath;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let manifest = Manifest {
+//!     generator: "my-generator 1.0".into(),
+//!     title: "A show".into(),
+//!     base_url: "https://show.example.org/".into(),
+//!     torrents: vec![Entry {
+//!         info_hashes: InfoHashes::V1("0123456789abcdef0123456789abcdef01234567".parse()?),
+//!         name: "ep001.mp3".into(),
+//!         title: "The first episode".into(),
+//!         torrent: SitePath::new("torrents/ep001.torrent")?,
+//!         magnet: "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567".into(),
+//!         bytes: 40_000,
+//!         files: vec![File { path: SitePath::new("audio/ep001.mp3")?, bytes: 40_000, url: None }],
+//!         page: None,
+//!         published: Some("2026-05-01".into()),
+//!     }],
+//! };
+//! let json = manifest.to_json();
+//! assert!(json.contains(r#""torrent": "torrents/ep001.torrent""#));
+//! assert_eq!(Manifest::parse(json.as_bytes())?, manifest);
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 

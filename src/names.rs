@@ -96,7 +96,8 @@ pub fn folded(name: &str) -> String {
     composed(&composed(name).to_lowercase()).into_owned()
 }
 
-fn composed(text: &str) -> Cow<'_, str> {
+/// `text` in the one form of those in which Unicode composes its letters (NFC).
+pub fn composed(text: &str) -> Cow<'_, str> {
     const { ComposingNormalizerBorrowed::new_nfc() }.normalize(text)
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Problem {
     path: Option<PathBuf>,
     line: Option<usize>,
+    column: Option<usize>,
     message: String,
     help: Option<String>,
 }
@@ -21,7 +22,7 @@ pub struct Problem {
 impl Problem {
     /// A problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { path: None, line: None, message: message.into(), help: None }
+        Self { path: None, line: None, column: None, message: message.into(), help: None }
     }
 
     /// A problem of the file or folder at `path`.
@@ -32,6 +33,12 @@ impl Problem {
     /// Adds the line, counted from 1.
     pub fn line(mut self, line: usize) -> Self {
         self.line = Some(line);
+        self
+    }
+
+    /// Adds the character of the line, counted from 1.
+    pub fn column(mut self, column: usize) -> Self {
+        self.column = Some(column);
         self
     }
 
@@ -64,6 +71,9 @@ impl fmt::Display for Problem {
             write!(f, "{}:", harmless(&path.display().to_string()))?;
             if let Some(line) = self.line {
                 write!(f, "{line}:")?;
+                if let Some(column) = self.column {
+                    write!(f, "{column}:")?;
+                }
             }
             f.write_str(" ")?;
         }
@@ -113,6 +123,7 @@ mod tests {
             problem.to_string(),
             "content/ep3.md:4: `date` is not a date: \"yesterday\"\n  help: write it as 2026-05-01"
         );
+        assert_eq!(Problem::at("a.xml", "broken").line(3).column(7).to_string(), "a.xml:3:7: broken");
         assert_eq!(Problem::at("a.md", "empty").to_string(), "a.md: empty");
         assert_eq!(Problem::at("a\u{1b}[31m", "b\u{7}\nc").to_string(), "a\u{fffd}[31m: b\u{fffd}\nc");
         assert_eq!(Problem::new("nothing to do").to_string(), "nothing to do");

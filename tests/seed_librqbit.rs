@@ -1,4 +1,5 @@
 //! librqbit, which is not ours, downloads from the seed: by `.torrent` and by magnet link.
+#![cfg(feature = "serve")]
 
 use std::fs;
 use std::net::SocketAddr;

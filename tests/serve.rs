@@ -1,4 +1,5 @@
 //! A running server as its operator sees it: what it says, what it shows, what survives.
+#![cfg(feature = "serve")]
 
 mod house;
 

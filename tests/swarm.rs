@@ -1,5 +1,6 @@
 //! Somebody else's client downloads from a running `everseed serve`: librqbit through the tracker and the everseed,
 //! and pieces through the web seed alone.
+#![cfg(feature = "serve")]
 
 mod house;
 

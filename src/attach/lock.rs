@@ -1,13 +1,21 @@
 //! The lock of a site that another generator builds: brought up to date, or held against the media, without the site being
 //! touched.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Error, Finding, Options, as_texts};
+use super::data::Data;
+use super::gather::Medium;
+use super::make::{self, From};
+use super::options::{Options, Place};
+use super::plan::Planner;
+use super::{Desk, Error, Finding, as_texts, changes, enter};
 use crate::hash;
+use crate::lock;
 use crate::problem::Problem;
+use crate::release::{self, Cache, Downloads, Ledger, Origin, Tally};
 
 /// How a lock is brought up to date.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,12 +67,103 @@ pub struct Verified {
     pub findings: Vec<Problem>,
 }
 
-/// Brings the lock up to date.
-pub fn update_lock(_options: &Options, _how: &Update, _progress: &dyn hash::Progress) -> Result<LockSummary, Error> {
-    Err(Error::Trouble(Problem::new("not written yet")))
+/// Brings the lock of the site up to date, and writes nothing into the site.
+///
+/// Media that are neither in the site nor below the folders of media are downloaded; those that the lock knows are
+/// downloaded again only if their servers do not say that they are what they were.
+pub fn update_lock(options: &Options, how: &Update, progress: &dyn hash::Progress) -> Result<LockSummary, Error> {
+    // Nothing is placed: the site is only read.
+    let options = &Options { locked: false, place: Place::None, ..options.clone() };
+    let Desk { site, feeds, media, mut findings, mut ledger, state } = Desk::open(options)?;
+    let state = state.expect("media are looked at");
+    let mut cache = Cache::load(state.path.join("hashes"));
+    let downloads = Downloads { check: true, keep: how.keep.clone() };
+    let made = make::make(options, &media, &feeds, From::Servers(&downloads), &ledger, &mut cache, progress);
+    // What was hashed is kept, whatever comes of it.
+    cache.save().map_err(Error::Trouble)?;
+    let (releases, unknown) = made?;
+    findings.extend(unknown);
+    let entered = enter(options, &media, &feeds, &releases, &mut ledger, &mut findings);
+    let changes = changes(&site, &media, &feeds, &releases, entered.changes);
+    if !changes.is_empty() && !options.accept_changed {
+        return Err(Error::Changed(changes));
+    }
+    findings.sort();
+    findings.dedup();
+    let mut warnings = entered.told;
+    let left_over = left_over(&ledger, &media);
+    for slug in &left_over {
+        if how.prune {
+            ledger.remove(slug);
+        } else {
+            let warning = Problem::at(lock::path(&options.root), format!("`{slug}` has a record, and no enclosure"));
+            warnings.push(warning.help("take it out with --prune, if it is not to come back"));
+        }
+    }
+    ledger.write().map_err(Error::Trouble)?;
+    if let Some(path) = &how.data {
+        let planner = Planner::new(options, &feeds, &media, &releases);
+        Data::of(&planner).write(path).map_err(Error::Trouble)?;
+    }
+    let Tally { added, changed, unchanged } = ledger.tally();
+    Ok(LockSummary {
+        lock: lock::path(&options.root),
+        data: how.data.clone(),
+        records: ledger.now().media.len(),
+        added,
+        changed,
+        unchanged,
+        removed: if how.prune { left_over.len() } else { 0 },
+        files_hashed: cache.files_hashed(),
+        bytes_hashed: cache.bytes_hashed(),
+        findings,
+        warnings,
+    })
 }
 
-/// Holds the lock against the media.
-pub fn verify_lock(_options: &Options, _progress: &dyn hash::Progress) -> Result<Verified, Error> {
-    Err(Error::Trouble(Problem::new("not written yet")))
+/// Reads and hashes every medium, those on other servers too, and holds it against the lock. Nothing is changed.
+pub fn verify_lock(options: &Options, progress: &dyn hash::Progress) -> Result<Verified, Error> {
+    let options = &Options { locked: false, place: Place::None, ..options.clone() };
+    let Desk { feeds, media, ledger, .. } = Desk::open(options)?;
+    let path = lock::path(&options.root);
+    if ledger.former().is_none() {
+        let problem = Problem::at(&path, "is missing");
+        return Err(Error::Content(vec![problem.help("run `everseed lock` where the media are")]));
+    }
+    let mut findings = Vec::new();
+    for medium in &media {
+        let of = |message: String| medium.first().problem(&feeds, message);
+        let Some(record) = ledger.record(&medium.slug).filter(|record| record.origin == medium.origin()) else {
+            let message = format!("the enclosure {:?} has no record in everseed.lock", medium.address.feed_url);
+            findings.push(of(message).help("run `everseed lock`"));
+            continue;
+        };
+        findings.extend(lock::read_torrent(ledger.folder(), &medium.slug, record).err());
+        let web = || Origin::Url(medium.address.direct_url.clone());
+        let origin = medium.path().map_or_else(web, |path| Origin::File(path.clone()));
+        let order = make::order(options, &ledger, medium, &feeds, origin);
+        match release::make(&order, &mut Cache::none(), progress) {
+            Err(problem) => findings.push(problem.or_at(&feeds[medium.first().feed].shown)),
+            Ok(made) => {
+                let now = release::record(&made, medium.origin(), record.guid.clone());
+                if let Some(change) = release::change(record, &now) {
+                    findings.push(of(format!("the medium of `{}`: {change}", medium.slug)));
+                } else if let Some(key) = now.first_difference(record) {
+                    let message = format!("`{key}` of `{}` is not what the medium says", medium.slug);
+                    findings.push(of(message).help("run `everseed lock`"));
+                }
+            }
+        }
+    }
+    findings.extend(left_over(&ledger, &media).into_iter().map(|slug| {
+        Problem::at(&path, format!("`{slug}` has a record, and no enclosure"))
+            .help("take it out with `everseed lock --prune`, if it is not to come back")
+    }));
+    Ok(Verified { lock: path, releases: media.len(), findings })
+}
+
+/// The slugs of records that no medium has.
+fn left_over(ledger: &Ledger, media: &[Medium]) -> Vec<String> {
+    let slugs: HashSet<_> = media.iter().map(|medium| &medium.slug).collect();
+    ledger.now().media.keys().filter(|slug| !slugs.contains(slug)).cloned().collect()
 }

@@ -4,18 +4,44 @@
 //! It knows nothing of servers and asks none: what it leaves for them is `everseed.json`. The lock alone downloads media
 //! of other servers ([`update_lock`]).
 
+mod address;
+mod data;
+mod feeds;
+mod gather;
 mod lock;
+mod make;
+mod media;
 mod options;
+mod outline;
+mod page;
+mod pages;
+mod plan;
+mod site;
+mod slug;
+mod write;
 
+pub use data::Data;
 pub use lock::{LockSummary, Update, Verified, update_lock, verify_lock};
 pub use options::{Fix, NotAChoice, Options, Place};
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
 use crate::hash;
+use crate::output;
 use crate::problem::Problem;
+use crate::release::{self, Cache, Ledger, Release};
+use feeds::Feed;
+use gather::Medium;
+use make::From;
+use plan::{Entry, Plan, Planner};
+use site::Site;
+use write::Work;
+
+/// The folder of the project that holds what runs remember.
+const STATE_FOLDER: &str = ".everseed";
 
 /// Why nothing was attached. The site stands as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +58,203 @@ pub enum Error {
     Trouble(Problem),
 }
 
-/// Attaches.
-pub fn attach(_options: &Options, _progress: &dyn hash::Progress) -> Result<Summary, Error> {
-    Err(Error::Trouble(Problem::new("not written yet")))
+/// Attaches torrents to a site that another generator has built.
+///
+/// Feeds are found, or named in [`Options::feeds`]; the media that their enclosures lead to are found in the site, below
+/// [`Options::media`], or in the lock. What is not to be had is a [`Finding`], and the rest is done. The hash of each file
+/// is remembered below `.everseed/` in [`Options::root`]. A lock that is there is brought up to date, unless
+/// [`Options::locked`] asks for nothing but what is in it.
+///
+/// Everything comes into place, or nothing does. A second run changes nothing.
+pub fn attach(options: &Options, progress: &dyn hash::Progress) -> Result<Summary, Error> {
+    let desk = Desk::open(options)?;
+    let from = if options.locked { From::Lock } else { From::Files };
+    let Desk { site, feeds, media, mut findings, mut ledger, state } = desk;
+    let mut cache = state.as_ref().map_or_else(Cache::none, |state| Cache::load(state.path.join("hashes")));
+    let files = output::Media::look(make::files(&media));
+    let made = make::make(options, &media, &feeds, from, &ledger, &mut cache, progress);
+    // What was hashed is kept, whatever comes of it.
+    cache.save().map_err(Error::Trouble)?;
+    let (releases, unknown) = made?;
+    findings.extend(unknown);
+
+    let warnings = enter(options, &media, &feeds, &releases, &mut ledger, &mut findings);
+    let changes = changes(&site, &media, &feeds, &releases, warnings.changes);
+    if !changes.is_empty() && !options.accept_changed {
+        return Err(Error::Changed(changes));
+    }
+    let planner = Planner::new(options, &feeds, &media, &releases);
+    let (plan, slots) = plan(options, &site, &feeds, &media, &planner, &mut findings)?;
+    findings.sort();
+    findings.dedup();
+    if options.strict && !findings.is_empty() {
+        return Err(Error::Findings(findings));
+    }
+    let work = Work::new(&site, &plan).map_err(Error::Content)?;
+    if !options.dry_run {
+        if ledger.former().is_some() && !options.locked {
+            files.unchanged().and_then(|()| ledger.write()).map_err(Error::Trouble)?;
+        }
+        let written = work.commit(|| files.unchanged());
+        // Placing media as hard links changes their ctime, and with it what the cache knows them by.
+        cache.relinked(&files.relinked());
+        written.and(cache.save()).map_err(Error::Trouble)?;
+    }
+    let (files_written, files_removed) = work.counts();
+    Ok(Summary {
+        site: options.site.clone(),
+        base_url: options.base_url.to_string(),
+        dry_run: options.dry_run,
+        feeds: (0..feeds.len()).map(|number| of_feed(number, &feeds, &planner)).collect(),
+        releases: planner.released(),
+        slots,
+        files_hashed: cache.files_hashed(),
+        bytes_hashed: cache.bytes_hashed(),
+        files_written,
+        files_unchanged: work.unchanged,
+        files_removed,
+        findings,
+        warnings: warnings.told,
+        changes: work.changes(),
+    })
+}
+
+/// All that a run begins with.
+struct Desk {
+    site: Site,
+    feeds: Vec<Feed>,
+    /// The oldest first.
+    media: Vec<Medium>,
+    findings: Vec<Finding>,
+    ledger: Ledger,
+    /// What runs remember; none where media are not looked at.
+    state: Option<State>,
+}
+
+/// A folder, held by this process.
+struct State {
+    path: PathBuf,
+    _held: std::fs::File,
+}
+
+impl Desk {
+    fn open(options: &Options) -> Result<Self, Error> {
+        let refused = |problem| Error::Content(vec![problem]);
+        let site = Site::open(&options.site).map_err(refused)?;
+        let ledger = Ledger::open(&options.root).map_err(refused)?;
+        if options.locked && ledger.former().is_none() {
+            let problem = Problem::at(crate::lock::path(&options.root), "is missing");
+            return Err(refused(
+                problem.help("run `everseed lock` where the media are, and keep what it writes in version control"),
+            ));
+        }
+        let state = if options.locked {
+            None
+        } else {
+            let (path, held) = output::hold_state(&options.root.join(STATE_FOLDER)).map_err(Error::Trouble)?;
+            Some(State { path, _held: held })
+        };
+        let feeds = feeds::find(options, &site)?;
+        let (media, mut findings) = gather::gather(options, &site, &feeds, ledger.former())?;
+        findings.extend(feeds::findings(&feeds));
+        Ok(Self { site, feeds, media, findings, ledger, state })
+    }
+}
+
+/// What is told of releases that were taken into the lock.
+struct Entered {
+    /// How published torrents would become others, by the index of the medium.
+    changes: Vec<(usize, String)>,
+    /// What was noticed in the media.
+    told: Vec<Problem>,
+}
+
+/// Takes the releases into `ledger`, and tells what is odd about them.
+fn enter(
+    options: &Options,
+    media: &[Medium],
+    feeds: &[Feed],
+    releases: &[Option<Release>],
+    ledger: &mut Ledger,
+    findings: &mut Vec<Finding>,
+) -> Entered {
+    let mut entered = Entered { changes: Vec::new(), told: Vec::new() };
+    for (index, (medium, release)) in media.iter().zip(releases).enumerate() {
+        let Some(release) = release else { continue };
+        findings.extend(make::differences(options, medium, release, ledger, feeds));
+        let told = |warning: &String| medium.first().problem(feeds, format!("{}: {warning}", medium.source));
+        entered.told.extend(release.warnings.iter().map(told));
+        let record = release::record(release, medium.origin(), make::guid(medium, feeds));
+        let change = ledger.enter(&medium.slug, record, release.torrent.clone());
+        entered.changes.extend(change.map(|change| (index, change)));
+    }
+    entered
+}
+
+/// What would change of what is published, by the lock and by what stands in the site.
+fn changes(
+    site: &Site,
+    media: &[Medium],
+    feeds: &[Feed],
+    releases: &[Option<Release>],
+    by_lock: Vec<(usize, String)>,
+) -> Vec<Problem> {
+    let mut changes: BTreeMap<usize, String> = by_lock.into_iter().collect();
+    for (index, (medium, release)) in media.iter().zip(releases).enumerate() {
+        let (Some(former), Some(release)) = (site.published(&medium.torrent_place()), release) else { continue };
+        let now = release.torrent.info_hashes;
+        if former != now {
+            let (now, former) = (crate::lock::names(now), crate::lock::names(former));
+            let change = format!("its info-hash is {now}, and was {former} when it was published");
+            changes.entry(index).or_insert(change);
+        }
+    }
+    let told = |(index, change): (usize, String)| {
+        let medium = &media[index];
+        let message = format!("the torrent of `{}` would become another one: {change}", medium.slug);
+        medium.first().problem(feeds, message).help(make::CHANGED)
+    };
+    changes.into_iter().map(told).collect()
+}
+
+/// Everything that is to stand in the site, and how many elements of pages are filled.
+fn plan(
+    options: &Options,
+    site: &Site,
+    feeds: &[Feed],
+    media: &[Medium],
+    planner: &Planner,
+    findings: &mut Vec<Finding>,
+) -> Result<(Plan, usize), Error> {
+    let mut plan = planner.files().map_err(|problem| Error::Content(vec![problem]))?;
+    for (number, feed) in feeds.iter().enumerate() {
+        let edits = feeds::edits(feed, &planner.amendment(number)).map_err(Error::Trouble)?;
+        plan.insert(feed.place.clone(), Entry::Edits(edits));
+    }
+    if !options.html {
+        return Ok((plan, 0));
+    }
+    let names = gather::by_name(options, media, feeds);
+    let links = |name: &str| {
+        let medium = &media[*names.get(name.trim())?];
+        let made = planner.made().iter().find(|made| made.medium.slug == medium.slug)?;
+        Some(planner.links(made))
+    };
+    let pages = pages::fill(site, &links).map_err(Error::Trouble)?;
+    plan.extend(pages.edits.into_iter().map(|(place, edits)| (place, Entry::Edits(edits))));
+    findings.extend(pages.findings);
+    Ok((plan, pages.slots))
+}
+
+fn of_feed(number: usize, feeds: &[Feed], planner: &Planner) -> FeedSummary {
+    let feed = &feeds[number];
+    let with_torrent = planner.made().iter().flat_map(|made| &made.medium.uses).filter(|one| one.feed == number);
+    FeedSummary {
+        path: feed.place.to_string(),
+        items: feed.content.items.len(),
+        enclosures: feed.content.items.iter().map(|item| item.enclosures.len()).sum(),
+        with_torrent: with_torrent.count(),
+    }
 }
 
 /// Something in the site that its author should look at, and that keeps nothing else from being done.

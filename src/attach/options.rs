@@ -12,6 +12,7 @@ use crate::units::PieceLength;
 
 /// A site that another generator has built, and what is to be attached to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for or not, whatever the others are")]
 pub struct Options {
     /// The project's folder: it holds `everseed.lock` and `torrents/` where there are any.
     pub root: PathBuf,

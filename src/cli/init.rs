@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::InitArgs;
 use super::report::{self, Failure};
+use super::serve;
 use crate::problem::Problem;
 
 /// The files of a new show, as `templates/init` holds them.
@@ -44,10 +45,8 @@ pub fn run(args: &InitArgs) -> Result<(), Failure> {
         fs::write(&path, content).map_err(|error| trouble(&path, error))?;
     }
     let shown = folder.display();
-    let typed = shell_word(&shown.to_string());
-    report::say(format_args!(
-        "{shown}: a show with one episode.\nNext: `everseed serve {typed}` shows it, `everseed build {typed}` builds it."
-    ))
+    let next = serve::next(&shell_word(&shown.to_string()));
+    report::say(format_args!("{shown}: a show with one episode.\nNext: {next}"))
 }
 
 /// `my-show` as a title: `My show`.

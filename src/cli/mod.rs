@@ -7,9 +7,12 @@ mod build;
 mod init;
 mod lock;
 mod report;
+#[cfg(feature = "serve")]
 mod serve;
 mod summary;
 mod torrent;
+#[cfg(any(test, not(feature = "serve")))]
+mod unserved;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -19,6 +22,8 @@ use clap::{ArgMatches, FromArgMatches};
 
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
+#[cfg(not(feature = "serve"))]
+use unserved as serve;
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -59,10 +64,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
             attach::run(&args, |id| matches!(source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable)))
         }
         Command::Lock(args) => lock::run(&args, typed),
-        Command::Serve(mut args) => {
-            args.settle(typed).map_err(Failure::usage)?;
-            serve::run(&args)
-        }
+        Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

@@ -4,8 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use super::server::or_configured;
-use super::{Attach, Config, Faults};
+use super::{Attach, Config, Faults, or_configured};
 use crate::attach::{Fix, Options, Place};
 use crate::baseurl::BaseUrl;
 use crate::metainfo::{self, Kind};

@@ -1,10 +1,12 @@
 //! `everseed.toml`, read strictly and lowered once into the options that each module owns.
 
 mod attach;
+#[cfg(feature = "serve")]
 mod server;
 mod site;
 
 pub use attach::TypedAttach;
+#[cfg(feature = "serve")]
 pub use server::Typed;
 pub use site::Target;
 
@@ -260,6 +262,11 @@ impl Config {
             None => problem,
         }
     }
+}
+
+/// What was typed, else what stands in the file.
+fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
+    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 
 /// What is wrong, gathered until all has been looked at.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{Config, Faults};
+use super::{Config, Faults, or_configured};
 use crate::problem::Problem;
 use crate::serve::{self, Addresses, Udp};
 use crate::tracker::address::Networks;
@@ -121,11 +121,6 @@ impl Config {
         let Setting(flag, table, key) = setting;
         if typed { Problem::new(format!("{flag}: {message}")) } else { self.wrong(table, key, message) }
     }
-}
-
-/// What was typed, else what stands in the file.
-pub(super) fn or_configured<T: Clone>(typed: &[T], configured: &[T]) -> Vec<T> {
-    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! the other kind, take the wrong one.
 
 mod chapters;
+pub mod foreign;
 mod guid;
 mod podcast;
 mod torrents;
@@ -11,7 +12,7 @@ mod xml;
 
 pub use chapters::{CHAPTERS_MIME, chapters, seconds};
 pub use guid::{episode_guid, show_guid};
-pub use podcast::podcast;
+pub use podcast::{integrity, podcast};
 pub use torrents::torrents;
 
 use time::OffsetDateTime;
@@ -139,8 +140,8 @@ pub struct TorrentItem {
     pub title: String,
     /// The absolute URL of its page.
     pub link: String,
-    /// When it was published.
-    pub date: OffsetDateTime,
+    /// When it was published, where that is known.
+    pub date: Option<OffsetDateTime>,
     /// Plain text; what is beyond [`DESCRIPTION_BYTES_MAX`] is cut off.
     pub description: String,
     /// The info-hash: the item's guid.

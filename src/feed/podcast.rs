@@ -129,7 +129,7 @@ fn medium(xml: &mut Xml, medium: &Medium) {
         xml.empty("podcast:source", &[("uri", uri), ("contentType", "application/x-bittorrent")]);
     }
     if let Some(sha384) = &medium.sha384 {
-        let integrity = format!("sha384-{}", base64(sha384));
+        let integrity = integrity(sha384);
         xml.empty("podcast:integrity", &[("type", "sri"), ("value", &integrity)]);
     }
     xml.close("podcast:alternateEnclosure");
@@ -137,6 +137,11 @@ fn medium(xml: &mut Xml, medium: &Medium) {
 
 fn yes_no(value: bool) -> &'static str {
     if value { "true" } else { "false" }
+}
+
+/// A hash as `podcast:integrity` and pages write it (Subresource Integrity).
+pub fn integrity(sha384: &[u8; 48]) -> String {
+    format!("sha384-{}", base64(sha384))
 }
 
 /// Base64 (RFC 4648, section 4) of a hash whose length is a multiple of three, so that there is no padding.

@@ -67,7 +67,7 @@ fn torrent_item() -> TorrentItem {
     TorrentItem {
         title: "The lamp".into(),
         link: "https://show.example.org/episodes/ep1/".into(),
-        date: datetime!(2026-05-01 06:00 +1),
+        date: Some(datetime!(2026-05-01 06:00 +1)),
         description: "é".repeat(2001),
         info_hash: InfoHash([0xab; 20]),
         torrent_url: "https://show.example.org/torrents/ep1.torrent".into(),

@@ -10,13 +10,15 @@ pub fn torrents(about: &Channel, items: &[TorrentItem]) -> Vec<u8> {
     let mut xml = Xml::new();
     xml.open("rss", &[("version", "2.0"), ("xmlns:atom", "http://www.w3.org/2005/Atom")]);
     xml.open("channel", &[]);
-    channel(&mut xml, about, items.iter().map(|item| item.date).max());
+    channel(&mut xml, about, items.iter().filter_map(|item| item.date).max());
     for item in items {
         xml.open("item", &[]);
         xml.text("title", &item.title);
         xml.text("link", &item.link);
         xml.text_with("guid", &[("isPermaLink", "false")], &item.info_hash.to_string());
-        xml.text("pubDate", &rfc2822(item.date));
+        if let Some(date) = item.date {
+            xml.text("pubDate", &rfc2822(date));
+        }
         if !item.description.is_empty() {
             xml.text("description", limited(&item.description, DESCRIPTION_BYTES_MAX));
         }

@@ -2,6 +2,36 @@
 //!
 //! The info-hash is always the hash of the bytes that stand in the file. A torrent that is made here is encoded,
 //! parsed back and compared before anyone sees it.
+//!
+//! ```
+//! use everseed::metainfo::{self, Draft, Hashes, Info, Layout};
+//! use everseed::units::PieceLength;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let torrent = metainfo::encode(&Draft {
+//!     info: Info {
+//!         name: "ep001.mp3".into(),
+//!         piece_length: PieceLength::new(32_768)?,
+//!         private: false,
+//!         source: None,
+//!         layout: Layout::Single(40_000),
+//!         // The SHA-1 of each piece; `everseed::release` finds it out.
+//!         hashes: Hashes::V1(vec![[1; 20], [2; 20]]),
+//!     },
+//!     trackers: vec![vec!["https://show.example.org/announce".into()]],
+//!     web_seeds: vec![],
+//!     creation_date: None,
+//!     created_by: None,
+//!     comment: None,
+//! });
+//! assert_eq!(metainfo::parse(torrent.bytes().to_vec())?, torrent);
+//! let hash = torrent.info_hashes.main();
+//! assert_eq!(
+//!     metainfo::magnet(&torrent),
+//!     format!("magnet:?xt=urn:btih:{hash}&dn=ep001.mp3&xl=40000&tr=https%3A%2F%2Fshow.example.org%2Fannounce"),
+//! );
+//! # Ok(())
+//! # }
+//! ```
 
 mod build;
 mod kind;

@@ -3,10 +3,12 @@
 
 mod interim;
 mod journal;
+mod media;
 mod staging;
 
 pub use interim::manifest as interim_manifest;
 pub use journal::{Does, Watch};
+pub use media::Media;
 pub use staging::{Staging, recover, restore};
 
 use std::fs::{self, File, TryLockError};
@@ -14,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::problem::Problem;
+use crate::sitepath::SitePath;
 
 /// A file of an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,25 @@ pub fn hold(path: &Path) -> Result<File, Problem> {
 /// A folder or file that is not to be written to, with what to do about it.
 pub fn unwritable(path: &Path, error: &io::Error) -> Problem {
     cannot_write(path, error).help("make it writable for the user who builds, or name another folder")
+}
+
+/// The folders on the way from `out` to `place` are folders, or not there yet.
+pub fn check_folders(out: &Path, place: &SitePath) -> Result<(), Problem> {
+    let mut folder = out.to_owned();
+    let mut names: Vec<_> = place.names().collect();
+    names.pop();
+    for name in names {
+        folder.push(name);
+        match fs::symlink_metadata(&folder) {
+            Ok(metadata) if !metadata.is_dir() => {
+                let what = if metadata.is_symlink() { "a symbolic link" } else { "a file" };
+                return Err(Problem::at(&folder, format!("is {what}, and the site has a folder of that name"))
+                    .help("remove it"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), Problem> {

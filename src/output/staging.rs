@@ -1,15 +1,16 @@
 //! The folder in which files wait, on the file system of the output, until all of them can come into place.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::journal::{Does, Journal, Watch};
-use super::{Entry, cannot_write};
+use super::{Entry, cannot_write, unwritable};
 use crate::fsx;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
+use crate::splice::{self, Edit};
 
 /// Its name within the output, where it can't stand beside it; there, the output's name comes before it.
 const NAME: &str = ".everseed-staging";
@@ -33,10 +34,10 @@ impl Staging {
                 beside
             } else {
                 remove_folder(&beside)?;
-                make_folder(inner)?
+                make_folder(inner, out)?
             }
         } else {
-            make_folder(inner)?
+            make_folder(inner, out)?
         };
         Ok(Self { journal: Journal::new(out, &path), out: out.to_owned(), path })
     }
@@ -55,6 +56,19 @@ impl Staging {
             Entry::Copy(source) => fsx::copy(source, &to).map_err(from(source)),
             Entry::Media(source) => fsx::place(source, &to).map(drop).map_err(from(source)),
         }
+    }
+
+    /// Prepares the file at `place` for `edits` ([`splice::apply`]), with the permissions that it has.
+    pub fn put_spliced(&mut self, place: &SitePath, edits: &[Edit]) -> Result<(), Problem> {
+        let to = self.journal.add(place, Does::Replaces);
+        let place = place.below(&self.out);
+        let written = File::open(&place).and_then(|source| {
+            let permissions = source.metadata()?.permissions();
+            let mut target = BufWriter::new(File::create(&to)?);
+            splice::apply(BufReader::new(source), edits, &mut target)?;
+            target.into_inner()?.set_permissions(permissions)
+        });
+        written.map_err(|error| cannot_write(&place, &error))
     }
 
     /// The file at `place` goes.
@@ -118,8 +132,8 @@ fn places(out: &Path) -> [PathBuf; 2] {
     [out.with_file_name(format!(".{name}{NAME}")), out.join(NAME)]
 }
 
-fn make_folder(path: PathBuf) -> Result<PathBuf, Problem> {
-    fs::create_dir(&path).map_err(|error| cannot_write(&path, &error))?;
+fn make_folder(path: PathBuf, out: &Path) -> Result<PathBuf, Problem> {
+    fs::create_dir(&path).map_err(|error| unwritable(out, &error))?;
     Ok(path)
 }
 

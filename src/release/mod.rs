@@ -1,6 +1,36 @@
 //! The waist of publishing: media files in, a torrent with its links and the facts about its media out.
 //!
 //! It knows neither pages nor feeds, so that whoever has media files, a content folder or a foreign feed, comes by here.
+//!
+//! An [`Order`] says what is wanted; [`make`] reads its files, once, and gives the [`Release`]. A [`Cache`] remembers
+//! what was read:
+//!
+//! ```
+//! use everseed::metainfo::{self, Kind};
+//! use everseed::release::{self, Cache, Order, Origin};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let (path, hashes) = (folder.path().join("ep001.mp3"), folder.path().join("hashes"));
+//! # std::fs::write(&path, [7; 40_000])?;
+//! let order = Order {
+//!     kind: Kind::Hybrid,
+//!     trackers: vec![vec!["https://show.example.org/announce".into()]],
+//!     integrity: true,
+//!     ..Order::of_file("ep001.mp3", Origin::File(path))
+//! };
+//! let mut cache = Cache::load(&hashes);
+//! let release = release::make(&order, &mut cache, &())?;
+//! assert_eq!(metainfo::parse(release.torrent.bytes().to_vec())?, release.torrent);
+//! assert_eq!(release.files[0].bytes, 40_000);
+//! assert!(release.files[0].sha384.is_some());
+//! cache.save()?;
+//!
+//! let mut cache = Cache::load(&hashes);
+//! assert_eq!(release::make(&order, &mut cache, &())?, release);
+//! assert_eq!(cache.bytes_hashed(), 0);
+//! # Ok(())
+//! # }
+//! ```
 
 mod cache;
 mod ledger;
@@ -69,6 +99,29 @@ pub struct Order {
     pub integrity: bool,
     /// How many threads hash the pieces; `None`: one for each core.
     pub threads: Option<NonZeroUsize>,
+}
+
+impl Order {
+    /// The order of a single file, called `name`: a v1 torrent with the automatic piece length and nothing else in it.
+    pub fn of_file(name: impl Into<String>, origin: Origin) -> Self {
+        Self {
+            name: name.into(),
+            files: vec![FileOrder { origin, path: Vec::new() }],
+            single: true,
+            kind: Kind::V1,
+            piece_length: None,
+            published: None,
+            private: false,
+            source: None,
+            trackers: Vec::new(),
+            web_seeds: Vec::new(),
+            creation_date: None,
+            created_by: None,
+            comment: None,
+            integrity: false,
+            threads: None,
+        }
+    }
 }
 
 /// A file of an [`Order`].
@@ -268,23 +321,8 @@ mod tests {
     use super::*;
 
     fn order(files: Vec<FileOrder>, single: bool) -> Order {
-        Order {
-            name: "ep1.mp3".into(),
-            files,
-            single,
-            kind: Kind::V1,
-            piece_length: None,
-            published: None,
-            private: false,
-            source: None,
-            trackers: vec![vec!["https://show.example.org/announce".into()]],
-            web_seeds: vec![],
-            creation_date: None,
-            created_by: None,
-            comment: None,
-            integrity: false,
-            threads: None,
-        }
+        let trackers = vec![vec!["https://show.example.org/announce".into()]];
+        Order { files, single, trackers, ..Order::of_file("ep1.mp3", Origin::File("ep1.mp3".into())) }
     }
 
     #[test]

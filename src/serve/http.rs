@@ -53,7 +53,7 @@ pub struct Options {
 
 impl Default for Options {
     /// 1,000 connections, which together with the peers' stay below the usual limits of a process, 15 seconds, and
-    /// [`SHUTDOWN_MAX`].
+    /// `SHUTDOWN_MAX`.
     fn default() -> Self {
         Self { connections_max: 1000, head_timeout: Duration::from_secs(15), shutdown_max: SHUTDOWN_MAX }
     }

@@ -203,7 +203,7 @@ impl<'a> Item<'a> {
         feed::TorrentItem {
             title: text.title.clone(),
             link: self.options.base_url.join(&self.url()),
-            date: self.source.date.at(),
+            date: Some(self.source.date.at()),
             description: text.description.clone().unwrap_or_else(|| markdown::plain(&text.body)),
             info_hash: self.made.torrent.info_hashes.main(),
             torrent_url: self.absolute(&self.torrent_path()),

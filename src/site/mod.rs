@@ -31,17 +31,14 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use crate::fingerprint::Fingerprint;
 use crate::hash;
 use crate::media;
 use crate::metainfo;
-use crate::output::Watch;
+use crate::output::{Media, Watch};
 use crate::problem::Problem;
 use crate::release::{self, Cache, Downloads, FileOrder, Origin, Task};
 use crate::sitepath::encode_segment;
@@ -130,7 +127,8 @@ fn build_watched(
     no_medium_inside(&content, &root, &output).map_err(Error::Content)?;
 
     let mut cache = Cache::load(state.join("hashes"));
-    let media = Media::look(&content);
+    let files = content.releases.iter().flat_map(|release| &release.medium.files);
+    let media = Media::look(files.filter_map(|file| file.origin.path()));
     let built = (|| {
         let releases = if let Some(locked) = &locked {
             known(options, &content, locked).map_err(Error::Content)?
@@ -301,47 +299,6 @@ fn no_medium_inside(content: &Content, root: &Root, output: &Output) -> Result<(
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-/// The media as they were when the build began.
-struct Media(HashMap<PathBuf, Fingerprint>);
-
-impl Media {
-    fn look(content: &Content) -> Self {
-        let files = content.releases.iter().flat_map(|release| &release.medium.files);
-        let paths = files.filter_map(|file| file.origin.path());
-        Self(paths.filter_map(|path| Some((path.clone(), fingerprint(path)?))).collect())
-    }
-
-    /// What was hashed is what is about to be published.
-    fn unchanged(&self) -> Result<(), Problem> {
-        for (path, before) in &self.0 {
-            if !fingerprint(path).is_some_and(|now| is_same_but_for_links(before, &now)) {
-                return Err(
-                    Problem::at(path, "changed while the site was built").help("build again when it is complete")
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Those that have other links now and the same content: what they were like, and what they are like.
-    fn relinked(&self) -> HashMap<PathBuf, [Fingerprint; 2]> {
-        let now = |(path, before): (&PathBuf, &Fingerprint)| Some((path.clone(), [*before, fingerprint(path)?]));
-        self.0
-            .iter()
-            .filter_map(now)
-            .filter(|(_, [before, now])| before != now && is_same_but_for_links(before, now))
-            .collect()
-    }
-}
-
-fn fingerprint(path: &Path) -> Option<Fingerprint> {
-    fs::metadata(path).ok().map(|metadata| Fingerprint::of(&metadata))
-}
-
-fn is_same_but_for_links(a: &Fingerprint, b: &Fingerprint) -> bool {
-    (a.bytes, a.mtime_ns, a.inode) == (b.bytes, b.mtime_ns, b.inode)
 }
 
 fn as_texts<S: Serializer>(warnings: &[Problem], serializer: S) -> Result<S::Ok, S::Error> {

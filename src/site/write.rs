@@ -127,7 +127,7 @@ impl Output {
     fn changed<'p>(&self, plan: &'p Plan) -> Result<Vec<Change<'p>>, Problem> {
         let mut changed = Vec::new();
         for (place, entry) in &plan.files {
-            self.check_folders(place)?;
+            output::check_folders(&self.path, place)?;
             let path = place.below(&self.path);
             let existing = match fs::symlink_metadata(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -157,25 +157,6 @@ impl Output {
         // What is new comes before what is replaced: only the latter can be linked to from what is in place already.
         changed.sort_by_key(|change| (change.rank, change.does == Does::Replaces, change.place));
         Ok(changed)
-    }
-
-    /// The folders on the way to a file are folders.
-    fn check_folders(&self, place: &SitePath) -> Result<(), Problem> {
-        let mut folder = self.path.clone();
-        let mut names: Vec<_> = place.names().collect();
-        names.pop();
-        for name in names {
-            folder.push(name);
-            match fs::symlink_metadata(&folder) {
-                Ok(metadata) if !metadata.is_dir() => {
-                    let what = if metadata.is_symlink() { "a symbolic link" } else { "a file" };
-                    return Err(Problem::at(&folder, format!("is {what}, and the site has a folder of that name"))
-                        .help("remove it"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn is_same(&self, place: &SitePath, entry: &Entry, path: &Path, metadata: &Metadata) -> io::Result<bool> {
@@ -236,7 +217,9 @@ impl Output {
         let places = former.filter_map(|name| SitePath::new(name.as_str()).ok());
         // Through a symbolic link it could be anybody's.
         let is_gone = |place: &SitePath| {
-            !plan.files.contains_key(place) && !plan.kept.contains(place) && self.check_folders(place).is_ok()
+            !plan.files.contains_key(place)
+                && !plan.kept.contains(place)
+                && output::check_folders(&self.path, place).is_ok()
         };
         let is_file =
             |place: &SitePath| fs::symlink_metadata(place.below(&self.path)).is_ok_and(|metadata| !metadata.is_dir());

@@ -4,21 +4,29 @@
 //! back into bytes; [`address`] says which address of a client counts. What an announce changed comes out as a list
 //! of [`Change`]s, which the caller hands to a store at its leisure.
 //!
-//! Under a lock a caller needs only the middle step:
+//! Under a lock a caller needs only the middle step. Two peers meet:
 //!
 //! ```
+//! use everseed::id::InfoHash;
 //! use everseed::tracker::{self, Options, Reply, Seconds, Swarms, http};
 //! # fn main() -> Result<(), tracker::Refusal> {
 //! let mut swarms = Swarms::new(Options::default(), 1);
-//! swarms.set_torrents([everseed::id::InfoHash([b'a'; 20])]);
-//!
-//! let query = http::parse_announce(b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-EX0001-000000000000&port=6881&left=1")?;
-//! let client = "192.0.2.7".parse().expect("an address");
-//! let arrived_at = "198.51.100.1".parse().expect("an address");
+//! swarms.set_torrents([InfoHash([b'a'; 20])]);
 //! let (mut reply, mut changes, mut body) = (Reply::default(), Vec::new(), Vec::new());
-//! swarms.announce(&query.announce(client, arrived_at), Seconds(1_700_000_000), &mut reply, &mut changes)?;
+//! let arrived_at = "198.51.100.1".parse().expect("an address");
+//!
+//! let query = http::parse_announce(b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-EX0001-000000000000&port=6881&left=0")?;
+//! let seed = query.announce("192.0.2.7".parse().expect("an address"), arrived_at);
+//! swarms.announce(&seed, Seconds(1_700_000_000), &mut reply, &mut changes)?;
+//! assert_eq!((reply.counts.complete, reply.peers()), (1, 0));
+//!
+//! let query = http::parse_announce(b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-EX0001-000000000001&port=6882&left=9")?;
+//! let leecher = query.announce("192.0.2.8".parse().expect("an address"), arrived_at);
+//! swarms.announce(&leecher, Seconds(1_700_000_060), &mut reply, &mut changes)?;
+//! assert_eq!(reply.v4.iter().collect::<Vec<_>>(), [(seed.addr, seed.peer_id)]);
+//! assert_eq!(changes.len(), 2);
 //! http::write_reply(&mut body, &reply, query.form);
-//! assert!(body.starts_with(b"d8:completei0e"));
+//! assert!(body.starts_with(b"d8:completei1e"));
 //! # Ok(())
 //! # }
 //! ```

@@ -1,12 +1,16 @@
 //! `everseed serve`: sockets first, then the site for their address, then the server until it is asked to stop.
 
+mod args;
+
+pub use args::ServeArgs;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
+use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::ServeArgs;
 use super::build::{self, STATE_FOLDER, read_config};
 use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
@@ -18,13 +22,19 @@ use crate::site::LockUse;
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 const OPEN_FILES_WANTED: u64 = 16_384;
 
-/// Serves until Ctrl-C or SIGTERM.
-pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+/// What `init` proposes to type next, for a show in `folder`.
+pub fn next(folder: &str) -> String {
+    format!("`everseed serve {folder}` shows it, `everseed build {folder}` builds it.")
+}
+
+/// Serves until Ctrl-C or SIGTERM. `matches` are those of the command.
+pub fn run(mut args: ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
+    args.settle(matches).map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Trouble(Problem::new(format!("can't start its threads: {error}"))))?;
-    let served = runtime.block_on(serve(args));
+    let served = runtime.block_on(serve(&args));
     // Reads of a stalled disk must not keep the process.
     runtime.shutdown_background();
     served

@@ -1,0 +1,130 @@
+//! The feeds of a site: those that are named, or all that have enclosures.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::options::Options;
+use super::site::Site;
+use super::{Error, Finding};
+use crate::feed::foreign::{self, Foreign};
+use crate::problem::Problem;
+use crate::sitepath::SitePath;
+
+/// The endings of files in which feeds are looked for.
+const ENDINGS: [&str; 4] = [".xml", ".rss", ".atom", ".rdf"];
+/// The names without an ending of such files.
+const NAMES: [&str; 4] = ["atom", "feed", "podcast", "rss"];
+/// How many bytes of a file tell whether it is a feed.
+const SNIFFED_BYTES: u64 = 4096;
+
+/// A feed of the site.
+#[derive(Debug)]
+pub struct Feed {
+    /// Where it stands in the site.
+    pub place: SitePath,
+    /// The file.
+    pub path: PathBuf,
+    /// The file, as people see it.
+    pub shown: PathBuf,
+    /// What stands in it.
+    pub content: Foreign,
+}
+
+/// The feeds that are named, or those of the site that have enclosures, in the order of their paths; there is one at least.
+pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
+    let refused = |problem| Error::Content(vec![problem]);
+    let is_named = !options.feeds.is_empty();
+    let mut files = if is_named { named(options, site)? } else { sniffed(options, site).map_err(Error::Trouble)? };
+    files.sort();
+    files.dedup();
+    let (mut feeds, mut problems) = (Vec::new(), Vec::new());
+    for (place, path) in files {
+        let shown = site.shown(&place);
+        match read(&path) {
+            Ok(content) if content.items.is_empty() && !is_named => {}
+            Ok(content) => feeds.push(Feed { place, path, shown, content }),
+            Err(error) => problems.push(told(&shown, &error)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::Content(problems));
+    }
+    if feeds.is_empty() {
+        let problem = Problem::at(&options.site, "holds no feed whose items have enclosures");
+        return Err(refused(
+            problem.help("let the generator write an RSS feed with an <enclosure> in each item; --feed names one"),
+        ));
+    }
+    Ok(feeds)
+}
+
+fn read(path: &Path) -> Result<Foreign, foreign::Error> {
+    let mut file = File::open(path).map_err(foreign::Error::Io)?;
+    foreign::read(&mut file)
+}
+
+fn told(shown: &Path, error: &foreign::Error) -> Problem {
+    let problem = Problem::at(shown, error.to_string());
+    let problem = if let Some(line) = error.line() { problem.line(line) } else { problem };
+    if let Some(help) = error.help() { problem.help(help) } else { problem }
+}
+
+/// The feeds that are named, each by its path or by that below the site.
+fn named(options: &Options, site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Error> {
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    for name in &options.feeds {
+        // As it was typed, where there is such a file; else as it stands in the site.
+        let path = [name.clone(), site.path.join(name)].into_iter().find(|path| path.is_file());
+        match path.map(|path| path.canonicalize()) {
+            Some(Ok(path)) => match site.place(&path) {
+                Some(place) => found.push((place, path)),
+                None => problems.push(
+                    Problem::at(name, format!("is not in the site {}", options.site.display()))
+                        .help("name a feed of the folder that --site names"),
+                ),
+            },
+            Some(Err(error)) => problems.push(Problem::at(name, format!("can't be read: {error}"))),
+            None => problems.push(
+                Problem::at(name, format!("is not there, nor in {}", options.site.display()))
+                    .help("name a feed by its path, or by that below the site"),
+            ),
+        }
+    }
+    if problems.is_empty() { Ok(found) } else { Err(Error::Content(problems)) }
+}
+
+/// The files of the site that begin as feeds do.
+fn sniffed(options: &Options, site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Problem> {
+    let is_wanted =
+        |name: &str| ENDINGS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending)) || NAMES.contains(&name);
+    let mut files = site.files(is_wanted)?;
+    files.retain(|(place, _)| *place != options.torrents_feed);
+    let mut feeds = Vec::new();
+    for (place, path) in files {
+        let mut beginning = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(SNIFFED_BYTES).read_to_end(&mut beginning));
+        read.map_err(|error| Problem::at(site.shown(&place), format!("can't be read: {error}")))?;
+        if foreign::looks_like_a_feed(&beginning) {
+            feeds.push((place, path));
+        }
+    }
+    Ok(feeds)
+}
+
+/// The edits of `feed` that its `amendment` asks for and that change something.
+pub fn edits(feed: &Feed, amendment: &foreign::Amendment) -> Result<Vec<crate::splice::Edit>, Problem> {
+    let unreadable = |error| Problem::at(&feed.shown, format!("can't be read: {error}"));
+    let file = File::open(&feed.path).map_err(unreadable)?;
+    crate::splice::changing(feed.content.amend(amendment), &mut BufReader::new(file)).map_err(unreadable)
+}
+
+/// What is wrong with single elements of the feeds.
+pub fn findings(feeds: &[Feed]) -> impl Iterator<Item = Finding> {
+    feeds.iter().flat_map(|feed| {
+        feed.content.faults.iter().map(|(line, fault)| Finding {
+            rule: "enclosure",
+            problem: Problem::at(&feed.shown, fault.clone()).line(*line),
+        })
+    })
+}

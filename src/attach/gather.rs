@@ -1,0 +1,261 @@
+//! From feeds to media: each file that enclosures lead to, once, with all that the feeds say of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use super::address::{Address, Prefixes};
+use super::feeds::Feed;
+use super::media::{Finder, Found};
+use super::options::{Options, Place};
+use super::site::Site;
+use super::slug::{self, Nameless};
+use super::{Error, Finding};
+use crate::feed::foreign::{Enclosure, Item};
+use crate::lock::{Lock, Origin};
+use crate::problem::Problem;
+use crate::sitepath::SitePath;
+
+/// The type of enclosures that lead to torrents.
+const TORRENT_MIME: &str = "application/x-bittorrent";
+
+/// A file that enclosures lead to.
+#[derive(Debug)]
+pub struct Medium {
+    /// What the lock knows it by: its path below the site's root, else its URL.
+    pub source: String,
+    /// Its address, as the first enclosure has it.
+    pub address: Address,
+    /// The enclosures that lead to it; the first is the one that is told of.
+    pub uses: Vec<Use>,
+    /// The file, where it is here.
+    pub file: Option<Found>,
+    /// Whether it is to be placed in the site, for the server to have it.
+    pub is_placed: bool,
+    /// The name that it goes by.
+    pub slug: String,
+    /// The file's name in its torrent.
+    pub name: String,
+    /// When it was published.
+    pub date: Option<OffsetDateTime>,
+}
+
+/// An enclosure: the indices of its feed, of its item there, and its own there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Use {
+    /// Of the feed.
+    pub feed: usize,
+    /// Of the item in the feed.
+    pub item: usize,
+    /// Of the enclosure in the item.
+    pub enclosure: usize,
+}
+
+impl Use {
+    /// The item.
+    pub fn item(self, feeds: &[Feed]) -> &Item {
+        &feeds[self.feed].content.items[self.item]
+    }
+
+    /// The enclosure.
+    pub fn enclosure(self, feeds: &[Feed]) -> &Enclosure {
+        &self.item(feeds).enclosures[self.enclosure]
+    }
+
+    /// Something about it.
+    pub fn problem(self, feeds: &[Feed], message: impl Into<String>) -> Problem {
+        Problem::at(&feeds[self.feed].shown, message).line(self.enclosure(feeds).line)
+    }
+}
+
+impl Medium {
+    /// The first of its enclosures.
+    pub fn first(&self) -> Use {
+        self.uses[0]
+    }
+
+    /// What the lock knows it by.
+    pub fn origin(&self) -> Origin {
+        Origin::One(self.source.clone())
+    }
+
+    /// Where it stands below the site's root, or would stand.
+    pub fn place(&self) -> SitePath {
+        self.address
+            .site_path
+            .clone()
+            .unwrap_or_else(|| SitePath::new(format!("media/{}", self.name)).expect("a safe name is a plain one"))
+    }
+
+    /// Where its `.torrent` stands.
+    pub fn torrent_place(&self) -> SitePath {
+        SitePath::new(format!("torrents/{}.torrent", self.slug)).expect("a slug is a plain name")
+    }
+
+    /// The path of its file, where it is here.
+    pub fn path(&self) -> Option<&PathBuf> {
+        self.file.as_ref().map(|file| &file.path)
+    }
+}
+
+/// The media that the enclosures of `feeds` lead to, the oldest first, and what is odd about them.
+pub fn gather(
+    options: &Options,
+    site: &Site,
+    feeds: &[Feed],
+    lock: Option<&Lock>,
+) -> Result<(Vec<Medium>, Vec<Finding>), Error> {
+    let refused = |problem| Error::Content(vec![problem]);
+    let prefixes = Prefixes::new(&options.prefixes).map_err(refused)?;
+    let mut findings = Vec::new();
+    let mut media = listed(options, feeds, &prefixes, &mut findings);
+    // The oldest are named first: what comes later does not change their names.
+    media.sort_by(|a, b| {
+        let last = |medium: &Medium| std::cmp::Reverse((medium.first().item, medium.first().enclosure));
+        (a.date, last(a)).cmp(&(b.date, last(b))).then_with(|| a.source.cmp(&b.source))
+    });
+    if !options.locked {
+        findings.extend(find_files(options, site, feeds, &mut media)?);
+    }
+    name(&mut media, lock);
+    Ok((media, findings))
+}
+
+/// Each source once, with its enclosures in the order in which they stand.
+fn listed(options: &Options, feeds: &[Feed], prefixes: &Prefixes, findings: &mut Vec<Finding>) -> Vec<Medium> {
+    let mut media: Vec<Medium> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for (number, feed) in feeds.iter().enumerate() {
+        let feed_at = options.base_url.of(&feed.place);
+        for (use_, enclosure) in enclosures(number, feed) {
+            let address = match Address::of(&enclosure.url, &feed_at, &options.base_url, prefixes) {
+                Ok(address) => address,
+                Err(why) => {
+                    let problem = use_.problem(feeds, format!("the enclosure {:?} {why}", enclosure.url));
+                    findings.push(Finding { rule: "address", problem });
+                    continue;
+                }
+            };
+            let source =
+                address.site_path.as_ref().map_or_else(|| address.direct_url.clone(), |path| path.as_str().to_owned());
+            let date = use_.item(feeds).date;
+            if let Some(&index) = known.get(&source) {
+                let medium = &mut media[index];
+                if let Some(other) = medium.uses.iter().find(|other| is_another_item(**other, use_, feeds)) {
+                    let line = other.enclosure(feeds).line;
+                    let message =
+                        format!("two items have the enclosure {:?}; the first is on line {line}", enclosure.url);
+                    findings.push(Finding { rule: "same-enclosure", problem: use_.problem(feeds, message) });
+                }
+                medium.date = [medium.date, date].into_iter().flatten().min();
+                medium.uses.push(use_);
+                continue;
+            }
+            findings.extend(address.remarks.iter().map(|remark| Finding {
+                rule: "address",
+                problem: use_.problem(feeds, format!("the enclosure {:?} {remark}", enclosure.url)),
+            }));
+            known.insert(source.clone(), media.len());
+            let (uses, file, is_placed) = (vec![use_], None, false);
+            let (slug, name) = Default::default();
+            media.push(Medium { source, address, uses, file, is_placed, slug, name, date });
+        }
+    }
+    media
+}
+
+/// The enclosures of a feed that lead to media.
+fn enclosures(number: usize, feed: &Feed) -> impl Iterator<Item = (Use, &Enclosure)> {
+    let items = feed.content.items.iter().enumerate();
+    let all = items.flat_map(move |(item, content)| {
+        let of = move |(enclosure, content)| (Use { feed: number, item, enclosure }, content);
+        content.enclosures.iter().enumerate().map(of)
+    });
+    all.filter(|(_, enclosure)| {
+        let mime = enclosure.mime.as_deref().unwrap_or_default();
+        // A cover is no episode, and a torrent has one already.
+        mime != TORRENT_MIME && !mime.starts_with("image/") && !enclosure.url.starts_with("magnet:")
+    })
+}
+
+/// Whether two enclosures stand in one feed and not in one item, as far as people tell items apart.
+fn is_another_item(one: Use, other: Use, feeds: &[Feed]) -> bool {
+    one.feed == other.feed && one.item != other.item && one.item(feeds).guid != other.item(feeds).guid
+}
+
+/// Finds the files of `media`, and settles which of them are to be placed in the site.
+fn find_files(options: &Options, site: &Site, feeds: &[Feed], media: &mut [Medium]) -> Result<Vec<Finding>, Error> {
+    let finder = Finder::new(&site.path, &options.media).map_err(|problem| Error::Content(vec![problem]))?;
+    let (mut problems, mut findings) = (Vec::new(), Vec::new());
+    let mut by_path: HashMap<PathBuf, Use> = HashMap::new();
+    for medium in media {
+        let found = match finder.find(&medium.address) {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            Err(problem) => {
+                problems.push(problem.or_at(&feeds[medium.first().feed].shown));
+                continue;
+            }
+        };
+        let first = medium.first();
+        let url = &first.enclosure(feeds).url;
+        if found.is_in_site {
+            findings.extend(finder.differing(&medium.address, &found.path).map(|other| {
+                let message =
+                    format!("the file of the enclosure {url:?} in the site is another than {}", other.display());
+                let help = "remove the one in the site, and it is placed there anew";
+                Finding { rule: "stale-media", problem: first.problem(feeds, message).help(help) }
+            }));
+        } else if let Some(other) = by_path.insert(found.path.clone(), first) {
+            let (path, line) = (found.path.display(), other.enclosure(feeds).line);
+            let message = format!("the enclosure {url:?} is taken to be {path}, and so is the one on line {line}");
+            let help = "let the folders of --media hold the files as their URLs do";
+            findings.push(Finding { rule: "same-file", problem: first.problem(feeds, message).help(help) });
+        }
+        medium.is_placed = !found.is_in_site
+            && match options.place {
+                Place::Linked => medium.address.site_path.is_some(),
+                Place::All => true,
+                Place::None => false,
+            };
+        medium.file = Some(found);
+    }
+    problems.sort();
+    problems.dedup();
+    if problems.is_empty() { Ok(findings) } else { Err(Error::Content(problems)) }
+}
+
+fn name(media: &mut [Medium], lock: Option<&Lock>) {
+    let records = lock.iter().flat_map(|lock| &lock.media);
+    let former: HashMap<&str, &str> = records
+        .filter_map(|(slug, record)| match &record.origin {
+            Origin::One(source) => Some((source.as_str(), slug.as_str())),
+            Origin::Several(_) => None,
+        })
+        .collect();
+    let nameless: Vec<_> =
+        media.iter().map(|medium| Nameless { source: &medium.source, path: &medium.address.path_names }).collect();
+    let slugs = slug::assign(&nameless, &former);
+    for (medium, slug) in media.iter_mut().zip(slugs) {
+        medium.name = slug::file_name(&slug, &medium.address.path_names);
+        medium.slug = slug;
+    }
+}
+
+/// The media by the texts that pages name them by: slugs, URLs, and paths from the root.
+pub fn by_name(options: &Options, media: &[Medium], feeds: &[Feed]) -> BTreeMap<String, usize> {
+    let mut names = BTreeMap::new();
+    for (index, medium) in media.iter().enumerate() {
+        let path = medium.address.site_path.as_ref();
+        let below = path.map(|path| format!("{}{}", options.base_url.path(), path.url()));
+        let urls = medium.uses.iter().map(|one| one.enclosure(feeds).url.clone());
+        let addresses = [medium.address.feed_url.clone(), medium.address.direct_url.clone()];
+        for name in urls.chain(addresses).chain(path.map(ToString::to_string)).chain(below) {
+            names.entry(name).or_insert(index);
+        }
+    }
+    // A slug is what is meant by a word that is both.
+    names.extend(media.iter().enumerate().map(|(index, medium)| (medium.slug.clone(), index)));
+    names
+}

@@ -1,0 +1,132 @@
+//! The names that media go by: short, of their file's name, and the same in each run.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::names;
+
+/// The most characters of a part of a slug.
+const SLUG_CHARACTERS_MAX: usize = 100;
+/// The most bytes of a slug: with `.torrent` behind it, it stays a file's name.
+const SLUG_BYTES_MAX: usize = 200;
+
+/// What is to be named.
+#[derive(Debug, Clone, Copy)]
+pub struct Nameless<'a> {
+    /// What the lock knows it by.
+    pub source: &'a str,
+    /// The names of the path of its URL, the file's last.
+    pub path: &'a [String],
+}
+
+/// Names each of `media`, which stand in the order in which they came: a later one never takes the name of an earlier one.
+/// `former` are the slugs that the lock has, by what it knows them by.
+///
+/// `ep3.mp3` is `ep3`; another file of that stem is `ep3.ogg`, and one of another folder `2025-ep3`.
+pub fn assign(media: &[Nameless], former: &HashMap<&str, &str>) -> Vec<String> {
+    let mut slugs: Vec<Option<String>> =
+        media.iter().map(|one| former.get(one.source).map(|slug| (*slug).to_owned())).collect();
+    let mut taken: HashSet<String> = slugs.iter().flatten().map(|slug| names::folded(slug)).collect();
+    // Two files of one name must not be one in a folder of downloads.
+    let mut files: HashSet<String> = (media.iter().zip(&slugs))
+        .filter_map(|(one, slug)| Some(names::folded(&file_name(slug.as_ref()?, one.path))))
+        .collect();
+    for (one, slug) in media.iter().zip(&mut slugs) {
+        if slug.is_some() {
+            continue;
+        }
+        let mut is_free = |candidate: &String| {
+            let file = names::folded(&file_name(candidate, one.path));
+            !taken.contains(&names::folded(candidate)) && files.insert(file)
+        };
+        let found = candidates(one.path).find(&mut is_free).expect("numbers do not end");
+        taken.insert(names::folded(&found));
+        *slug = Some(found);
+    }
+    slugs.into_iter().map(|slug| slug.expect("each has its name now")).collect()
+}
+
+/// The file's name in its torrent: its own where its slug says no more than that.
+pub fn file_name(slug: &str, path: &[String]) -> String {
+    let file = path.last().map_or("", String::as_str);
+    let (stem, ending) = split(file);
+    if slug == plain(stem) || slug == plain(file) { names::safe(file) } else { names::safe(&format!("{slug}{ending}")) }
+}
+
+/// The slugs that a file can have, the best first: they do not end.
+fn candidates(path: &[String]) -> impl Iterator<Item = String> {
+    let file = path.last().map_or("", String::as_str).to_owned();
+    let (stem, _) = split(&file);
+    let short = [plain(stem), plain(&file)];
+    let folders: Vec<_> = path[..path.len().saturating_sub(1)].iter().map(|name| plain(name)).collect();
+    let with_folders = (1..=folders.len()).map({
+        let stem = plain(stem);
+        move |count| format!("{}-{stem}", folders[folders.len() - count..].join("-"))
+    });
+    let numbered = (2..).map({
+        let stem = plain(stem);
+        move |number: u32| format!("{stem}-{number}")
+    });
+    let fits = |slug: &String| slug.len() <= SLUG_BYTES_MAX;
+    short.into_iter().chain(with_folders.filter(fits)).chain(numbered)
+}
+
+/// A file's name before its extension, and the extension with its point.
+fn split(file: &str) -> (&str, &str) {
+    match file.rfind('.') {
+        Some(at) if at > 0 => file.split_at(at),
+        _ => (file, ""),
+    }
+}
+
+/// `name` in letters that stand unchanged in a URL.
+fn plain(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let plain = if name.chars().all(is_plain) { name.to_owned() } else { slug::slugify(name) };
+    let plain = plain.trim_start_matches('.');
+    if plain.is_empty() { "file".to_owned() } else { plain.chars().take(SLUG_CHARACTERS_MAX).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(paths: &[&str], former: &[(&str, &str)]) -> Vec<String> {
+        let split: Vec<Vec<String>> = paths.iter().map(|path| path.split('/').map(str::to_owned).collect()).collect();
+        let media: Vec<_> = paths.iter().zip(&split).map(|(source, path)| Nameless { source, path }).collect();
+        let slugs = assign(&media, &former.iter().copied().collect());
+        slugs.iter().zip(&split).map(|(slug, path)| format!("{slug} {}", file_name(slug, path))).collect()
+    }
+
+    #[test]
+    fn a_file_goes_by_its_own_name_and_a_later_one_by_more_of_its_path() {
+        let paths = ["a/ep3.mp3", "a/ep3.ogg", "2025/ep3.mp3", "b/2025/ep3.mp3", "a/EP3.MP3", "x/a/ep3.ogg", "ep3.ogg"];
+        assert_eq!(
+            named(&paths, &[]),
+            [
+                "ep3 ep3.mp3",
+                "ep3.ogg ep3.ogg",
+                "2025-ep3 2025-ep3.mp3",
+                "b-2025-ep3 b-2025-ep3.mp3",
+                "a-EP3 a-EP3.MP3",
+                "x-a-ep3 x-a-ep3.ogg",
+                "ep3-2 ep3-2.ogg",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_lock_named_keeps_its_name() {
+        assert_eq!(
+            named(&["new/ep3.mp3", "old/ep3.mp3"], &[("old/ep3.mp3", "ep3")]),
+            ["new-ep3 new-ep3.mp3", "ep3 ep3.mp3"]
+        );
+    }
+
+    #[test]
+    fn a_slug_stands_in_a_url_as_it_is() {
+        assert_eq!(
+            named(&["Über uns/Folge 1 – é.mp3", ".mp3", "…", "…/…", "noending"], &[]),
+            ["folge-1-e Folge 1 – é.mp3", "mp3 .mp3", "file …", "file-file file-file", "noending noending"]
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! The files of a plan come into place: all of them, or none.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+
+use super::plan::{Entry, Plan};
+use super::site::Site;
+use super::{Change, Done, Inserted};
+use crate::fsx;
+use crate::manifest;
+use crate::metainfo::{self, TORRENT_BYTES_MAX};
+use crate::output::{self, Does, Staging};
+use crate::problem::Problem;
+use crate::sitepath::SitePath;
+
+/// What is to be done to a site.
+#[derive(Debug)]
+pub struct Work<'a> {
+    site: &'a Site,
+    /// In the order in which the files come into place.
+    changed: Vec<(&'a SitePath, Does, &'a Entry)>,
+    removed: Vec<SitePath>,
+    /// Files that are as they should be.
+    pub unchanged: usize,
+}
+
+impl<'a> Work<'a> {
+    /// What differs between `plan` and what stands in `site`. A file that is to be written and was not written by attaching
+    /// is a problem.
+    pub fn new(site: &'a Site, plan: &'a Plan) -> Result<Self, Vec<Problem>> {
+        let (mut changed, mut problems, mut unchanged) = (Vec::new(), Vec::new(), 0);
+        for (place, entry) in plan {
+            match does(site, place, entry) {
+                Ok(Some(does)) => changed.push((place, does, entry)),
+                Ok(None) => unchanged += 1,
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        changed.sort_by_key(|(place, does, entry)| (rank(place, entry), *does == Does::Replaces, *place));
+        let former = site.former.iter().flat_map(|former| &former.torrents).map(|entry| &entry.torrent);
+        let is_gone = |place: &&SitePath| {
+            !plan.contains_key(*place)
+                && output::check_folders(&site.path, place).is_ok()
+                && fs::symlink_metadata(place.below(&site.path)).is_ok_and(|metadata| metadata.is_file())
+        };
+        let removed = former.filter(is_gone).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(Self { site, changed, removed, unchanged })
+    }
+
+    /// What becomes of each file, in the order of their paths.
+    pub fn changes(&self) -> Vec<Change> {
+        let changed = self.changed.iter().map(|(place, does, entry)| {
+            let edits = if let Entry::Edits(edits) = entry { &edits[..] } else { &[] };
+            let done = match (does, entry) {
+                (_, Entry::Edits(_)) => Done::Amended,
+                (Does::Adds, _) => Done::Added,
+                _ => Done::Replaced,
+            };
+            let inserted = edits.iter().map(|edit| Inserted {
+                line: edit.line,
+                removed_bytes: edit.span.end - edit.span.start,
+                text: String::from_utf8_lossy(&edit.bytes).into_owned(),
+            });
+            Change { path: place.to_string(), does: done, edits: inserted.collect() }
+        });
+        let gone = |place: &SitePath| Change { path: place.to_string(), does: Done::Removed, edits: Vec::new() };
+        let mut all: Vec<_> = changed.chain(self.removed.iter().map(gone)).collect();
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        all
+    }
+
+    /// How many files are written, and how many go.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.changed.len(), self.removed.len())
+    }
+
+    /// Does it. `guard` is asked when everything is staged and nothing is in place yet; its error leaves the site as it was, as
+    /// does every error later on.
+    pub fn commit(&self, guard: impl FnOnce() -> Result<(), Problem>) -> Result<(), Problem> {
+        if self.changed.is_empty() && self.removed.is_empty() {
+            return guard();
+        }
+        let mut staging = Staging::make(&self.site.path)?;
+        let done = self.stage(&mut staging).and_then(|()| guard()).and_then(|()| staging.commit(&mut || Ok(())));
+        done.and(staging.clean())?;
+        // A folder that holds nothing any more goes; others stay.
+        for place in &self.removed {
+            if let Some(folder) = place.below(&self.site.path).parent().filter(|folder| *folder != self.site.path) {
+                let _ = fs::remove_dir(folder);
+            }
+        }
+        Ok(())
+    }
+
+    fn stage(&self, staging: &mut Staging) -> Result<(), Problem> {
+        if let Some(json) = self.interim() {
+            staging.put(&manifest_place(), Does::Replaces, &output::Entry::Bytes(json.into_bytes()))?;
+        }
+        for (place, does, entry) in &self.changed {
+            match entry {
+                Entry::Bytes(bytes) => staging.put(place, *does, &output::Entry::Bytes(bytes.clone()))?,
+                Entry::Media(path) => staging.put(place, *does, &output::Entry::Media(path.clone()))?,
+                Entry::Edits(edits) => staging.put_spliced(place, edits)?,
+            }
+        }
+        self.removed.iter().for_each(|place| staging.remove(place));
+        Ok(())
+    }
+
+    /// The manifest that is true while files are replaced, where neither the former nor the new one is.
+    fn interim(&self) -> Option<String> {
+        let place = manifest_place();
+        let new = self.changed.iter().find_map(|(at, _, entry)| match entry {
+            Entry::Bytes(bytes) if **at == place => Some(bytes),
+            _ => None,
+        })?;
+        let former = fs::read(place.below(&self.site.path)).ok()?;
+        let replaced = self.changed.iter().filter(|(_, does, _)| *does == Does::Replaces).map(|(place, ..)| *place);
+        output::interim_manifest(&former, new, &replaced.collect())
+    }
+}
+
+fn manifest_place() -> SitePath {
+    SitePath::new(manifest::FILE_NAME).expect("a plain name")
+}
+
+/// What is linked to comes before what links to it, and the manifest last.
+fn rank(place: &SitePath, entry: &Entry) -> u8 {
+    match entry {
+        Entry::Media(_) => 0,
+        Entry::Bytes(_) if place.as_str() == manifest::FILE_NAME => 4,
+        Entry::Bytes(_) if place.as_str().ends_with(".torrent") => 1,
+        Entry::Bytes(_) => 2,
+        Entry::Edits(_) => 3,
+    }
+}
+
+/// What is done to the file at `place`; `None`: it is what it should be.
+fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Problem> {
+    let bytes = match entry {
+        Entry::Edits(edits) => return Ok((!edits.is_empty()).then_some(Does::Replaces)),
+        Entry::Bytes(bytes) => Some(bytes),
+        Entry::Media(_) => None,
+    };
+    output::check_folders(&site.path, place)?;
+    let (path, shown) = (place.below(&site.path), site.shown(place));
+    let unreadable = |error: &io::Error| Problem::at(&shown, format!("can't be read: {error}"));
+    let metadata = match fs::symlink_metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Does::Adds)),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    if !metadata.is_file() {
+        return Err(Problem::at(&shown, "is no file, and attaching writes one of that name").help("remove it"));
+    }
+    // Of a medium, the one outside is newer than its copy here.
+    let Some(bytes) = bytes else { return Ok(Some(Does::Replaces)) };
+    if metadata.len() == bytes.len() as u64 && fs::read(&path).map_err(|error| unreadable(&error))? == *bytes {
+        return Ok(None);
+    }
+    if is_ours(site, place, &path).map_err(|error| unreadable(&error))? {
+        return Ok(Some(Does::Replaces));
+    }
+    let help = if place.as_str().ends_with(".torrent") {
+        "move it to another place, or remove it"
+    } else {
+        "move it to another place, or name another with --torrent-feed"
+    };
+    Err(Problem::at(&shown, "was not written by everseed, and would be replaced").help(help))
+}
+
+/// Whether the file at `place`, which differs from what is to stand there, was written by everseed.
+fn is_ours(site: &Site, place: &SitePath, path: &std::path::Path) -> io::Result<bool> {
+    if place.as_str() == manifest::FILE_NAME || site.published(place).is_some() {
+        // Another one is refused where the site is opened.
+        return Ok(true);
+    }
+    if place.as_str().ends_with(".torrent") {
+        let read = fsx::read_at_most(path, TORRENT_BYTES_MAX as u64)?;
+        let by = metainfo::parse(read).ok().and_then(|torrent| torrent.metainfo.created_by);
+        return Ok(by.is_some_and(|by| by.starts_with("everseed ")));
+    }
+    let text = fs::read(path)?;
+    Ok(String::from_utf8_lossy(&text).contains("<generator>everseed "))
+}
