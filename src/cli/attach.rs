@@ -59,27 +59,23 @@ fn say(args: &AttachArgs, attached: &Summary) -> Result<(), Failure> {
 
 /// What attaching did, in a line.
 fn line(attached: &Summary) -> String {
-    let mut text = format!(
-        "{}: {}, {}",
+    let (written, removed, unchanged) = (attached.files_written, attached.files_removed, attached.files_unchanged);
+    let slots = count_text(attached.slots as u64, "element");
+    format!(
+        "{}: {}, {}{}; hashed {} ({}), {}{}",
         attached.site.display(),
         count_text(attached.feeds.len() as u64, "feed"),
         count_text(attached.releases.len() as u64, "torrent"),
-    );
-    if attached.slots > 0 {
-        text += &format!(", {} of pages", count_text(attached.slots as u64, "element"));
-    }
-    let (written, removed, unchanged) = (attached.files_written, attached.files_removed, attached.files_unchanged);
-    text += &format!(
-        "; hashed {} ({}), ",
+        if attached.slots > 0 { format!(", {slots} of pages") } else { String::new() },
         count_text(attached.files_hashed as u64, "file"),
-        size_text(attached.bytes_hashed)
-    );
-    text += &if attached.dry_run {
-        format!("would write {written}, remove {removed}, leave {unchanged} as they are")
-    } else {
-        format!("wrote {written}, removed {removed}, left {unchanged} as they were")
-    };
-    text + &findings(&attached.findings)
+        size_text(attached.bytes_hashed),
+        if attached.dry_run {
+            format!("would write {written}, remove {removed}, leave {unchanged} as they are")
+        } else {
+            format!("wrote {written}, removed {removed}, left {unchanged} as they were")
+        },
+        findings(&attached.findings),
+    )
 }
 
 /// How many there are, for the end of a line.

@@ -176,9 +176,9 @@ mod tests {
         let releases = vec![released("One", "ep1"), released(" ", "ep2")];
         let attached = summary(releases, vec![finding("`a.mp3` is not there"), finding("b")]);
         expect![[r#"
-            ## Torrents of https\://show.example.org/
+            ## Torrents of https://show.example.org/
 
-            public\: 1 feed, 2 torrents; hashed 0 files (0 B)
+            public: 1 feed, 2 torrents; hashed 0 files (0 B)
 
             | Title | Size | Torrent | Magnet link |
             | --- | ---: | --- | --- |
@@ -187,14 +187,16 @@ mod tests {
 
             ### 2 findings
 
-            - public/feed.xml\:3\: \`a.mp3\` is not there   help\: look
-            - public/feed.xml\:3\: b   help\: look
+            - public/feed.xml:3: \`a.mp3\` is not there
+              help: look
+            - public/feed.xml:3: b
+              help: look
 
         "#]].assert_eq(&of(&attached, "public: 1 feed, 2 torrents; hashed 0 files (0 B)"));
         expect![[r#"
-            ## Torrents of https\://show.example.org/
+            ## Torrents of https://show.example.org/
 
-            public\: 0 feeds
+            public: 0 feeds
 
         "#]]
         .assert_eq(&of(&summary(Vec::new(), Vec::new()), "public: 0 feeds"));
@@ -203,7 +205,8 @@ mod tests {
 
             ### 1 finding
 
-            - public/feed.xml\:3\: b   help\: look
+            - public/feed.xml:3: b
+              help: look
 
         "#]]
         .assert_eq(&of_findings(Path::new("_site"), &[finding("b")]));
@@ -228,7 +231,7 @@ mod tests {
             \- a
             \# a
             a b  \| c
-            \=== \$x\$ www.example.org https\://example.org"#]]
+            \=== \$x\$ www.example.org https://example.org"#]]
         .assert_eq(&told);
         let told = ["a", "a`b", "``", "a|b\nc"].map(code).join("\n");
         expect![[r#"

@@ -68,7 +68,7 @@ impl Config {
         self.check_trackers(&mut faults);
         let (Some(site), Some(base_url)) = (site, base_url) else { return Err(faults.0) };
         let mut options = Options::new(site, base_url);
-        options.root = root.to_owned();
+        root.clone_into(&mut options.root);
         options.feeds = self.feeds(table, &options.site, typed);
         options.media = or_configured(&typed.media, &self.beside(&table.media));
         options.prefixes = or_configured(&typed.prefixes, &table.prefixes);
