@@ -3,6 +3,29 @@
 //!
 //! It knows nothing of servers and asks none: what it leaves for them is `everseed.json`. The lock alone downloads media
 //! of other servers ([`update_lock`]).
+//!
+//! ```
+//! use everseed::attach::{Options, attach};
+//! use everseed::baseurl::BaseUrl;
+//!
+//! let project = tempfile::tempdir()?;
+//! let site = project.path().join("public");
+//! std::fs::create_dir(&site)?;
+//! std::fs::write(site.join("ep1.mp3"), "the medium")?;
+//! let feed = "<rss version='2.0'><channel><title>A show</title><item><title>One</title><guid>1</guid>\
+//!     <enclosure url='https://show.example.org/ep1.mp3' length='10' type='audio/mpeg'/></item></channel></rss>";
+//! std::fs::write(site.join("feed.xml"), feed)?;
+//!
+//! let base_url = BaseUrl::parse("https://show.example.org/")?;
+//! let options = Options { root: project.path().into(), ..Options::new(&site, base_url) };
+//! let summary = attach(&options, &()).expect("attached");
+//! assert_eq!(summary.releases[0].torrent, "https://show.example.org/torrents/ep1.torrent");
+//! assert!(site.join("torrents/ep1.torrent").is_file());
+//! assert!(std::fs::read_to_string(site.join("feed.xml"))?.contains("<podcast:alternateEnclosure"));
+//! // A second run changes nothing.
+//! assert_eq!(attach(&options, &()).expect("attached").files_written, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod address;
 mod data;
