@@ -39,7 +39,13 @@ fn wrong_usage_ends_with_3_and_help_with_0() {
 #[test]
 fn every_option_says_its_default() {
     let house = House::new();
-    for args in [&["build", "--help"][..], &["serve", "--help"], &["torrent", "create", "--help"]] {
+    for args in [
+        &["build", "--help"][..],
+        &["attach", "--help"],
+        &["lock", "--help"],
+        &["serve", "--help"],
+        &["torrent", "create", "--help"],
+    ] {
         let help = house.run(args).ok().stdout;
         let options = help.split("Options:").nth(1).expect("options");
         for option in options.split("\n  -").skip(1).flat_map(|part| part.split("\n      --")) {

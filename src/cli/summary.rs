@@ -69,7 +69,9 @@ fn list(text: &mut String, findings: &[Finding]) {
     }
     put(text, format_args!("### {}\n\n", count_text(findings.len() as u64, "finding")));
     for finding in findings.iter().take(ROWS_MAX) {
-        put(text, format_args!("- {}\n", escaped(&finding.problem.to_string())));
+        // The remedy stands in a line of its own.
+        let lines: Vec<_> = finding.problem.to_string().lines().map(escaped).collect();
+        put(text, format_args!("- {}\n", lines.join("\n  ")));
     }
     more(text, findings.len());
     text.push('\n');
@@ -93,7 +95,7 @@ fn escaped(text: &str) -> String {
         let begins = out.bytes().all(|byte| byte.is_ascii_digit());
         match c {
             // They mark nothing inside of a line, and are easier to read so.
-            '.' | ',' | '\'' | '"' | '/' | '-' | '(' | ')' | ';' | '?' | '%' | '=' if !begins => out.push(c),
+            '.' | ',' | '\'' | '"' | '/' | '-' | '(' | ')' | ':' | ';' | '?' | '%' | '=' if !begins => out.push(c),
             _ if c.is_ascii_punctuation() => out.extend(['\\', c]),
             _ if c.is_control() => out.push(' '),
             _ => out.push(c),

@@ -8,6 +8,7 @@
 //! ```
 #![allow(dead_code, reason = "each test binary lives in some of the rooms")]
 
+pub mod attach;
 pub mod web;
 
 use std::fmt::Write as _;
