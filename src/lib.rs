@@ -10,6 +10,7 @@
 //! | `everseed.json`, which names what a site publishes | [`manifest`] |
 //! | a tracker behind sockets of your own | [`tracker`] |
 //! | a whole site out of a folder of Markdown and media | [`site`], and [`config`] for its `everseed.toml` |
+//! | torrents for a site that another generator builds | [`attach`](mod@attach) |
 //! | serving, tracking and seeding a site | `serve` |
 //!
 //! What stands in this table is meant for others; the rest is public so that tests, benchmarks and the program reach it,
@@ -80,7 +81,7 @@
 //! | 5 | `site` `serve` `attach` | pulldown_cmark: `site`; slug: `site`, `attach`; html5gum: `attach`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
-//! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
+//! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml, encoding_rs: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `lanes` `sitepath` `names` `fingerprint` `mime` `splice` | icu_normalizer: `names` |
 //!
 //! # Invariants

@@ -30,7 +30,7 @@ pub struct Data {
 /// A medium for templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Medium {
-    /// The address of its enclosure, as the feed has it.
+    /// Its address without tracking prefixes.
     pub url: String,
     /// The address of its `.torrent`.
     pub torrent: String,
@@ -57,7 +57,7 @@ impl Data {
             let file = &made.release.files[0];
             let links = planner.links(made);
             let medium = Medium {
-                url: links.download_url,
+                url: made.medium.address.direct_url.clone(),
                 torrent: links.torrent_url,
                 magnet: links.magnet,
                 info_hash: made.release.torrent.info_hashes.main().to_string(),

@@ -50,7 +50,7 @@ pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
     if !problems.is_empty() {
         return Err(Error::Content(problems));
     }
-    if feeds.is_empty() {
+    if feeds.iter().all(|feed: &Feed| feed.content.items.is_empty()) {
         let problem = Problem::at(&options.site, "holds no feed whose items have enclosures");
         return Err(refused(
             problem.help("let the generator write an RSS feed with an <enclosure> in each item; --feed names one"),

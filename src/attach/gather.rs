@@ -112,7 +112,7 @@ pub fn gather(
     let mut media = listed(options, feeds, &prefixes, &mut findings);
     // The oldest are named first: what comes later does not change their names.
     media.sort_by(|a, b| {
-        let last = |medium: &Medium| std::cmp::Reverse((medium.first().item, medium.first().enclosure));
+        let last = |medium: &Medium| (std::cmp::Reverse(medium.first().item), medium.first().enclosure);
         (a.date, last(a)).cmp(&(b.date, last(b))).then_with(|| a.source.cmp(&b.source))
     });
     if !options.locked {

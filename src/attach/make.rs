@@ -16,6 +16,9 @@ use crate::units::duration_text;
 /// What to do about a published torrent that would become another one.
 pub const CHANGED: &str = "what is published under a name stays as it is: give the new file another name, take the \
     setting back, or say that it is meant with --accept-changed";
+/// What to do about a published torrent whose medium is not here any more.
+pub const GONE: &str =
+    "name the folder of the media with --media as before, or say that it is meant with --accept-changed";
 /// What to do about an enclosure of which nothing is known.
 const NO_MEDIA: &str = "name the folder of the media with --media, or let `everseed lock` download it once, and keep \
     everseed.lock and torrents/ in version control";

@@ -3,6 +3,29 @@
 //!
 //! It knows nothing of servers and asks none: what it leaves for them is `everseed.json`. The lock alone downloads media
 //! of other servers ([`update_lock`]).
+//!
+//! ```
+//! use everseed::attach::{Options, attach};
+//! use everseed::baseurl::BaseUrl;
+//!
+//! let project = tempfile::tempdir()?;
+//! let site = project.path().join("public");
+//! std::fs::create_dir(&site)?;
+//! std::fs::write(site.join("ep1.mp3"), "the medium")?;
+//! let feed = "<rss version='2.0'><channel><title>A show</title><item><title>One</title><guid>1</guid>\
+//!     <enclosure url='https://show.example.org/ep1.mp3' length='10' type='audio/mpeg'/></item></channel></rss>";
+//! std::fs::write(site.join("feed.xml"), feed)?;
+//!
+//! let base_url = BaseUrl::parse("https://show.example.org/")?;
+//! let options = Options { root: project.path().into(), ..Options::new(&site, base_url) };
+//! let summary = attach(&options, &()).expect("attached");
+//! assert_eq!(summary.releases[0].torrent, "https://show.example.org/torrents/ep1.torrent");
+//! assert!(site.join("torrents/ep1.torrent").is_file());
+//! assert!(std::fs::read_to_string(site.join("feed.xml"))?.contains("<podcast:alternateEnclosure"));
+//! // A second run changes nothing.
+//! assert_eq!(attach(&options, &()).expect("attached").files_written, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod address;
 mod data;
@@ -200,13 +223,19 @@ fn changes(
     by_lock: Vec<(usize, String)>,
 ) -> Vec<Problem> {
     let mut changes: BTreeMap<usize, String> = by_lock.into_iter().collect();
+    let mut gone = Vec::new();
     for (index, (medium, release)) in media.iter().zip(releases).enumerate() {
-        let (Some(former), Some(release)) = (site.published(&medium.torrent_place()), release) else { continue };
-        let now = release.torrent.info_hashes;
-        if former != now {
-            let (now, former) = (crate::lock::names(now), crate::lock::names(former));
-            let change = format!("its info-hash is {now}, and was {former} when it was published");
-            changes.entry(index).or_insert(change);
+        let Some(former) = site.published(&medium.torrent_place()) else { continue };
+        let now = release.as_ref().map(|release| release.torrent.info_hashes);
+        let former_name = crate::lock::names(former);
+        match now {
+            Some(now) if now == former => {}
+            Some(now) => {
+                let now = crate::lock::names(now);
+                let change = format!("its info-hash is {now}, and was {former_name} when it was published");
+                changes.entry(index).or_insert(change);
+            }
+            None => gone.push(index),
         }
     }
     let told = |(index, change): (usize, String)| {
@@ -214,7 +243,13 @@ fn changes(
         let message = format!("the torrent of `{}` would become another one: {change}", medium.slug);
         medium.first().problem(feeds, message).help(make::CHANGED)
     };
-    changes.into_iter().map(told).collect()
+    let gone = gone.into_iter().map(|index| {
+        let medium = &media[index];
+        let message =
+            format!("the torrent of `{}` is published and would go: nothing is known of its file", medium.slug);
+        medium.first().problem(feeds, message).help(make::GONE)
+    });
+    changes.into_iter().map(told).chain(gone).collect()
 }
 
 /// Everything that is to stand in the site, and how many elements of pages are filled.

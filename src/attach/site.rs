@@ -78,6 +78,11 @@ impl Site {
         entries.find(|entry| entry.torrent == *place).map(|entry| entry.info_hashes)
     }
 
+    /// The folder, as it was named.
+    pub fn name(&self) -> &Path {
+        &self.shown
+    }
+
     /// The file at `place`, as people see it.
     pub fn shown(&self, place: &SitePath) -> PathBuf {
         place.below(&self.shown)

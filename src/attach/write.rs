@@ -37,6 +37,7 @@ impl<'a> Work<'a> {
                 Err(problem) => problems.push(problem),
             }
         }
+        problems.dedup();
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -44,7 +45,7 @@ impl<'a> Work<'a> {
         let former = site.former.iter().flat_map(|former| &former.torrents).map(|entry| &entry.torrent);
         let is_gone = |place: &&SitePath| {
             !plan.contains_key(*place)
-                && output::check_folders(&site.path, place).is_ok()
+                && output::check_folders(&site.path, site.name(), place).is_ok()
                 && fs::symlink_metadata(place.below(&site.path)).is_ok_and(|metadata| metadata.is_file())
         };
         let removed = former.filter(is_gone).cloned().collect::<BTreeSet<_>>().into_iter().collect();
@@ -146,7 +147,7 @@ fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Pr
         Entry::Bytes(bytes) => Some(bytes),
         Entry::Media(_) => None,
     };
-    output::check_folders(&site.path, place)?;
+    output::check_folders(&site.path, site.name(), place)?;
     let (path, shown) = (place.below(&site.path), site.shown(place));
     let unreadable = |error: &io::Error| Problem::at(&shown, format!("can't be read: {error}"));
     let metadata = match fs::symlink_metadata(&path) {

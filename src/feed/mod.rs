@@ -3,6 +3,7 @@
 //! There are two feeds because an item has one enclosure: podcast apps and torrent clients that find two, or one of
 //! the other kind, take the wrong one.
 
+mod alternate;
 mod chapters;
 pub mod foreign;
 mod guid;
@@ -10,9 +11,10 @@ mod podcast;
 mod torrents;
 mod xml;
 
+pub use alternate::integrity;
 pub use chapters::{CHAPTERS_MIME, chapters, seconds};
 pub use guid::{episode_guid, show_guid};
-pub use podcast::{integrity, podcast};
+pub use podcast::podcast;
 pub use torrents::torrents;
 
 use time::OffsetDateTime;

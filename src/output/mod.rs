@@ -51,18 +51,20 @@ pub fn unwritable(path: &Path, error: &io::Error) -> Problem {
     cannot_write(path, error).help("make it writable for the user who builds, or name another folder")
 }
 
-/// The folders on the way from `out` to `place` are folders, or not there yet.
-pub fn check_folders(out: &Path, place: &SitePath) -> Result<(), Problem> {
-    let mut folder = out.to_owned();
+/// The folders on the way from `out`, which people know as `shown`, to `place` are folders, or not there yet.
+pub fn check_folders(out: &Path, shown: &Path, place: &SitePath) -> Result<(), Problem> {
+    let (mut folder, mut shown) = (out.to_owned(), shown.to_owned());
     let mut names: Vec<_> = place.names().collect();
     names.pop();
     for name in names {
         folder.push(name);
+        shown.push(name);
         match fs::symlink_metadata(&folder) {
             Ok(metadata) if !metadata.is_dir() => {
                 let what = if metadata.is_symlink() { "a symbolic link" } else { "a file" };
-                return Err(Problem::at(&folder, format!("is {what}, and the site has a folder of that name"))
-                    .help("remove it"));
+                return Err(
+                    Problem::at(&shown, format!("is {what}, and the site has a folder of that name")).help("remove it")
+                );
             }
             _ => {}
         }

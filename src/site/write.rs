@@ -127,7 +127,7 @@ impl Output {
     fn changed<'p>(&self, plan: &'p Plan) -> Result<Vec<Change<'p>>, Problem> {
         let mut changed = Vec::new();
         for (place, entry) in &plan.files {
-            output::check_folders(&self.path, place)?;
+            output::check_folders(&self.path, &self.path, place)?;
             let path = place.below(&self.path);
             let existing = match fs::symlink_metadata(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -219,7 +219,7 @@ impl Output {
         let is_gone = |place: &SitePath| {
             !plan.files.contains_key(place)
                 && !plan.kept.contains(place)
-                && output::check_folders(&self.path, place).is_ok()
+                && output::check_folders(&self.path, &self.path, place).is_ok()
         };
         let is_file =
             |place: &SitePath| fs::symlink_metadata(place.below(&self.path)).is_ok_and(|metadata| !metadata.is_dir());

@@ -15,7 +15,7 @@ def chapters(url):
 
 def of_feedparser(path):
     feed = feedparser.parse(path)
-    if feed.bozo or feed.version != "rss20":
+    if feed.bozo or feed.version not in ("rss20", "atom10"):
         raise SystemExit(f"feedparser takes it for {feed.version!r}: {feed.get('bozo_exception')}")
     return {
         "title": feed.feed.title,
@@ -24,7 +24,7 @@ def of_feedparser(path):
             {
                 "title": entry.title,
                 "guid": entry.id,
-                "published": calendar.timegm(entry.published_parsed),
+                "published": calendar.timegm(entry.get("published_parsed") or entry.updated_parsed),
                 "link": entry.link,
                 "enclosures": [[file.href, int(file.length), file.type] for file in entry.enclosures],
                 **chapters(entry.get("podcast_chapters", {}).get("url")),

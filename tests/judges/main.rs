@@ -8,6 +8,7 @@
 #[path = "../house/mod.rs"]
 mod house;
 
+mod attach;
 mod bencode;
 mod clients;
 mod downloads;
