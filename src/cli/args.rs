@@ -139,7 +139,7 @@ pub struct AttachArgs {
     /// [default: `[attach] strict` of everseed.toml, else warn, and do the rest]
     #[arg(long, env = "EVERSEED_STRICT", value_parser = BoolishValueParser::new())]
     pub strict: bool,
-    /// Show what would be inserted, and write nothing [default: write]
+    /// Show what would be inserted, and leave the site and the lock as they are [default: write]
     #[arg(long)]
     pub dry_run: bool,
     /// Print the summary as JSON [default: one line of text]

@@ -34,7 +34,8 @@ pub fn item(title: &str, day: u8, enclosures: &[String]) -> String {
 
 /// An enclosure of an item.
 pub fn enclosure(url: &str, length: usize) -> String {
-    let mime = if url.ends_with(".ogg") { "audio/ogg" } else { "audio/mpeg" };
+    let is_ogg = Path::new(url).extension().is_some_and(|extension| extension == "ogg");
+    let mime = if is_ogg { "audio/ogg" } else { "audio/mpeg" };
     format!("      <enclosure url=\"{url}\" length=\"{length}\" type=\"{mime}\"/>\n")
 }
 
