@@ -204,7 +204,7 @@ mod tests {
     use expect_test::expect;
     use tempfile::TempDir;
 
-    use super::super::address::Prefixes;
+    use super::super::prefix::Prefixes;
     use super::*;
     use crate::baseurl::BaseUrl;
 

@@ -4,7 +4,9 @@ mod address;
 mod media;
 mod outline;
 mod page;
+mod prefix;
 
-pub use address::{Address, Prefixes};
+pub use address::{Address, URL_BYTES_MAX};
 pub use media::{Finder, Found};
 pub use page::{Filled, Links, PAGE_BYTES_MAX, fill};
+pub use prefix::Prefixes;
