@@ -43,6 +43,9 @@ pub const FILE_NAME: &str = "everseed.json";
 /// The paths below a site's root that the server answers by itself: a file that a publisher puts there is not seen.
 pub const SERVED: [&str; 8] =
     ["announce", "api/swarms.json", "healthz", "metrics", "scrape", "swarms", "swarms.css", "swarms.js"];
+/// How the generator of a manifest ends where everseed was attached to the site of another generator: its other files are
+/// that one's.
+pub const ATTACHED: &str = " attach";
 /// The version of the format that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
 /// The most bytes a manifest has.

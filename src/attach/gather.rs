@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-use super::address::{Address, Prefixes};
+use super::address::Address;
 use super::feeds::Feed;
 use super::media::{Finder, Found};
 use super::options::{Options, Place};
+use super::prefix::Prefixes;
 use super::site::Site;
 use super::slug::{self, Nameless};
 use super::{Error, Finding};

@@ -112,7 +112,8 @@ impl Finder {
         let below = below.as_ref().map_err(Clone::clone)?;
         let Some(candidates) = below.0.get(&*composed(name)) else { return Ok(None) };
         let in_common = |path: &Path| {
-            let found = path.iter().rev().map(|name| name.to_str().map(composed));
+            let below = self.folders.iter().find_map(|folder| path.strip_prefix(folder).ok()).unwrap_or(path);
+            let found = below.iter().rev().map(|name| name.to_str().map(composed));
             found.zip(names.iter().rev()).take_while(|(found, name)| *found == Some(composed(name))).count()
         };
         let most = candidates.iter().map(|path| in_common(path)).max();
@@ -149,10 +150,10 @@ impl Below {
                     return Err(Problem::at(folder, format!("holds more than {files_max} files"))
                         .help("name the folder that holds the media, and no more: --media"));
                 }
-                // A link to a folder is not followed, and one to a file only inside.
                 let Some(name) = entry.file_name().to_str() else { continue };
-                if let Some(path) = file_inside(folder, entry.path())? {
-                    files.entry(composed(name).into_owned()).or_default().push(path);
+                // A link to a folder is not followed, and one to a file only inside.
+                if entry.file_type().is_file() || file_inside(folder, entry.path())?.is_some() {
+                    files.entry(composed(name).into_owned()).or_default().push(entry.into_path());
                 }
             }
         }
@@ -214,7 +215,7 @@ mod tests {
     use expect_test::expect;
     use tempfile::TempDir;
 
-    use super::super::address::Prefixes;
+    use super::super::prefix::Prefixes;
     use super::*;
     use crate::baseurl::BaseUrl;
 
@@ -268,7 +269,8 @@ mod tests {
                     Ok(None) => "nothing".into(),
                     Err(problem) => problem.to_string(),
                 };
-                writeln!(table, "{path} -> {}", self.shown(&found)).expect("written");
+                let found = self.shown(&found).replace('\u{308}', "\\u{308}");
+                writeln!(table, "{path} -> {found}").expect("written");
             }
             table
         }
@@ -371,7 +373,7 @@ mod tests {
             /ep4.mp3 -> nothing
             /.ep5.mp3 -> nothing
             /ep6.mp3 -> nothing
-            /%C3%A4.mp3 -> media/nfd/ä.mp3
+            /%C3%A4.mp3 -> media/nfd/a\u{308}.mp3
             /ep7.mp3 -> other/ep7.mp3
             /ep8.mp3 -> nothing
             /same.mp3 -> media/deep/same.mp3

@@ -39,6 +39,7 @@ mod outline;
 mod page;
 mod pages;
 mod plan;
+mod prefix;
 mod site;
 mod slug;
 mod write;

@@ -79,7 +79,7 @@ pub struct Room {
 pub fn slots(html: &[u8]) -> Vec<Slot> {
     let mut outline = Outline::default();
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| {
-        outline.take(event, span.start..span.end);
+        outline.take(&event, span.start..span.end);
         None::<Infallible>
     });
     emitter.naively_switch_states(true);
@@ -134,8 +134,8 @@ struct Tag {
 }
 
 impl Outline {
-    fn take(&mut self, event: CallbackEvent<'_>, span: Range<usize>) {
-        match event {
+    fn take(&mut self, event: &CallbackEvent<'_>, span: Range<usize>) {
+        match *event {
             CallbackEvent::OpenStartTag { name } => {
                 self.tag = Some(Tag { start: span.start, name: name.to_owned(), ..Tag::default() });
             }
@@ -181,7 +181,7 @@ impl Outline {
         let is_void = VOID.iter().any(|void| void.as_bytes() == name);
         // Only in SVG and MathML does a `/` end an element; in HTML it says nothing.
         let is_foreign = [&b"svg"[..], b"math"].into_iter().any(|foreign| name == foreign || self.is_open(foreign));
-        let has_content = !is_void && !(self_closing && is_foreign);
+        let has_content = !(is_void || self_closing && is_foreign);
         let [what, words @ ..] = values;
         if let Some((what, _)) = what {
             let room = if !has_content {

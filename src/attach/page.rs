@@ -45,11 +45,13 @@ pub struct Filled {
 /// that HTML reads as text. Where `find` knows nothing, what an element was filled with before is taken out.
 pub fn fill(html: &[u8], find: &dyn Fn(&str) -> Option<Links>) -> Filled {
     let mut filled = Filled::default();
-    if let Some(fault) = unreadable(html) {
-        filled.faults.push((1, fault));
+    let is_wide = matches!(html, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'<', ..] | [b'<', 0, ..]);
+    // Most pages do not name the attribute, and are not read further.
+    if !(if is_wide { is_mentioned_widely(html) } else { is_mentioned(html) }) {
         return filled;
     }
-    if !is_mentioned(html) {
+    if let Some(why) = unreadable(html, is_wide) {
+        filled.faults.push((1, format!("{why}: its `{ATTRIBUTE}` is not filled")));
         return filled;
     }
     let mut lines = Lines { html, at: 0, line: 1 };
@@ -72,12 +74,12 @@ pub fn fill(html: &[u8], find: &dyn Fn(&str) -> Option<Links>) -> Filled {
             }
         };
         end = room.span.end;
-        let links = find(&slot.what);
-        if links.is_none() {
+        let found = find(&slot.what);
+        if found.is_none() {
             fault("names neither an enclosure's URL nor a slug that is known");
         }
-        let bytes = links.as_ref().map(|links| filling(links, &slot, html)).unwrap_or_default();
-        if (links.is_some() || room.is_filled) && html[room.span.clone()] != bytes {
+        let bytes = found.as_ref().map(|links| filling(links, &slot, html)).unwrap_or_default();
+        if (found.is_some() || room.is_filled) && html[room.span.clone()] != bytes {
             let span = room.span.start as u64..room.span.end as u64;
             filled.edits.push(Edit { span, bytes, line: lines.of(room.span.start) });
         }
@@ -86,22 +88,24 @@ pub fn fill(html: &[u8], find: &dyn Fn(&str) -> Option<Links>) -> Filled {
 }
 
 /// Why the elements of the page can't be found by their bytes, where they can't be.
-fn unreadable(html: &[u8]) -> Option<String> {
-    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'<', ..] | [b'<', 0, ..] = html {
-        let halves = [0, 1].map(|from| html.iter().skip(from).step_by(2).copied().collect::<Vec<_>>());
-        let is_mentioned = halves.iter().any(|half| is_mentioned(half));
-        return is_mentioned
-            .then(|| format!("is UTF-16, and its `{ATTRIBUTE}` is not filled: write the page as UTF-8"));
+fn unreadable(html: &[u8], is_wide: bool) -> Option<&'static str> {
+    if is_wide {
+        return Some("is UTF-16, not UTF-8");
     }
     // The one encoding of the web with `<` and quotes in the middle of other letters.
-    if html.windows(2).any(|pair| pair == b"\x1b$") && is_mentioned(html) {
-        return Some(format!("is ISO-2022-JP, and its `{ATTRIBUTE}` is not filled: write the page as UTF-8"));
+    if html.windows(2).any(|pair| pair == b"\x1b$") {
+        return Some("is ISO-2022-JP, not UTF-8");
     }
-    (html.len() > PAGE_BYTES_MAX && is_mentioned(html))
-        .then(|| format!("has more than {} MiB, and its `{ATTRIBUTE}` is not filled", PAGE_BYTES_MAX >> 20))
+    const { assert!(PAGE_BYTES_MAX == 16 << 20, "as it is said below") };
+    (html.len() > PAGE_BYTES_MAX).then_some("has more than 16 MiB")
 }
 
-/// Whether the attribute may stand in the page. Most pages do not name it, and are not read further.
+/// [`is_mentioned`] in UTF-16 of either order.
+fn is_mentioned_widely(html: &[u8]) -> bool {
+    [0, 1].into_iter().any(|from| is_mentioned(&html.iter().skip(from).step_by(2).copied().collect::<Vec<_>>()))
+}
+
+/// Whether the attribute may stand in the page.
 fn is_mentioned(html: &[u8]) -> bool {
     let dash = ATTRIBUTE.find('-').expect("it has a dash");
     html.iter().enumerate().any(|(at, &byte)| {
@@ -182,7 +186,7 @@ struct Lines<'a> {
 impl Lines<'_> {
     /// The line of the byte `at`, counted from 1.
     fn of(&mut self, at: usize) -> usize {
-        self.line += self.html[self.at..at].iter().filter(|&&byte| byte == b'\n').count();
+        self.line += self.html[self.at..at].split(|&byte| byte == b'\n').count() - 1;
         self.at = at;
         self.line
     }
@@ -222,10 +226,13 @@ mod tests {
         (out, filled)
     }
 
+    fn told(filled: &Filled) -> String {
+        filled.faults.iter().fold(String::new(), |all, (line, fault)| format!("{all}\n{line}: {fault}"))
+    }
+
     fn text(html: &str, find: &dyn Fn(&str) -> Option<Links>) -> String {
         let (out, filled) = filled(html.as_bytes(), find);
-        let faults = filled.faults.iter().map(|(line, fault)| format!("\n{line}: {fault}")).collect::<String>();
-        format!("{}{faults}", String::from_utf8_lossy(&out).replace('\r', "\\r"))
+        format!("{}{}", String::from_utf8_lossy(&out).replace('\r', "\\r"), told(&filled))
     }
 
     #[test]
@@ -292,10 +299,10 @@ mod tests {
         let page = b"<p title='\x83\x5c'>\x83\x5c<p data-everseed=ep1></p>";
         assert_eq!(fill(page, &find).edits.len(), 1);
 
-        let told = |page: &[u8]| {
+        let refused = |page: &[u8]| {
             let filled = fill(page, &find);
             assert_eq!((filled.edits.len(), filled.slots), (0, 0));
-            filled.faults.into_iter().map(|(line, fault)| format!("{line}: {fault}\n")).collect::<String>()
+            told(&filled)
         };
         let page = "<p data-everseed=ep1></p>";
         let wide = |units: Vec<[u8; 2]>| units.concat();
@@ -306,15 +313,15 @@ mod tests {
         let pages =
             [&little, &[b"\xff\xfe", &little[..]].concat(), &big, &[b"\xfe\xff", &big[..]].concat(), &japanese, &long];
         expect![[r#"
-            1: is UTF-16, and its `data-everseed` is not filled: write the page as UTF-8
-            1: is UTF-16, and its `data-everseed` is not filled: write the page as UTF-8
-            1: is UTF-16, and its `data-everseed` is not filled: write the page as UTF-8
-            1: is UTF-16, and its `data-everseed` is not filled: write the page as UTF-8
-            1: is ISO-2022-JP, and its `data-everseed` is not filled: write the page as UTF-8
-            1: has more than 16 MiB, and its `data-everseed` is not filled
-        "#]]
-        .assert_eq(&pages.map(|page| told(page)).concat());
-        assert_eq!(told(b"\xff\xfe<\0p\0>\0"), "");
+
+            1: is UTF-16, not UTF-8: its `data-everseed` is not filled
+            1: is UTF-16, not UTF-8: its `data-everseed` is not filled
+            1: is UTF-16, not UTF-8: its `data-everseed` is not filled
+            1: is UTF-16, not UTF-8: its `data-everseed` is not filled
+            1: is ISO-2022-JP, not UTF-8: its `data-everseed` is not filled
+            1: has more than 16 MiB: its `data-everseed` is not filled"#]]
+        .assert_eq(&pages.map(|page| refused(page)).concat());
+        assert_eq!(refused(b"\xff\xfe<\0p\0>\0"), "");
     }
 
     proptest! {
@@ -344,7 +351,7 @@ mod tests {
                 let [start, end] = [edit.span.start, edit.span.end].map(|at| usize::try_from(at).expect("in the page"));
                 rest = rest.strip_prefix(&page[at..start]).expect("unchanged");
                 rest = rest.strip_prefix(&edit.bytes[..]).expect("filled in");
-                let line = page[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
+                let line = page[..start].split(|&byte| byte == b'\n').count();
                 prop_assert_eq!(edit.line, line);
                 at = end;
             }

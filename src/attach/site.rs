@@ -11,11 +11,8 @@ use crate::output;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
-/// How the manifest of an attached site says who made it: `everseed build` leaves this out.
+/// How the manifest of an attached site says who made it ([`manifest::ATTACHED`]).
 pub const GENERATOR: &str = concat!("everseed ", env!("CARGO_PKG_VERSION"), " attach");
-/// What each version of it ends with.
-const GENERATOR_ENDS: &str = " attach";
-
 /// A site's folder.
 #[derive(Debug)]
 pub struct Site {
@@ -61,7 +58,7 @@ impl Site {
             Err(error) => return Err(Problem::at(shown, format!("can't be read: {error}"))),
         };
         match Manifest::parse(&json) {
-            Ok(manifest) if manifest.generator.ends_with(GENERATOR_ENDS) => Ok(Some(manifest)),
+            Ok(manifest) if manifest.generator.ends_with(manifest::ATTACHED) => Ok(Some(manifest)),
             Ok(manifest) => {
                 let problem = Problem::at(shown, format!("was written by {:?}, not by attaching", manifest.generator));
                 Err(problem.help(

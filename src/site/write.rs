@@ -11,7 +11,8 @@ use super::Error;
 use super::plan::Plan;
 use super::record::{Known, Record};
 use crate::fingerprint::Fingerprint;
-use crate::manifest;
+use crate::fsx;
+use crate::manifest::{self, Manifest};
 use crate::output::{self, Does, Entry, Staging, Watch, hold_state};
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
@@ -111,7 +112,7 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return refuse(format!("can't be read: {error}")),
         };
-        if self.former.is_some() || self.path.join(manifest::FILE_NAME).is_file() {
+        if self.former.is_some() || is_built(&self.path.join(manifest::FILE_NAME)) {
             return Ok(());
         }
         // A `.git` of a page host's branch is no content.
@@ -274,6 +275,13 @@ impl Output {
         }
         if self.former.as_ref() == Some(&record) { Ok(()) } else { record.save(&self.state) }
     }
+}
+
+/// Whether the manifest at `path` is that of a site that was built: of one that everseed was attached to, the other files
+/// are another generator's.
+fn is_built(path: &Path) -> bool {
+    let Ok(json) = fsx::read_at_most(path, manifest::BYTES_MAX) else { return false };
+    Manifest::parse(&json).map_or(true, |manifest| !manifest.generator.ends_with(manifest::ATTACHED))
 }
 
 fn problem(path: &Path, error: &io::Error) -> Problem {
