@@ -49,7 +49,11 @@ impl Config {
     pub fn site_options(&self, root: &Path, target: &Target, drafts: bool) -> Result<site::Options, Vec<Problem>> {
         let table = self.site.as_ref().ok_or_else(|| {
             let problem = Problem::at(&self.source.0, "there is no table `[site]`");
-            vec![problem.help("add `[site]` with `title = ...` and `base_url = ...`")]
+            vec![problem.help(if self.is_of_another_generator() {
+                "the site is another generator's: `everseed attach` adds torrents to it, and `everseed serve --site` serves it"
+            } else {
+                "add `[site]` with `title = ...` and `base_url = ...`"
+            })]
         })?;
         let mut faults = Faults::default();
         faults.ok(self.check_title(table));

@@ -352,7 +352,8 @@ fn an_enclosure_leads_where_a_client_would_go() {
         "torrents/with-space.torrent" "audio/with space.mp3"
         "torrents/fur.torrent" "audio/für.mp3"
         "torrents/plain.torrent" "audio/plain.mp3"
-        "torrents/ep1.torrent" "audio/ep1.mp3""#]].assert_eq(&torrents.join("\n"));
+        "torrents/ep1.torrent" "audio/ep1.mp3""#]]
+    .assert_eq(&torrents.join("\n"));
     let before = site.stamps();
     site.attach(&[]).ok();
     assert_eq!(site.stamps(), before);

@@ -11,7 +11,6 @@ use std::fs;
 
 use expect_test::expect;
 use house::attach::{Attached, BASE, bare, enclosure, episodes, item, rss};
-use house::{KIB, MIB};
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("JSON")
@@ -289,6 +288,8 @@ fn the_summary_is_added_to_a_file_for_the_pages_of_ci_jobs() {
 #[test]
 #[cfg(feature = "serve")]
 fn an_attached_site_is_served_tracked_and_seeded() {
+    use house::{KIB, MIB};
+
     let site = Attached::new()
         .feed("feed.xml", &rss(&episodes()))
         .media("public/audio/ep1.mp3", 300 * KIB)

@@ -102,6 +102,13 @@ fn two_lines_of_configuration_are_enough() {
         [exit 0]
     "#]]
     .assert_eq(&site.run(&["attach"]).whole());
+    expect![[r#"
+        [stderr]
+        error: everseed.toml: there is no table `[site]`
+          help: the site is another generator's: `everseed attach` adds torrents to it, and `everseed serve --site` serves it
+        [exit 3]
+    "#]]
+    .assert_eq(&site.run(&["build"]).whole());
     // From elsewhere, too: its paths count from its folder.
     let elsewhere =
         |args: &[&str]| house::Run::of(house::everseed().args(args).current_dir(site.beside("")), &site.beside(""));
@@ -268,7 +275,8 @@ fn every_setting_may_come_from_the_environment_and_an_empty_one_says_nothing() {
         [stdout]
         out: 1 feed, 2 torrents; hashed 2 files (1.4 MB), wrote 5, removed 0, left 0 as they were
         [exit 0]
-    "#]].assert_eq(&site.run_with(&["attach"], &env).whole());
+    "#]]
+    .assert_eq(&site.run_with(&["attach"], &env).whole());
     assert!(site.root().join("summary.md").exists() && site.root().join("out/feeds/torrents.xml").exists());
     // What is typed comes before it.
     let run = site.run_with(&["attach", "--site", "elsewhere"], &env);
@@ -307,7 +315,8 @@ fn the_lock_of_a_show_takes_no_flags_of_another_generators_site() {
         error: --no-data is for a site that another generator builds
           help: name its folder with --site, or with `site` in the table [attach] of everseed.toml
         [exit 3]
-    "#]].assert_eq(&all);
+    "#]]
+    .assert_eq(&all);
     // A variable that is set for other commands is not meant.
     let mut command = house::everseed();
     command.arg("lock").env("EVERSEED_BASE_URL", BASE).env("EVERSEED_TRACKER_URL", "x").current_dir(house.root());
