@@ -48,6 +48,14 @@ impl Problem {
         self
     }
 
+    /// The same as a problem of a line of the file at `path`, where it names no file itself.
+    pub fn or_at_line(mut self, path: impl AsRef<Path>, line: usize) -> Self {
+        if self.path.is_none() {
+            self.line = Some(line);
+        }
+        self.or_at(path)
+    }
+
     /// Adds the remedy.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -126,6 +134,7 @@ mod tests {
         assert_eq!(Problem::at("a.xml", "broken").line(3).column(7).to_string(), "a.xml:3:7: broken");
         assert_eq!(Problem::at("a.md", "empty").to_string(), "a.md: empty");
         assert_eq!(Problem::at("a\u{1b}[31m", "b\u{7}\nc").to_string(), "a\u{fffd}[31m: b\u{fffd}\nc");
+        assert_eq!(Problem::new("wrong").or_at_line("a.xml", 3).or_at_line("b.xml", 4).to_string(), "a.xml:3: wrong");
         assert_eq!(Problem::new("nothing to do").to_string(), "nothing to do");
         assert_eq!(Problem::new("nothing to do").or_at("a.md").or_at("b.md").to_string(), "a.md: nothing to do");
     }

@@ -74,8 +74,9 @@ fn told(shown: &Path, error: &foreign::Error) -> Problem {
 fn named(options: &Options, site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Error> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for name in &options.feeds {
-        // As it was typed, where there is such a file; else as it stands in the site.
-        let path = [name.clone(), site.path.join(name)].into_iter().find(|path| path.is_file());
+        // As it stands in the site, where there is such a file: a template beside it may have the same name. Else as it was
+        // typed.
+        let path = [site.path.join(name), name.clone()].into_iter().find(|path| path.is_file());
         match path.map(|path| path.canonicalize()) {
             Some(Ok(path)) => match site.place(&path) {
                 Some(place) => found.push((place, path)),

@@ -195,7 +195,8 @@ fn find_files(options: &Options, site: &Site, feeds: &[Feed], media: &mut [Mediu
             Ok(Some(found)) => found,
             Ok(None) => continue,
             Err(problem) => {
-                problems.push(problem.or_at(&feeds[medium.first().feed].shown));
+                let first = medium.first();
+                problems.push(problem.or_at_line(&feeds[first.feed].shown, first.enclosure(feeds).line));
                 continue;
             }
         };

@@ -175,6 +175,7 @@ impl Desk {
         let state = if options.locked {
             None
         } else {
+            not_in_the_site(options, &site).map_err(refused)?;
             let (path, held) = output::hold_state(&options.root.join(STATE_FOLDER)).map_err(Error::Trouble)?;
             Some(State { path, _held: held })
         };
@@ -183,6 +184,15 @@ impl Desk {
         findings.extend(feeds::findings(&feeds));
         Ok(Self { site, feeds, media, findings, ledger, state })
     }
+}
+
+/// What runs remember, and the lock, are no part of what is published.
+fn not_in_the_site(options: &Options, site: &Site) -> Result<(), Problem> {
+    if options.root.canonicalize().is_ok_and(|root| root.starts_with(&site.path)) {
+        let problem = Problem::at(&options.root, "is the project's folder, and stands in the site");
+        return Err(problem.help("name a folder outside: everseed attach FOLDER --site DIR"));
+    }
+    Ok(())
 }
 
 /// What is told of releases that were taken into the lock.

@@ -70,7 +70,7 @@ impl Prefixes {
         let configured = configured.iter().map(|text| {
             Prefix::configured(text).map_err(|why| {
                 Problem::new(format!("{text:?} is no tracking prefix: {why}"))
-                    .help("write what stands before the host of the file: https://track.example.org/e/*/")
+                    .help("write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/")
             })
         });
         let mut prefixes = built_in.chain(configured).collect::<Result<Vec<_>, _>>()?;
@@ -282,15 +282,15 @@ mod tests {
         let table = texts.map(|text| why(text).expect_err("refused")).join("\n");
         expect![[r#"
             "track.example.org/" is no tracking prefix: it does not begin with https://
-              help: write what stands before the host of the file: https://track.example.org/e/*/
+              help: write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/
             "ftp://a.example/" is no tracking prefix: it does not begin with https:// or http://
-              help: write what stands before the host of the file: https://track.example.org/e/*/
+              help: write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/
             "https://a.example/e" is no tracking prefix: it does not end in `/`
-              help: write what stands before the host of the file: https://track.example.org/e/*/
+              help: write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/
             "https://a.example/?b=/" is no tracking prefix: it holds more than a host and a path
-              help: write what stands before the host of the file: https://track.example.org/e/*/
+              help: write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/
             "https://a.example/e*/" is no tracking prefix: a `*` stands for a whole name between two `/`
-              help: write what stands before the host of the file: https://track.example.org/e/*/"#]]
+              help: write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/"#]]
         .assert_eq(&table);
         assert_eq!(why("https://a.example/*/b/*/"), Ok(()));
     }

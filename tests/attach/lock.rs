@@ -227,7 +227,7 @@ fn two_files_that_could_be_meant_are_both_shown() {
     let before = site.stamps();
     expect![[r#"
         [stderr]
-        error: public/feed.xml: https://show.example.org/audio/ep1.mp3: two files could be it: DIR/project/masters/a/ep1.mp3 and DIR/project/masters/b/ep1.mp3
+        error: public/feed.xml:22: https://show.example.org/audio/ep1.mp3: two files could be it: DIR/project/masters/a/ep1.mp3 and DIR/project/masters/b/ep1.mp3
           help: name the folder that holds the right one: --media; or move the other one out of it
         [exit 3]
     "#]].assert_eq(&site.attach(&["--media", "masters"]).whole());
