@@ -11,12 +11,12 @@ use super::media::{Finder, Found};
 use super::options::{Options, Place};
 use super::prefix::Prefixes;
 use super::site::Site;
-use super::slug::{self, Nameless};
+use super::slug::{self, Given, Nameless};
 use super::{Error, Finding};
 use crate::feed::foreign::{Enclosure, Item};
 use crate::lock::{Lock, Origin};
 use crate::problem::Problem;
-use crate::sitepath::SitePath;
+use crate::sitepath::{SitePath, is_plain_name};
 
 /// The type of enclosures that lead to torrents.
 const TORRENT_MIME: &str = "application/x-bittorrent";
@@ -119,7 +119,7 @@ pub fn gather(
     if !options.locked {
         findings.extend(find_files(options, site, feeds, &mut media)?);
     }
-    name(&mut media, lock);
+    name(&mut media, site, feeds, lock);
     Ok((media, findings))
 }
 
@@ -228,21 +228,41 @@ fn find_files(options: &Options, site: &Site, feeds: &[Feed], media: &mut [Mediu
     if problems.is_empty() { Ok(findings) } else { Err(Error::Content(problems)) }
 }
 
-fn name(media: &mut [Medium], lock: Option<&Lock>) {
-    let records = lock.iter().flat_map(|lock| &lock.media);
-    let former: HashMap<&str, &str> = records
-        .filter_map(|(slug, record)| match &record.origin {
-            Origin::One(source) => Some((source.as_str(), slug.as_str())),
-            Origin::Several(_) => None,
-        })
+/// Gives each its slug: the one that it has in the lock, or in the site by a former run, before any other.
+fn name(media: &mut [Medium], site: &Site, feeds: &[Feed], lock: Option<&Lock>) {
+    let mut given = Given::default();
+    for entry in site.former.iter().flat_map(|former| &former.torrents) {
+        let ([file], Some(slug)) = (&entry.files[..], slug_of(entry.torrent.as_str())) else { continue };
+        given.slugs.insert(file.url.as_deref().unwrap_or(file.path.as_str()), slug);
+    }
+    for (slug, record) in lock.iter().flat_map(|lock| &lock.media) {
+        let Origin::One(source) = &record.origin else { continue };
+        given.slugs.insert(source, slug);
+        given.left_over.insert(slug, record.bytes);
+    }
+    for medium in &*media {
+        if let Some(slug) = given.slugs.get(&*medium.source) {
+            given.left_over.remove(slug);
+        }
+    }
+    let bytes = |medium: &Medium| {
+        let file = medium.path().and_then(|path| path.metadata().ok());
+        file.map(|metadata| metadata.len()).or(medium.first().enclosure(feeds).length)
+    };
+    let nameless: Vec<_> = media
+        .iter()
+        .map(|medium| Nameless { source: &medium.source, path: &medium.address.path_names, bytes: bytes(medium) })
         .collect();
-    let nameless: Vec<_> =
-        media.iter().map(|medium| Nameless { source: &medium.source, path: &medium.address.path_names }).collect();
-    let slugs = slug::assign(&nameless, &former);
+    let slugs = slug::assign(&nameless, &given);
     for (medium, slug) in media.iter_mut().zip(slugs) {
         medium.name = slug::file_name(&slug, &medium.address.path_names);
         medium.slug = slug;
     }
+}
+
+/// The slug of the medium whose `.torrent` stands at `place`.
+fn slug_of(place: &str) -> Option<&str> {
+    place.strip_prefix("torrents/")?.strip_suffix(".torrent").filter(|slug| is_plain_name(slug))
 }
 
 /// The media by the texts that pages name them by: slugs, URLs, and paths from the root.

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use super::feeds::Feed;
 use super::gather::{Medium, Use};
 use super::options::Options;
+use super::site::Site;
 use super::{Error, Finding};
 use crate::GENERATOR;
 use crate::hash;
 use crate::lock;
 use crate::problem::Problem;
 use crate::release::{self, Cache, Content, Downloads, FileOrder, Ledger, Order, Origin, Release, Task};
+use crate::sitepath::SitePath;
 use crate::units::duration_text;
 
 /// What to do about a published torrent that would become another one.
@@ -42,6 +44,7 @@ pub enum From<'a> {
 /// Makes a release of each of `media`; `None` where its bytes are not to be had, which is a finding.
 pub fn make(
     options: &Options,
+    site: &Site,
     media: &[Medium],
     feeds: &[Feed],
     from: From,
@@ -68,7 +71,7 @@ pub fn make(
                 Ok(release) => made[index] = Some(release),
                 Err(problem) => problems.push(problem),
             },
-            None => findings.push(nothing_known(options, medium, feeds)),
+            None => findings.push(nothing_known(options, site, medium, feeds)),
         }
     }
     if !problems.is_empty() {
@@ -152,12 +155,21 @@ pub fn order(options: &Options, ledger: &Ledger, medium: &Medium, feeds: &[Feed]
     }
 }
 
-fn nothing_known(options: &Options, medium: &Medium, feeds: &[Feed]) -> Finding {
+fn nothing_known(options: &Options, site: &Site, medium: &Medium, feeds: &[Feed]) -> Finding {
     let url = &medium.uses[0].enclosure(feeds).url;
     let (rule, message, help) = if options.locked {
         ("no-record", format!("the enclosure {url:?} has no record in everseed.lock"), NO_RECORD)
     } else {
         ("no-media", format!("the enclosure {url:?} leads to no file that is here"), NO_MEDIA)
+    };
+    let in_site = SitePath::new(medium.address.path_names.join("/")).ok();
+    let help = match in_site.filter(|path| medium.address.site_path.is_none() && path.below(&site.path).is_file()) {
+        Some(path) => format!(
+            "{} is there, and the URL is not below {}: see whether --base-url is what the generator was told",
+            site.shown(&path).display(),
+            options.base_url,
+        ),
+        None => help.to_owned(),
     };
     Finding { rule, problem: medium.first().problem(feeds, message).help(help) }
 }

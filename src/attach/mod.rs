@@ -96,14 +96,14 @@ pub fn attach(options: &Options, progress: &dyn hash::Progress) -> Result<Summar
     let Desk { site, feeds, media, mut findings, mut ledger, state } = desk;
     let mut cache = state.as_ref().map_or_else(Cache::none, |state| Cache::load(state.path.join("hashes")));
     let files = output::Media::look(make::files(&media));
-    let made = make::make(options, &media, &feeds, from, &ledger, &mut cache, progress);
+    let made = make::make(options, &site, &media, &feeds, from, &ledger, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
     let (releases, unknown) = made?;
     findings.extend(unknown);
 
     let warnings = enter(options, &media, &feeds, &releases, &mut ledger, &mut findings);
-    let changes = changes(&site, &media, &feeds, &releases, warnings.changes);
+    let changes = changes(options, &site, &media, &feeds, &releases, &ledger, warnings.changes);
     if !changes.is_empty() && !options.accept_changed {
         return Err(Error::Changed(changes));
     }
@@ -139,7 +139,7 @@ pub fn attach(options: &Options, progress: &dyn hash::Progress) -> Result<Summar
         files_removed,
         findings,
         warnings: warnings.told,
-        changes: work.changes(),
+        changes: work.changes(options.dry_run),
     })
 }
 
@@ -226,16 +226,23 @@ fn enter(
 }
 
 /// What would change of what is published, by the lock and by what stands in the site.
+///
+/// What the lock has is as the lock has it, whatever stands in the site: it was changed on purpose, or not at all.
 fn changes(
+    options: &Options,
     site: &Site,
     media: &[Medium],
     feeds: &[Feed],
     releases: &[Option<Release>],
+    ledger: &Ledger,
     by_lock: Vec<(usize, String)>,
 ) -> Vec<Problem> {
     let mut changes: BTreeMap<usize, String> = by_lock.into_iter().collect();
     let mut gone = Vec::new();
     for (index, (medium, release)) in media.iter().zip(releases).enumerate() {
+        if options.locked || ledger.record(&medium.slug).is_some() {
+            continue;
+        }
         let Some(former) = site.published(&medium.torrent_place()) else { continue };
         let now = release.as_ref().map(|release| release.torrent.info_hashes);
         let former_name = crate::lock::names(former);
@@ -397,7 +404,7 @@ pub struct Change {
     pub path: String,
     /// What is done to it.
     pub does: Done,
-    /// What is put into it, and where.
+    /// What is put into it, and where; told where nothing is written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<Inserted>,
 }

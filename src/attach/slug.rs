@@ -16,16 +16,28 @@ pub struct Nameless<'a> {
     pub source: &'a str,
     /// The names of the path of its URL, the file's last.
     pub path: &'a [String],
+    /// Its size, as far as that is known.
+    pub bytes: Option<u64>,
+}
+
+/// The names that are given already.
+#[derive(Debug, Default)]
+pub struct Given<'a> {
+    /// The slugs by what the lock knows them by.
+    pub slugs: HashMap<&'a str, &'a str>,
+    /// The sizes of what has a slug and is in no feed any more, by slug. Something of the same size may be the same, from
+    /// another host, and takes its name.
+    pub left_over: HashMap<&'a str, u64>,
 }
 
 /// Names each of `media`, which stand in the order in which they came: a later one never takes the name of an earlier one.
-/// `former` are the slugs that the lock has, by what it knows them by.
 ///
 /// `ep3.mp3` is `ep3`; another file of that stem is `ep3.ogg`, and one of another folder `2025-ep3`.
-pub fn assign(media: &[Nameless], former: &HashMap<&str, &str>) -> Vec<String> {
+pub fn assign(media: &[Nameless], given: &Given) -> Vec<String> {
     let mut slugs: Vec<Option<String>> =
-        media.iter().map(|one| former.get(one.source).map(|slug| (*slug).to_owned())).collect();
+        media.iter().map(|one| given.slugs.get(one.source).map(|slug| (*slug).to_owned())).collect();
     let mut taken: HashSet<String> = slugs.iter().flatten().map(|slug| names::folded(slug)).collect();
+    let left_over: HashMap<_, _> = given.left_over.iter().map(|(slug, bytes)| (names::folded(slug), *bytes)).collect();
     // Two files of one name must not be one in a folder of downloads.
     let mut files: HashSet<String> = (media.iter().zip(&slugs))
         .filter_map(|(one, slug)| Some(names::folded(&file_name(slug.as_ref()?, one.path))))
@@ -35,8 +47,10 @@ pub fn assign(media: &[Nameless], former: &HashMap<&str, &str>) -> Vec<String> {
             continue;
         }
         let mut is_free = |candidate: &String| {
+            let folded = names::folded(candidate);
+            let is_anothers = left_over.get(&folded).is_some_and(|bytes| one.bytes != Some(*bytes));
             let file = names::folded(&file_name(candidate, one.path));
-            !taken.contains(&names::folded(candidate)) && files.insert(file)
+            !is_anothers && !taken.contains(&folded) && files.insert(file)
         };
         let found = candidates(one.path).find(&mut is_free).expect("numbers do not end");
         taken.insert(names::folded(&found));
@@ -90,10 +104,11 @@ fn plain(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn named(paths: &[&str], former: &[(&str, &str)]) -> Vec<String> {
+    fn named(paths: &[&str], given: &Given) -> Vec<String> {
         let split: Vec<Vec<String>> = paths.iter().map(|path| path.split('/').map(str::to_owned).collect()).collect();
-        let media: Vec<_> = paths.iter().zip(&split).map(|(source, path)| Nameless { source, path }).collect();
-        let slugs = assign(&media, &former.iter().copied().collect());
+        let media: Vec<_> =
+            paths.iter().zip(&split).map(|(source, path)| Nameless { source, path, bytes: Some(9) }).collect();
+        let slugs = assign(&media, given);
         slugs.iter().zip(&split).map(|(slug, path)| format!("{slug} {}", file_name(slug, path))).collect()
     }
 
@@ -101,7 +116,7 @@ mod tests {
     fn a_file_goes_by_its_own_name_and_a_later_one_by_more_of_its_path() {
         let paths = ["a/ep3.mp3", "a/ep3.ogg", "2025/ep3.mp3", "b/2025/ep3.mp3", "a/EP3.MP3", "x/a/ep3.ogg", "ep3.ogg"];
         assert_eq!(
-            named(&paths, &[]),
+            named(&paths, &Given::default()),
             [
                 "ep3 ep3.mp3",
                 "ep3.ogg ep3.ogg",
@@ -117,15 +132,24 @@ mod tests {
     #[test]
     fn what_the_lock_named_keeps_its_name() {
         assert_eq!(
-            named(&["new/ep3.mp3", "old/ep3.mp3"], &[("old/ep3.mp3", "ep3")]),
+            named(
+                &["new/ep3.mp3", "old/ep3.mp3"],
+                &Given { slugs: [("old/ep3.mp3", "ep3")].into(), ..Given::default() }
+            ),
             ["new-ep3 new-ep3.mp3", "ep3 ep3.mp3"]
         );
     }
 
     #[test]
+    fn what_is_in_no_feed_any_more_gives_its_name_to_what_may_be_the_same() {
+        let given = Given { left_over: [("same", 9), ("ep3", 10)].into(), ..Given::default() };
+        assert_eq!(named(&["x/same.mp3", "x/ep3.mp3"], &given), ["same same.mp3", "ep3.mp3 ep3.mp3"]);
+    }
+
+    #[test]
     fn a_slug_stands_in_a_url_as_it_is() {
         assert_eq!(
-            named(&["Über uns/Folge 1 – é.mp3", ".mp3", "…", "…/…", "noending"], &[]),
+            named(&["Über uns/Folge 1 – é.mp3", ".mp3", "…", "…/…", "noending"], &Given::default()),
             ["folge-1-e Folge 1 – é.mp3", "mp3 .mp3", "file …", "file-file file-file", "noending noending"]
         );
     }

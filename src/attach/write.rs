@@ -52,10 +52,13 @@ impl<'a> Work<'a> {
         Ok(Self { site, changed, removed, unchanged })
     }
 
-    /// What becomes of each file, in the order of their paths.
-    pub fn changes(&self) -> Vec<Change> {
+    /// What becomes of each file, in the order of their paths; `with_edits`: with what is put into it.
+    pub fn changes(&self, with_edits: bool) -> Vec<Change> {
         let changed = self.changed.iter().map(|(place, does, entry)| {
-            let edits = if let Entry::Edits(edits) = entry { &edits[..] } else { &[] };
+            let edits = match entry {
+                Entry::Edits(edits) if with_edits => &edits[..],
+                _ => &[],
+            };
             let done = match (does, entry) {
                 (_, Entry::Edits(_)) => Done::Amended,
                 (Does::Adds, _) => Done::Added,

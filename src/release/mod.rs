@@ -250,10 +250,9 @@ pub fn assemble(order: &Order, content: Content) -> Release {
         warnings.push(WITHOUT_RANGES.to_owned());
     }
     if order.kind == Kind::V2 && !order.web_seeds.is_empty() {
-        let is_remote = order.files.iter().any(|file| file.origin.url().is_some());
         if files.len() > 1 {
             warnings.push(V2_OF_SEVERAL.to_owned());
-        } else if is_remote && !torrent.metainfo.web_seeds.iter().any(|url| url.ends_with('/')) {
+        } else if !torrent.metainfo.web_seeds.iter().any(|url| url.ends_with('/')) {
             warnings.push(V2_ELSEWHERE.to_owned());
         }
     }

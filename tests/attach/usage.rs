@@ -184,7 +184,7 @@ fn what_is_wrong_before_anything_is_read_is_told_at_once() {
         $ attach --site public --base-url https://show.example.org/ --prefix x
         [stderr]
         error: "x" is no tracking prefix: it does not begin with https://
-          help: write what stands before the host of the file: https://track.example.org/e/*/
+          help: write in --prefix or `prefixes` what stands before the host of the file: https://track.example.org/e/*/
         [exit 3]
         $ attach --place some
         [stderr]
