@@ -3,6 +3,7 @@
 //! There are two feeds because an item has one enclosure: podcast apps and torrent clients that find two, or one of
 //! the other kind, take the wrong one.
 
+mod alternate;
 mod chapters;
 pub mod foreign;
 mod guid;

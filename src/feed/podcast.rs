@@ -1,5 +1,6 @@
 //! `feed.xml`: the feed for podcast apps (RSS 2.0, PSP-1, the podcast namespace).
 
+use super::alternate::{self, Attributes, Facts};
 use super::xml::{Xml, channel, limited, rfc2822};
 use super::{CHAPTERS_MIME, Category, Channel, DESCRIPTION_BYTES_MAX, Episode, Medium, Show};
 
@@ -115,51 +116,27 @@ fn medium(xml: &mut Xml, medium: &Medium) {
         // Whole seconds, rounded; a jingle of 0.4 s is not one of no length.
         xml.text("itunes:duration", &ms.saturating_add(500).div_euclid(1000).max(1).to_string());
     }
-    let bitrate = medium.bitrate_bps.map(|bps| bps.to_string());
-    let mut attributes = vec![("type", &*medium.mime), ("length", &*bytes)];
-    if let Some(bitrate) = &bitrate {
-        attributes.push(("bitrate", bitrate));
-    }
-    attributes.extend([("default", "true"), ("title", "Standard")]);
-    xml.open("podcast:alternateEnclosure", &attributes);
-    // HTTP first: the first source is the one that apps take. The type is repeated at the magnet link, else parsers
-    // take it for audio.
-    xml.empty("podcast:source", &[("uri", &medium.url)]);
-    for uri in [&medium.torrent_url, &medium.magnet] {
-        xml.empty("podcast:source", &[("uri", uri), ("contentType", "application/x-bittorrent")]);
-    }
-    if let Some(sha384) = &medium.sha384 {
-        let integrity = format!("sha384-{}", base64(sha384));
-        xml.empty("podcast:integrity", &[("type", "sri"), ("value", &integrity)]);
+    let facts = Facts {
+        url: &medium.url,
+        mime: &medium.mime,
+        bytes: medium.bytes,
+        bitrate_bps: medium.bitrate_bps,
+        torrent_url: &medium.torrent_url,
+        magnet: &medium.magnet,
+        sha384: medium.sha384.as_ref(),
+        is_default: true,
+    };
+    xml.open("podcast:alternateEnclosure", &borrowed(&alternate::attributes(&facts)));
+    for (name, attributes) in alternate::children(&facts) {
+        xml.empty(&format!("podcast:{name}"), &borrowed(&attributes));
     }
     xml.close("podcast:alternateEnclosure");
 }
 
+fn borrowed(attributes: &Attributes) -> Vec<(&str, &str)> {
+    attributes.iter().map(|(name, value)| (*name, &**value)).collect()
+}
+
 fn yes_no(value: bool) -> &'static str {
     if value { "true" } else { "false" }
-}
-
-/// Base64 (RFC 4648, section 4) of a hash whose length is a multiple of three, so that there is no padding.
-fn base64(hash: &[u8; 48]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (groups, _) = hash.as_chunks::<3>();
-    let digit = |bits: u32| char::from(DIGITS[(bits & 63) as usize]);
-    groups
-        .iter()
-        .map(|&[a, b, c]| u32::from_be_bytes([0, a, b, c]))
-        .flat_map(|bits| [bits >> 18, bits >> 12, bits >> 6, bits].map(digit))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        let mut hash = [0; 48];
-        hash[..6].copy_from_slice(b"foobar");
-        hash[45..].copy_from_slice(&[0xfb, 0xff, 0xff]);
-        assert_eq!(base64(&hash), format!("Zm9vYmFy{}+///", "A".repeat(52)));
-    }
 }
