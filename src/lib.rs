@@ -13,7 +13,7 @@
 //! | 5 | `site` `serve` | pulldown_cmark, slug: `site`; minijinja: `jinja`, `site`, `serve`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httpdate, quinn_udp: `serve` |
 //! | 4 | `release` | |
 //! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `seed`, `serve`, `fetch`, `cli`; socket2: `seed`, `serve`; ureq: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots: `fetch` |
-//! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
+//! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` | quick_xml, encoding_rs: `feed`; toml: `tomlfile`, `lock`, `site`; reflink_copy, rustix: `fsx` |
 //! | 1 | `bencode` `id` `units` `problem` `lanes` `sitepath` `names` `fingerprint` `mime` `splice` | icu_normalizer: `names` |
 //!
 //! # Invariants

@@ -1,10 +1,35 @@
 //! Other people's feeds: what stands in them and where, and the edits that put our links there. It splices and never
 //! rewrites: what the edits do not name stays what it is. It knows no file, no medium and no torrent.
 
-use std::fmt;
-use std::io::{self, Read, Seek};
+mod amend;
+#[cfg(test)]
+mod awkward;
+mod date;
+mod decoded;
+mod encoding;
+mod fields;
+mod namespaces;
+#[cfg(test)]
+mod properties;
+mod scan;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
 
+use std::fmt;
+use std::io::{self, BufRead, Read, Seek};
+use std::sync::Arc;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use time::OffsetDateTime;
+
+use decoded::Decoded;
+use encoding::Encoding;
+use namespaces::Meanings;
+use scan::Fault;
 
 use crate::splice::Edit;
 
@@ -12,6 +37,10 @@ use crate::splice::Edit;
 pub const ITEMS_MAX: usize = 100_000;
 /// The most enclosures of an item.
 pub const ENCLOSURES_MAX: usize = 64;
+/// The bytes at the beginning of a feed that tell its encoding.
+const BEGINNING_BYTES: u64 = 1024;
+/// The comment behind which every element stands that [`Foreign::amend`] inserts.
+const MARKER: &str = "everseed";
 
 /// The format of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +70,15 @@ pub struct Foreign {
     pub items: Vec<Item>,
     /// What is wrong with single elements, with the line: an enclosure without an address.
     pub faults: Vec<(usize, String)>,
+    encoding: Encoding,
+    /// Behind the name in the root's start tag; `None` before there is one.
+    root: Option<Place>,
+    /// Where our link goes; `None` without a channel.
+    anchor: Option<Anchor>,
+    /// What an earlier run inserted: where it begins, and the offset of its end.
+    former: Vec<(Place, u64)>,
+    meanings: Meanings,
+    last_layout: Layout,
 }
 
 /// An item (RSS) or entry (Atom) with enclosures.
@@ -64,6 +102,10 @@ pub struct Item {
     pub has_duration: bool,
     /// Its enclosures, one at least.
     pub enclosures: Vec<Enclosure>,
+    /// Whether an alternate enclosure that is not ours is the default.
+    has_default: bool,
+    /// The prefix that means the namespace of `itunes:duration` behind the first enclosure.
+    itunes: Option<Arc<str>>,
 }
 
 /// An `enclosure` (RSS) or a `link rel="enclosure"` (Atom).
@@ -77,12 +119,52 @@ pub struct Enclosure {
     pub length: Option<u64>,
     /// The MIME type that the feed gives.
     pub mime: Option<String>,
+    length_at: Length,
+    begin: Place,
+    end: Place,
+    layout: Layout,
+    /// The prefix that means the podcast namespace behind it.
+    podcast: Option<Arc<str>>,
+}
+
+/// A place in the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    offset: u64,
+    line: usize,
+}
+
+/// Where the `length` of an enclosure stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// Its value begins there and ends at that offset.
+    Value(Place, u64),
+    /// There is none; it would stand there.
+    Missing(Place),
+}
+
+/// How an element is set among others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Layout {
+    /// The line break before it and the white space with which its line begins; empty where it begins none.
+    indent: Arc<str>,
+    /// By what its children are indented further.
+    unit: Arc<str>,
+}
+
+/// Where our link goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Anchor {
+    end: Place,
+    indent: Arc<str>,
+    /// The prefix that means Atom there.
+    prefix: Option<Arc<str>>,
 }
 
 /// Why a feed was not read.
 #[derive(Debug)]
 pub enum Error {
-    /// It is something else; what stands where the root of a feed would.
+    /// It is something else; what speaks for that.
     NotAFeed(String),
     /// It is no XML.
     Broken {
@@ -117,14 +199,27 @@ impl Error {
 
     /// What to do about it.
     pub fn help(&self) -> Option<&'static str> {
-        None
+        Some(match self {
+            Self::NotAFeed(_) => "name an RSS or Atom feed; an HTML page is none, whatever its file is called",
+            Self::Broken { message, .. } if message == text::LONE_AMPERSAND => "write `&` as `&amp;`",
+            Self::Broken { message, .. } if message.starts_with("the entity") => {
+                "write the character itself, or its number: `&#160;`"
+            }
+            Self::Broken { message, .. } if message.starts_with("`<`") => {
+                "write `<` as `&lt;`, or end what is before it"
+            }
+            Self::Broken { .. } => "mend the template that writes the feed; feed readers stumble there too",
+            Self::Encoding(_) => "have the feed written in UTF-8",
+            Self::TooLarge { .. } => "have less written into the feed, or split it",
+            Self::Io(_) => return None,
+        })
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAFeed(found) => write!(f, "is not a feed: its root is {found}"),
+            Self::NotAFeed(found) => write!(f, "is not a feed: {found}"),
             Self::Broken { column, message, .. } => write!(f, "{message} (column {column})"),
             Self::Encoding(message) | Self::TooLarge { message, .. } => f.write_str(message),
             Self::Io(error) => error.fmt(f),
@@ -171,20 +266,143 @@ pub struct Alternate {
     pub sha384: Option<[u8; 48]>,
 }
 
-/// Whether a file that begins like this may be a feed: its root is `rss` or `feed`.
-pub fn looks_like_a_feed(_beginning: &[u8]) -> bool {
-    false
+/// Whether a file that begins like this may be a feed: its root is `rss` or Atom's `feed`. What stands before the root
+/// has to be in `beginning` as a whole.
+pub fn looks_like_a_feed(beginning: &[u8]) -> bool {
+    let Ok(encoding) = encoding::detect(beginning) else { return false };
+    let mut text = String::new();
+    if Decoded::new(beginning, encoding).read_to_string(&mut text).is_err() {
+        return false;
+    }
+    let mut reader = Reader::from_str(&text);
+    let tag = loop {
+        let begin = reader.buffer_position();
+        match reader.read_event() {
+            Ok(Event::Text(text)) if text.trim().is_empty() => {}
+            Ok(Event::Decl(_) | Event::DocType(_) | Event::Comment(_) | Event::PI(_)) => {}
+            Ok(Event::Start(_) | Event::Empty(_)) => break begin,
+            Ok(_) => return false,
+            // The root's tag, which is longer than what was given.
+            Err(_) => break reader.error_position(),
+        }
+    };
+    let tag = usize::try_from(tag).ok().and_then(|at| text.get(at..)).unwrap_or_default();
+    let name = tag.strip_prefix('<').and_then(|tag| tag.split([' ', '\t', '\r', '\n', '>', '/']).next());
+    let local = name.map(|name| name.split_once(':').map_or(name, |(_, local)| local));
+    name == Some("rss") || local == Some("feed")
 }
 
 /// Reads the feed that `source` holds from its beginning.
-pub fn read(_source: &mut (impl Read + Seek)) -> Result<Foreign, Error> {
-    Err(Error::NotAFeed("nothing".to_owned()))
+///
+/// Of the feed only items with enclosures are held, and of these only what [`Item`] says.
+pub fn read(source: &mut (impl Read + Seek)) -> Result<Foreign, Error> {
+    let mut beginning = Vec::new();
+    source.rewind().map_err(Error::Io)?;
+    source.take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(Error::Io)?;
+    let encoding = encoding::detect(&beginning).map_err(Error::Encoding)?;
+    source.rewind().map_err(Error::Io)?;
+    let fault = match scan::scan(&mut *source, encoding) {
+        Ok(feed) => return Ok(feed),
+        Err(fault) => fault,
+    };
+    Err(match fault {
+        Fault::At(position, message) => {
+            source.rewind().map_err(Error::Io)?;
+            let (line, column) = locate(Decoded::new(source, encoding), position).map_err(Error::Io)?;
+            Error::Broken { line, column, message }
+        }
+        Fault::TooLarge(line, message) => Error::TooLarge { line, message },
+        Fault::NotAFeed(found) => Error::NotAFeed(found),
+        Fault::Io(error) => Error::Io(error),
+    })
+}
+
+/// The line and the character of the line at a position, from 1. Only errors need it: they read the feed once more.
+fn locate(mut text: Decoded<impl Read>, position: u64) -> io::Result<(usize, usize)> {
+    let (mut left, mut line, mut column) = (position, 1, 1);
+    loop {
+        let bytes = text.fill_buf()?;
+        let count = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        if count == 0 {
+            return Ok((line, column));
+        }
+        for byte in &bytes[..count] {
+            match byte {
+                b'\n' => (line, column) = (line + 1, 1),
+                // The later bytes of a character.
+                0x80..0xc0 => {}
+                _ => column += 1,
+            }
+        }
+        left -= count as u64;
+        text.consume(count);
+        text.begin_token();
+    }
 }
 
 impl Foreign {
+    fn new(encoding: Encoding) -> Self {
+        Self {
+            format: Format::Rss,
+            title: String::new(),
+            link: None,
+            description: String::new(),
+            language: None,
+            self_url: None,
+            items: Vec::new(),
+            faults: Vec::new(),
+            encoding,
+            root: None,
+            anchor: None,
+            former: Vec::new(),
+            meanings: Meanings::default(),
+            last_layout: Layout::default(),
+        }
+    }
+
     /// The edits that make the feed say what `amendment` says: in the order of their spans, which do not overlap. What
     /// an earlier run inserted and `amendment` does not want goes.
-    pub fn amend(&self, _amendment: &Amendment) -> Vec<Edit> {
-        Vec::new()
+    ///
+    /// An edit may put there what stands there already ([`changing`](crate::splice::changing)).
+    ///
+    /// ```
+    /// use std::io::Cursor;
+    ///
+    /// use everseed::feed::foreign::{Amendment, read};
+    /// use everseed::splice::apply;
+    ///
+    /// let rss = b"<rss version='2.0'>\n<channel>\n <title>A show</title>\n</channel>\n</rss>";
+    /// let feed = read(&mut Cursor::new(rss)).expect("a feed");
+    /// let torrents_feed = Some("https://example.org/torrents.xml".to_owned());
+    /// let mut amended = Vec::new();
+    /// apply(&rss[..], &feed.amend(&Amendment { torrents_feed, items: Vec::new() }), &mut amended)?;
+    /// assert_eq!(
+    ///     String::from_utf8_lossy(&amended),
+    ///     "<rss xmlns:atom=\"http://www.w3.org/2005/Atom\" version='2.0'>\n<channel>\n <title>A show</title>\n \
+    ///      <!-- everseed --><atom:link rel=\"alternate\" type=\"application/rss+xml\" title=\"Torrents\" \
+    ///      href=\"https://example.org/torrents.xml\"/>\n</channel>\n</rss>"
+    /// );
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn amend(&self, amendment: &Amendment) -> Vec<Edit> {
+        amend::amend(self, amendment)
+    }
+}
+
+impl Item {
+    fn new(line: usize) -> Self {
+        Self {
+            line,
+            title: String::new(),
+            link: None,
+            guid: None,
+            date: None,
+            description: String::new(),
+            duration_secs: None,
+            has_duration: false,
+            enclosures: Vec::new(),
+            has_default: false,
+            itunes: None,
+        }
     }
 }
