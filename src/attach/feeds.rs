@@ -67,6 +67,7 @@ fn read(path: &Path) -> Result<Foreign, foreign::Error> {
 fn told(shown: &Path, error: &foreign::Error) -> Problem {
     let problem = Problem::at(shown, error.to_string());
     let problem = if let Some(line) = error.line() { problem.line(line) } else { problem };
+    let problem = if let Some(column) = error.column() { problem.column(column) } else { problem };
     if let Some(help) = error.help() { problem.help(help) } else { problem }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::data::Data;
 use super::gather::Medium;
-use super::make::{self, From};
+use super::make::{self, From, Scene};
 use super::options::{Options, Place};
 use super::plan::Planner;
 use super::{Desk, Error, Finding, as_texts, changes, enter};
@@ -78,13 +78,14 @@ pub fn update_lock(options: &Options, how: &Update, progress: &dyn hash::Progres
     let state = state.expect("media are looked at");
     let mut cache = Cache::load(state.path.join("hashes"));
     let downloads = Downloads { check: true, keep: how.keep.clone() };
-    let made = make::make(options, &site, &media, &feeds, From::Servers(&downloads), &ledger, &mut cache, progress);
+    let scene = Scene { options, site: &site, feeds: &feeds, media: &media };
+    let made = make::make(scene, From::Servers(&downloads), &ledger, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
     let (releases, unknown) = made?;
     findings.extend(unknown);
-    let entered = enter(options, &media, &feeds, &releases, &mut ledger, &mut findings);
-    let changes = changes(options, &site, &media, &feeds, &releases, &ledger, entered.changes);
+    let entered = enter(scene, &releases, &mut ledger, &mut findings);
+    let changes = changes(scene, &releases, &ledger, entered.changes);
     if !changes.is_empty() && !options.accept_changed {
         return Err(Error::Changed(changes));
     }

@@ -30,6 +30,19 @@ const NO_RECORD: &str =
 /// The hash cache is saved whenever this many bytes have been hashed since, so that a run that is killed does not begin anew.
 const SAVE_EVERY_BYTES: u64 = 1 << 30;
 
+/// What runs are about.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// What was asked for.
+    pub options: &'a Options,
+    /// The site.
+    pub site: &'a Site,
+    /// Its feeds.
+    pub feeds: &'a [Feed],
+    /// The media that their enclosures lead to, the oldest first.
+    pub media: &'a [Medium],
+}
+
 /// From where a release is made.
 #[derive(Debug, Clone, Copy)]
 pub enum From<'a> {
@@ -43,15 +56,13 @@ pub enum From<'a> {
 
 /// Makes a release of each of `media`; `None` where its bytes are not to be had, which is a finding.
 pub fn make(
-    options: &Options,
-    site: &Site,
-    media: &[Medium],
-    feeds: &[Feed],
+    scene: Scene,
     from: From,
     ledger: &Ledger,
     cache: &mut Cache,
     progress: &dyn hash::Progress,
 ) -> Result<(Vec<Option<Release>>, Vec<Finding>), Error> {
+    let Scene { options, media, feeds, .. } = scene;
     let mut findings = Vec::new();
     let mut problems = Vec::new();
     let mut made: Vec<Option<Release>> = vec![None; media.len()];
@@ -71,13 +82,13 @@ pub fn make(
                 Ok(release) => made[index] = Some(release),
                 Err(problem) => problems.push(problem),
             },
-            None => findings.push(nothing_known(options, site, medium, feeds)),
+            None => findings.push(nothing_known(scene, medium)),
         }
     }
     if !problems.is_empty() {
         return Err(Error::Content(problems));
     }
-    for ((index, order), content) in survey(media, feeds, &orders, from, ledger, cache, progress)? {
+    for ((index, order), content) in survey(scene, &orders, from, ledger, cache, progress)? {
         made[*index] = Some(release::assemble(order, content));
     }
     Ok((made, findings))
@@ -85,14 +96,14 @@ pub fn make(
 
 /// The content of each order, in their order.
 fn survey<'o>(
-    media: &[Medium],
-    feeds: &[Feed],
+    scene: Scene,
     orders: &'o [(usize, Order)],
     from: From,
     ledger: &Ledger,
     cache: &mut Cache,
     progress: &dyn hash::Progress,
 ) -> Result<impl Iterator<Item = (&'o (usize, Order), Content)>, Error> {
+    let Scene { media, feeds, .. } = scene;
     let first = |index: usize| media[index].first();
     let page = |index: usize| &feeds[first(index).feed].shown;
     let known = |index: usize, order: &Order| {
@@ -155,7 +166,8 @@ pub fn order(options: &Options, ledger: &Ledger, medium: &Medium, feeds: &[Feed]
     }
 }
 
-fn nothing_known(options: &Options, site: &Site, medium: &Medium, feeds: &[Feed]) -> Finding {
+fn nothing_known(scene: Scene, medium: &Medium) -> Finding {
+    let Scene { options, site, feeds, .. } = scene;
     let url = &medium.uses[0].enclosure(feeds).url;
     let (rule, message, help) = if options.locked {
         ("no-record", format!("the enclosure {url:?} has no record in everseed.lock"), NO_RECORD)

@@ -59,7 +59,7 @@ use crate::problem::Problem;
 use crate::release::{self, Cache, Ledger, Release};
 use feeds::Feed;
 use gather::Medium;
-use make::From;
+use make::{From, Scene};
 use plan::{Entry, Plan, Planner};
 use site::Site;
 use write::Work;
@@ -96,19 +96,20 @@ pub fn attach(options: &Options, progress: &dyn hash::Progress) -> Result<Summar
     let Desk { site, feeds, media, mut findings, mut ledger, state } = desk;
     let mut cache = state.as_ref().map_or_else(Cache::none, |state| Cache::load(state.path.join("hashes")));
     let files = output::Media::look(make::files(&media));
-    let made = make::make(options, &site, &media, &feeds, from, &ledger, &mut cache, progress);
+    let scene = Scene { options, site: &site, feeds: &feeds, media: &media };
+    let made = make::make(scene, from, &ledger, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
     let (releases, unknown) = made?;
     findings.extend(unknown);
 
-    let warnings = enter(options, &media, &feeds, &releases, &mut ledger, &mut findings);
-    let changes = changes(options, &site, &media, &feeds, &releases, &ledger, warnings.changes);
+    let warnings = enter(scene, &releases, &mut ledger, &mut findings);
+    let changes = changes(scene, &releases, &ledger, warnings.changes);
     if !changes.is_empty() && !options.accept_changed {
         return Err(Error::Changed(changes));
     }
     let planner = Planner::new(options, &feeds, &media, &releases);
-    let (plan, slots) = plan(options, &site, &feeds, &media, &planner, &mut findings)?;
+    let (plan, slots) = plan(scene, &planner, &mut findings)?;
     findings.sort();
     findings.dedup();
     if options.strict && !findings.is_empty() {
@@ -204,14 +205,8 @@ struct Entered {
 }
 
 /// Takes the releases into `ledger`, and tells what is odd about them.
-fn enter(
-    options: &Options,
-    media: &[Medium],
-    feeds: &[Feed],
-    releases: &[Option<Release>],
-    ledger: &mut Ledger,
-    findings: &mut Vec<Finding>,
-) -> Entered {
+fn enter(scene: Scene, releases: &[Option<Release>], ledger: &mut Ledger, findings: &mut Vec<Finding>) -> Entered {
+    let Scene { options, media, feeds, .. } = scene;
     let mut entered = Entered { changes: Vec::new(), told: Vec::new() };
     for (index, (medium, release)) in media.iter().zip(releases).enumerate() {
         let Some(release) = release else { continue };
@@ -228,15 +223,8 @@ fn enter(
 /// What would change of what is published, by the lock and by what stands in the site.
 ///
 /// What the lock has is as the lock has it, whatever stands in the site: it was changed on purpose, or not at all.
-fn changes(
-    options: &Options,
-    site: &Site,
-    media: &[Medium],
-    feeds: &[Feed],
-    releases: &[Option<Release>],
-    ledger: &Ledger,
-    by_lock: Vec<(usize, String)>,
-) -> Vec<Problem> {
+fn changes(scene: Scene, releases: &[Option<Release>], ledger: &Ledger, by_lock: Vec<(usize, String)>) -> Vec<Problem> {
+    let Scene { options, site, media, feeds } = scene;
     let mut changes: BTreeMap<usize, String> = by_lock.into_iter().collect();
     let mut gone = Vec::new();
     for (index, (medium, release)) in media.iter().zip(releases).enumerate() {
@@ -271,14 +259,8 @@ fn changes(
 }
 
 /// Everything that is to stand in the site, and how many elements of pages are filled.
-fn plan(
-    options: &Options,
-    site: &Site,
-    feeds: &[Feed],
-    media: &[Medium],
-    planner: &Planner,
-    findings: &mut Vec<Finding>,
-) -> Result<(Plan, usize), Error> {
+fn plan(scene: Scene, planner: &Planner, findings: &mut Vec<Finding>) -> Result<(Plan, usize), Error> {
+    let Scene { options, site, media, feeds } = scene;
     let mut plan = planner.files().map_err(|problem| Error::Content(vec![problem]))?;
     for (number, feed) in feeds.iter().enumerate() {
         let edits = feeds::edits(feed, &planner.amendment(number)).map_err(Error::Trouble)?;

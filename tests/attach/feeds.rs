@@ -209,19 +209,19 @@ fn broken_xml_is_named_by_file_line_and_column() {
     }
     expect![[r#"
         [stderr]
-        error: public/feed.xml:24: `</chanel>` ends `<channel>`, which begins on line 3 (column 3)
+        error: public/feed.xml:24:3: `</chanel>` ends `<channel>`, which begins on line 3
           help: mend the template that writes the feed; feed readers stumble there too
         [exit 3]
         [stderr]
-        error: public/feed.xml:25: the file ends inside of `<rss>`, which begins on line 2 (column 1)
+        error: public/feed.xml:25:1: the file ends inside of `<rss>`, which begins on line 2
           help: mend the template that writes the feed; feed readers stumble there too
         [exit 3]
         [stderr]
-        error: public/feed.xml:22: the value of an attribute stands in no quotation marks (column 70)
+        error: public/feed.xml:22:70: the value of an attribute stands in no quotation marks
           help: mend the template that writes the feed; feed readers stumble there too
         [exit 3]
         [stderr]
-        error: public/feed.xml:4: `&` begins no reference (column 14)
+        error: public/feed.xml:4:14: `&` begins no reference
           help: write `&` as `&amp;`
         [exit 3]
     "#]]

@@ -10,6 +10,8 @@ use super::encoding::Encoding;
 pub(super) const TOKEN_BYTES_MAX: u64 = 8 << 20;
 /// The bytes that are read at once.
 const CHUNK_BYTES: usize = 64 << 10;
+/// The byte order mark.
+const MARK: &str = "\u{feff}";
 /// What stands for bytes that are no character.
 const REPLACEMENT: &str = "\u{fffd}";
 
@@ -34,8 +36,8 @@ pub(super) struct Decoded<R> {
 }
 
 impl<R: Read> Decoded<R> {
-    /// The document in `source` from behind its byte order mark of `mark` bytes on.
-    pub(super) fn new(source: R, encoding: Encoding, mark: usize) -> Self {
+    /// The document in `source`. A byte order mark does not belong to it: it begins behind that.
+    pub(super) fn new(source: R, encoding: Encoding) -> Self {
         Self {
             source,
             decoder: Decoder::new(encoding),
@@ -47,7 +49,7 @@ impl<R: Read> Decoded<R> {
             line: 1,
             token: 0,
             is_over: false,
-            map: Map { from: 0, to: mark as u64, runs: VecDeque::new() },
+            map: Map { from: 0, to: 0, runs: VecDeque::new() },
         }
     }
 
@@ -73,6 +75,15 @@ impl<R: Read> Decoded<R> {
         self.map.offset_of(position)
     }
 
+    /// Some programs put a mark before that of another one.
+    fn skip_marks(&mut self) {
+        while self.text[self.taken..].starts_with(MARK.as_bytes()) {
+            self.taken += MARK.len();
+            self.map.forget_before(MARK.len() as u64);
+            self.map.from = 0;
+        }
+    }
+
     fn decode_more(&mut self) -> io::Result<()> {
         let kept = self.raw.len();
         self.raw.resize(kept + CHUNK_BYTES, 0);
@@ -92,10 +103,13 @@ impl<R: Read> BufRead for Decoded<R> {
                 self.is_over = true;
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
-            self.text.clear();
-            self.taken = 0;
-            while self.text.is_empty() && !self.ended {
+            while self.taken == self.text.len() && !self.ended {
+                self.text.clear();
+                self.taken = 0;
                 self.decode_more()?;
+                if self.position == 0 {
+                    self.skip_marks();
+                }
             }
         }
         Ok(&self.text[self.taken..])
@@ -103,7 +117,7 @@ impl<R: Read> BufRead for Decoded<R> {
 
     fn consume(&mut self, amount: usize) {
         let taken = &self.text[self.taken..self.taken + amount];
-        self.line += taken.iter().filter(|&&byte| byte == b'\n').count();
+        self.line += taken.iter().map(|&byte| usize::from(byte == b'\n')).sum::<usize>();
         self.taken += amount;
         self.position += amount as u64;
     }
@@ -266,20 +280,17 @@ fn decode_utf16(big: bool, raw: &[u8], last: bool, text: &mut Vec<u8>, map: &mut
         if is_lead && second.is_none() && !last {
             return used;
         }
-        match char::decode_utf16([first].into_iter().chain(second)).next() {
-            Some(Ok(character)) => {
-                let mut bytes = [0; 4];
-                let bytes = character.encode_utf8(&mut bytes).as_bytes();
-                text.extend_from_slice(bytes);
-                let length = if is_lead { 4 } else { 2 };
-                used += length;
-                map.push(1, if is_lead { 4 } else { 2 }, u8::try_from(bytes.len()).expect("at most four"));
-            }
-            _ => {
-                replace(2, text, map);
-                used += 2;
-            }
-        }
+        let length = if let Some(Ok(character)) = char::decode_utf16([first].into_iter().chain(second)).next() {
+            let before = text.len();
+            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            let length = if is_lead { 4 } else { 2 };
+            map.push(1, length, u8::try_from(text.len() - before).expect("at most four"));
+            length
+        } else {
+            replace(2, text, map);
+            2
+        };
+        used += usize::from(length);
     }
     if last && used < raw.len() {
         replace(1, text, map);
@@ -301,9 +312,12 @@ fn decode_legacy(
         let mut characters = [0; 32];
         let (_, _, written, _) = decoder.decode_to_utf8(bytes, &mut characters, last);
         *pending += u8::try_from(bytes.len()).expect("one byte at a time");
-        if written > 0 {
+        if let Some(last) = characters[..written].last() {
             text.extend_from_slice(&characters[..written]);
-            map.push(1, *pending, u8::try_from(written).expect("fewer than 32"));
+            // An ASCII character that ends a broken one stands for itself.
+            let itself = u8::from(*pending > 1 && bytes == [*last] && last.is_ascii());
+            map.push(1, *pending - itself, u8::try_from(written).expect("fewer than 32") - itself);
+            map.push(itself.into(), 1, 1);
             *pending = 0;
         }
         *pending == 0
@@ -343,10 +357,9 @@ mod tests {
 
     /// The text of `bytes`, and for each of its ASCII characters the offset that it comes from.
     fn decode(bytes: &[u8], encoding: Encoding, few: usize) -> (String, Vec<(char, u64)>) {
-        let mut decoded = Decoded::new(Few(bytes, few), encoding, 0);
+        let mut decoded = Decoded::new(Few(bytes, few), encoding);
         let (mut text, mut offsets) = (Vec::new(), Vec::new());
-        loop {
-            let Some(&byte) = decoded.fill_buf().expect("read").first() else { break };
+        while let Some(&byte) = decoded.fill_buf().expect("read").first() {
             if byte.is_ascii() {
                 offsets.push((char::from(byte), decoded.offset_of(decoded.position)));
             }
@@ -390,6 +403,17 @@ mod tests {
     }
 
     #[test]
+    fn a_document_begins_behind_its_marks() {
+        let text = "\u{feff}\u{feff}<a>\u{feff}</a>";
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let (gb18030, ..) = encoding_rs::GB18030.encode(text);
+        check(text.as_bytes(), Encoding::Utf8, &text[6..], 1, false);
+        check(&utf16, Encoding::Utf16 { big: true }, &text[6..], 2, true);
+        check(&gb18030, Encoding::Legacy(encoding_rs::GB18030), &text[6..], 1, false);
+        assert_eq!(decode(MARK.as_bytes(), Encoding::Utf8, 1).0, "");
+    }
+
+    #[test]
     fn bytes_that_are_no_character_are_one_replacement() {
         check(b"a\xff<\xe2\x82>\xe2\x82", Encoding::Utf8, "a\u{fffd}<\u{fffd}>\u{fffd}", 1, false);
         let lone = [b'<', 0, 0, 0xd8, b'a', 0, 0, 0xdc, b'>', 0, 0, 0xd8];
@@ -402,10 +426,10 @@ mod tests {
     #[test]
     fn a_token_that_is_too_long_is_not_held() {
         let endless = io::repeat(b'a').take(TOKEN_BYTES_MAX * 2);
-        let mut decoded = Decoded::new(endless, Encoding::Utf8, 0);
+        let mut decoded = Decoded::new(endless, Encoding::Utf8);
         io::copy(&mut decoded, &mut io::sink()).expect_err("one token");
         assert!(decoded.is_over() && decoded.position < TOKEN_BYTES_MAX + 2 * CHUNK_BYTES as u64);
-        let mut decoded = Decoded::new(io::repeat(b'a').take(TOKEN_BYTES_MAX * 2), Encoding::Utf8, 0);
+        let mut decoded = Decoded::new(io::repeat(b'a').take(TOKEN_BYTES_MAX * 2), Encoding::Utf8);
         while !decoded.fill_buf().expect("many tokens").is_empty() {
             decoded.consume(1.max(decoded.text.len() - decoded.taken));
             decoded.begin_token();

@@ -26,24 +26,21 @@ impl Encoding {
     }
 }
 
-/// The encoding of a document that begins like this, and the bytes of its byte order mark. The error says what it is
-/// written in.
-pub(super) fn detect(beginning: &[u8]) -> Result<(Encoding, usize), String> {
+/// The encoding of a document that begins like this. The error says what it is written in.
+pub(super) fn detect(beginning: &[u8]) -> Result<Encoding, String> {
     match beginning {
-        [0xef, 0xbb, 0xbf, ..] => Ok((Encoding::Utf8, 3)),
+        [0xef, 0xbb, 0xbf, ..] => Ok(Encoding::Utf8),
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [b'<', 0, 0, 0, ..] | [0, 0, 0, b'<', ..] => {
             Err("is written in UTF-32".to_owned())
         }
-        [0xff, 0xfe, ..] => Ok((Encoding::Utf16 { big: false }, 2)),
-        [0xfe, 0xff, ..] => Ok((Encoding::Utf16 { big: true }, 2)),
-        [b'<', 0, ..] => Ok((Encoding::Utf16 { big: false }, 0)),
-        [0, b'<', ..] => Ok((Encoding::Utf16 { big: true }, 0)),
+        [0xff, 0xfe, ..] | [b'<', 0, ..] => Ok(Encoding::Utf16 { big: false }),
+        [0xfe, 0xff, ..] | [0, b'<', ..] => Ok(Encoding::Utf16 { big: true }),
         // `<?xm` in the code pages of mainframes.
         [0x4c, 0x6f, 0xa7, 0x94, ..] => Err("is written in EBCDIC".to_owned()),
         [b'+', b'/', b'v', ..] => Err("is written in UTF-7".to_owned()),
         _ => match declared(beginning) {
-            Some(label) => Ok((labelled(&label)?, 0)),
-            None => Ok((Encoding::Utf8, 0)),
+            Some(label) => labelled(&label),
+            None => Ok(Encoding::Utf8),
         },
     }
 }
@@ -108,11 +105,34 @@ mod tests {
         let found: Vec<_> = cases
             .iter()
             .map(|beginning| match detect(beginning) {
-                Ok((Encoding::Legacy(encoding), mark)) => format!("{} after {mark}", encoding.name()),
-                Ok((encoding, mark)) => format!("{encoding:?} after {mark}"),
+                Ok(Encoding::Legacy(encoding)) => encoding.name().to_owned(),
+                Ok(encoding) => format!("{encoding:?}"),
                 Err(error) => error,
             })
             .collect();
-        expect![[""]].assert_eq(&found.join("\n"));
+        expect![[r#"
+            Utf8
+            Utf8
+            Utf8
+            Utf16 { big: false }
+            Utf16 { big: true }
+            Utf16 { big: false }
+            Utf16 { big: true }
+            Utf8
+            Utf8
+            ISO-8859-15
+            windows-1251
+            Shift_JIS
+            says that it is written in `utf-16`, and is not
+            says that it is written in `iso-2022-jp`, which is not read
+            says that it is written in `iso-2022-kr`, which is not read
+            says that it is written in `utf-7`, which is not read
+            says that it is written in `utf-32`, which is not read
+            says that it is written in `nonsense`, which is not read
+            is written in UTF-32
+            is written in UTF-32
+            is written in EBCDIC
+            is written in UTF-7"#]]
+        .assert_eq(&found.join("\n"));
     }
 }

@@ -74,11 +74,10 @@ impl Field {
             (Format::Rss, true, "guid") => {
                 Self::Guid { is_link: attributes.get("isPermaLink").is_none_or(|is| is.trim() != "false") }
             }
-            (Format::Rss, true, "pubDate") => Self::Date(1),
             (Format::Rss, true, "description") => Self::Description(2, Form::Html),
             (Format::Atom, true, "title") => Self::Title(Form::of(attributes)),
             (Format::Atom, true, "id") => Self::Guid { is_link: false },
-            (Format::Atom, true, "updated") => Self::Date(1),
+            (Format::Rss, true, "pubDate") | (Format::Atom, true, "updated") => Self::Date(1),
             (Format::Atom, true, "published") => Self::Date(2),
             (Format::Atom, true, "content") => Self::Description(2, Form::of(attributes)),
             (Format::Atom, true, "summary") => Self::Description(3, Form::of(attributes)),

@@ -9,6 +9,8 @@ mod decoded;
 mod encoding;
 mod fields;
 mod namespaces;
+#[cfg(test)]
+mod properties;
 mod scan;
 #[cfg(test)]
 mod testing;
@@ -17,7 +19,7 @@ mod tests;
 mod text;
 
 use std::fmt;
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read, Seek};
 use std::sync::Arc;
 
 use quick_xml::Reader;
@@ -195,6 +197,11 @@ impl Error {
         }
     }
 
+    /// The character of the line, from 1, where that is known.
+    pub fn column(&self) -> Option<usize> {
+        if let Self::Broken { column, .. } = self { Some(*column) } else { None }
+    }
+
     /// What to do about it.
     pub fn help(&self) -> Option<&'static str> {
         Some(match self {
@@ -208,7 +215,7 @@ impl Error {
             }
             Self::Broken { .. } => "mend the template that writes the feed; feed readers stumble there too",
             Self::Encoding(_) => "have the feed written in UTF-8",
-            Self::TooLarge { .. } => "split the feed in several",
+            Self::TooLarge { .. } => "have less written into the feed, or split it",
             Self::Io(_) => return None,
         })
     }
@@ -218,8 +225,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAFeed(found) => write!(f, "is not a feed: {found}"),
-            Self::Broken { column, message, .. } => write!(f, "{message} (column {column})"),
-            Self::Encoding(message) | Self::TooLarge { message, .. } => f.write_str(message),
+            Self::Broken { message, .. } | Self::Encoding(message) | Self::TooLarge { message, .. } => {
+                f.write_str(message)
+            }
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -264,11 +272,12 @@ pub struct Alternate {
     pub sha384: Option<[u8; 48]>,
 }
 
-/// Whether a file that begins like this may be a feed: its root is `rss` or Atom's `feed`.
+/// Whether a file that begins like this may be a feed: its root is `rss` or Atom's `feed`. What stands before the root
+/// has to be in `beginning` as a whole.
 pub fn looks_like_a_feed(beginning: &[u8]) -> bool {
-    let Ok((encoding, mark)) = encoding::detect(beginning) else { return false };
+    let Ok(encoding) = encoding::detect(beginning) else { return false };
     let mut text = String::new();
-    if Decoded::new(&beginning[mark..], encoding, mark).read_to_string(&mut text).is_err() {
+    if Decoded::new(beginning, encoding).read_to_string(&mut text).is_err() {
         return false;
     }
     let mut reader = Reader::from_str(&text);
@@ -296,16 +305,16 @@ pub fn read(source: &mut (impl Read + Seek)) -> Result<Foreign, Error> {
     let mut beginning = Vec::new();
     source.rewind().map_err(Error::Io)?;
     source.take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(Error::Io)?;
-    let (encoding, mark) = encoding::detect(&beginning).map_err(Error::Encoding)?;
-    source.seek(SeekFrom::Start(mark as u64)).map_err(Error::Io)?;
-    let fault = match scan::scan(&mut *source, encoding, mark) {
+    let encoding = encoding::detect(&beginning).map_err(Error::Encoding)?;
+    source.rewind().map_err(Error::Io)?;
+    let fault = match scan::scan(&mut *source, encoding) {
         Ok(feed) => return Ok(feed),
         Err(fault) => fault,
     };
     Err(match fault {
         Fault::At(position, message) => {
-            source.seek(SeekFrom::Start(mark as u64)).map_err(Error::Io)?;
-            let (line, column) = locate(Decoded::new(source, encoding, mark), position).map_err(Error::Io)?;
+            source.rewind().map_err(Error::Io)?;
+            let (line, column) = locate(Decoded::new(source, encoding), position).map_err(Error::Io)?;
             Error::Broken { line, column, message }
         }
         Fault::TooLarge(line, message) => Error::TooLarge { line, message },
@@ -361,6 +370,26 @@ impl Foreign {
     /// an earlier run inserted and `amendment` does not want goes.
     ///
     /// An edit may put there what stands there already ([`changing`](crate::splice::changing)).
+    ///
+    /// ```
+    /// use std::io::Cursor;
+    ///
+    /// use everseed::feed::foreign::{Amendment, read};
+    /// use everseed::splice::apply;
+    ///
+    /// let rss = b"<rss version='2.0'>\n<channel>\n <title>A show</title>\n</channel>\n</rss>";
+    /// let feed = read(&mut Cursor::new(rss)).expect("a feed");
+    /// let torrents_feed = Some("https://example.org/torrents.xml".to_owned());
+    /// let mut amended = Vec::new();
+    /// apply(&rss[..], &feed.amend(&Amendment { torrents_feed, items: Vec::new() }), &mut amended)?;
+    /// assert_eq!(
+    ///     String::from_utf8_lossy(&amended),
+    ///     "<rss xmlns:atom=\"http://www.w3.org/2005/Atom\" version='2.0'>\n<channel>\n <title>A show</title>\n \
+    ///      <!-- everseed --><atom:link rel=\"alternate\" type=\"application/rss+xml\" title=\"Torrents\" \
+    ///      href=\"https://example.org/torrents.xml\"/>\n</channel>\n</rss>"
+    /// );
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn amend(&self, amendment: &Amendment) -> Vec<Edit> {
         amend::amend(self, amendment)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The most namespaces, and the most meanings of prefixes, in a document.
+/// The most meanings of prefixes in a document, and the most declarations in scope.
 pub(super) const NAMESPACES_MAX: usize = 4096;
 
 /// A namespace.
@@ -66,10 +66,10 @@ impl Meanings {
     pub(super) fn free_prefix(&self, space: Space) -> String {
         let (wanted, _) = space.declaration();
         let is_free = |prefix: &String| !self.0.iter().any(|(bound, to)| **bound == **prefix && *to != space);
-        std::iter::once(wanted.to_owned())
-            .chain((1..).map(|number| format!("{wanted}{number}")))
+        (0..=self.0.len())
+            .map(|number| if number == 0 { wanted.to_owned() } else { format!("{wanted}{number}") })
             .find(is_free)
-            .expect("there are more numbers than prefixes in a document")
+            .expect("one more is tried than there are")
     }
 }
 
@@ -84,7 +84,7 @@ impl Namespaces {
         let prefix: Arc<str> = prefix.into();
         self.meanings.0.insert((prefix.clone(), space));
         self.bindings.push(Binding { depth, prefix, space });
-        self.others.len() <= NAMESPACES_MAX && self.meanings.0.len() <= NAMESPACES_MAX
+        self.meanings.0.len() <= NAMESPACES_MAX && self.bindings.len() <= NAMESPACES_MAX
     }
 
     /// Forgets the declarations of the elements that are as deep as that, or deeper.
@@ -105,7 +105,9 @@ impl Namespaces {
     pub(super) fn prefix(&self, space: Space) -> Option<Arc<str>> {
         let mut from_inside = self.bindings.iter().enumerate().rev();
         let (_, found) = from_inside.find(|(at, binding)| {
-            binding.space == space && !self.bindings[at + 1..].iter().any(|inner| inner.prefix == binding.prefix)
+            binding.space == space
+                && is_plain(&binding.prefix)
+                && !self.bindings[at + 1..].iter().any(|inner| inner.prefix == binding.prefix)
         })?;
         Some(found.prefix.clone())
     }
@@ -114,6 +116,12 @@ impl Namespaces {
     pub(super) fn into_meanings(self) -> Meanings {
         self.meanings
     }
+}
+
+/// Whether a prefix is one that can be written in any encoding; the empty one is.
+fn is_plain(prefix: &str) -> bool {
+    !prefix.starts_with(|c: char| !c.is_ascii_alphabetic() && c != '_')
+        && prefix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 #[cfg(test)]
@@ -157,13 +165,24 @@ mod tests {
         let mut namespaces = Namespaces::default();
         assert!(namespaces.declare(1, "p", PODCAST) && namespaces.declare(2, "p", "https://example.org/other"));
         assert_eq!(namespaces.prefix(Space::Podcast), None);
+        assert!(namespaces.declare(2, "\u{e9}", PODCAST));
+        assert_eq!(namespaces.prefix(Space::Podcast), None);
+        assert_eq!(namespaces.space("\u{e9}"), Space::Podcast);
+        assert!(namespaces.declare(2, "0", PODCAST) && namespaces.declare(2, "a b", PODCAST));
+        assert_eq!(namespaces.prefix(Space::Podcast), None);
     }
 
     #[test]
     fn there_is_room_for_so_many_namespaces_and_no_more() {
         let mut namespaces = Namespaces::default();
-        let mut declare = |number| namespaces.declare(1, "p", &format!("https://example.org/{number}"));
-        assert!((0..NAMESPACES_MAX).all(&mut declare));
-        assert!(!declare(NAMESPACES_MAX));
+        let mut declare = |number, depth| {
+            namespaces.leave(depth);
+            namespaces.declare(depth, "p", &format!("https://example.org/{number}"))
+        };
+        assert!((0..NAMESPACES_MAX).all(|number| declare(number, 1)));
+        assert!(!declare(NAMESPACES_MAX, 1));
+        let mut namespaces = Namespaces::default();
+        assert!((0..NAMESPACES_MAX).all(|depth| namespaces.declare(depth, "p", PODCAST)));
+        assert!(!namespaces.declare(NAMESPACES_MAX, "p", PODCAST));
     }
 }

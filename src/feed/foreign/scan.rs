@@ -12,7 +12,7 @@ use quick_xml::events::{BytesStart, Event};
 use super::decoded::{Decoded, TOKEN_BYTES_MAX};
 use super::encoding::Encoding;
 use super::fields::{Field, Parent};
-use super::namespaces::{Namespaces, Space};
+use super::namespaces::{NAMESPACES_MAX, Namespaces, Space};
 use super::text::{self, LONE_AMPERSAND};
 use super::{Anchor, ENCLOSURES_MAX, Enclosure, Foreign, Format, ITEMS_MAX, Item, Layout, Length, MARKER, Place};
 use crate::feed::xml::limited;
@@ -44,10 +44,10 @@ pub(super) enum Fault {
     Io(io::Error),
 }
 
-/// Reads the feed in `source` from behind its byte order mark of `mark` bytes on.
-pub(super) fn scan(source: impl Read, encoding: Encoding, mark: usize) -> Result<Foreign, Fault> {
+/// Reads the feed in `source`.
+pub(super) fn scan(source: impl Read, encoding: Encoding) -> Result<Foreign, Fault> {
     let scan = Scan {
-        reader: Reader::from_reader(Decoded::new(source, encoding, mark)),
+        reader: Reader::from_reader(Decoded::new(source, encoding)),
         namespaces: Namespaces::default(),
         open: Vec::new(),
         feed: Foreign::new(encoding),
@@ -343,7 +343,7 @@ impl<R: Read> Scan<R> {
             if let Some(prefix) = declared {
                 let uri = self.value(start, value)?;
                 if !self.namespaces.declare(self.open.len() + 1, prefix, uri.trim()) {
-                    return Err(self.too_large("too many namespaces".to_owned()));
+                    return Err(self.too_large(format!("more than {NAMESPACES_MAX} namespaces")));
                 }
             }
             attributes.push((key, value));

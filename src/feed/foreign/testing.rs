@@ -16,10 +16,10 @@ pub(super) fn everything(feed: &Foreign, base: &str) -> Amendment {
     let alternate = |number: usize| Alternate {
         mime: "audio/mpeg".to_owned(),
         bytes: 1000 + number as u64,
-        bitrate_bps: (number % 2 == 0).then_some(64_000),
+        bitrate_bps: number.is_multiple_of(2).then_some(64_000),
         torrent_url: format!("{base}torrents/{number}.torrent"),
         magnet: format!("magnet:?xt=urn:btih:{number}&dn=a"),
-        sha384: (number % 3 == 0).then_some([0; 48]),
+        sha384: number.is_multiple_of(3).then_some([0; 48]),
     };
     let mut numbers = 0..;
     let mut item = |enclosures: usize| ItemAmendment {
@@ -62,4 +62,22 @@ pub(super) fn text_with_everything(text: &str) -> String {
 /// `bytes` without anything of ours but declarations.
 pub(super) fn without_ours(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     amended(bytes, |_| Amendment::default())
+}
+
+/// What is read of `text`, to look at.
+pub(super) fn summary(text: &str) -> String {
+    let feed = feed(text);
+    let mut lines = vec![
+        format!("{:?} {:?} link {:?} self {:?}", feed.format, feed.title, feed.link, feed.self_url),
+        format!("language {:?} description {:?}", feed.language, feed.description),
+    ];
+    for item in &feed.items {
+        lines.push(format!("{}: {:?} link {:?} guid {:?}", item.line, item.title, item.link, item.guid));
+        let duration = (item.has_duration, item.duration_secs);
+        lines.push(format!("  date {:?} duration {duration:?} description {:?}", item.date, item.description));
+        let enclosures = item.enclosures.iter();
+        lines.extend(enclosures.map(|one| format!("  {}: {:?} {:?} {:?}", one.line, one.url, one.length, one.mime)));
+    }
+    lines.extend(feed.faults.iter().map(|(line, fault)| format!("{line}: {fault}")));
+    lines.join("\n")
 }

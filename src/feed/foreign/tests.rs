@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use expect_test::expect;
 
-use super::testing::{amended, everything, feed};
+use super::testing::{amended, everything, feed, summary};
 use super::*;
 
 /// What is wrong with `bytes`, as a person is told.
@@ -52,7 +52,19 @@ fn everything_of_a_feed_that_is_needed_is_read() {
   </item>
 </channel>
 </rss>"#;
-    expect![[""]].assert_debug_eq(&feed(text));
+    expect![[r#"
+        Rss "A & B <i>show</i> é" link Some("https://example.org/") self Some("https://example.org/feed.xml")
+        language Some("en") description "First. Second & last."
+        10: "One" link Some("https://example.org/1") guid Some("https://example.org/1")
+          date Some(2026-05-01 6:00:00.0 +00:00:00) duration (true, Some(3723)) description "Words more"
+          16: "https://example.org/1.mp3?a=1&b" Some(123) Some("audio/mpeg")
+          19: "https://example.org/1.ogg" None None
+        23: "" link None guid Some("https://example.org/2")
+          date None duration (true, None) description ""
+          27: "relative.mp3" None None
+        25: the enclosure has no `url`
+        26: the enclosure has no `url`"#]]
+    .assert_eq(&summary(text));
 }
 
 #[test]
@@ -71,7 +83,19 @@ fn what_is_no_feed_is_told() {
         b"<?xml version='1.0' encoding='utf-16'?><rss/>",
         b"\xff\xfe\0\0<\0\0\0",
     ];
-    expect![[""]].assert_eq(&cases.map(told).join("\n"));
+    expect![[r#"
+        is not a feed: it is empty; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: it is empty; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: it begins with text; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: its root is `html`; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: its root is `rdf:RDF`; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: its root is `feed`; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: its root is `x:rss`; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: it begins with text; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: it begins with text; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        is not a feed: it begins with text; name an RSS or Atom feed; an HTML page is none, whatever its file is called
+        says that it is written in `utf-16`, and is not; have the feed written in UTF-8
+        is written in UTF-32; have the feed written in UTF-8"#]].assert_eq(&cases.map(told).join("\n"));
 }
 
 #[test]
@@ -110,10 +134,42 @@ fn what_is_broken_is_told_with_its_place() {
         b"<rss><channel><item>\n<enclosure url='a\xe9'/></item></channel></rss>",
         b"<rss xmlns:a='&b;'/>",
     ];
-    expect![[""]].assert_eq(&cases.map(told).join("\n"));
+    expect![[r#"
+        3: the file ends inside of `<item>`, which begins on line 2; mend the template that writes the feed; feed readers stumble there too
+        2: `</rss>` ends `<channel>`, which begins on line 2; mend the template that writes the feed; feed readers stumble there too
+        1: `</rss>` ends nothing; mend the template that writes the feed; feed readers stumble there too
+        2: there is a second root element; mend the template that writes the feed; feed readers stumble there too
+        1: there is text behind the root element; mend the template that writes the feed; feed readers stumble there too
+        2: there is text behind the root element; mend the template that writes the feed; feed readers stumble there too
+        2: tag not closed: `>` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        2: attribute value not closed: `"` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        2: attribute value not closed: `'` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        2: comment not closed: `-->` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        2: CDATA not closed: `]]>` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        2: processing instruction not closed: `?>` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        1: DOCTYPE not closed: `>` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        2: unknown or missed symbol in markup; mend the template that writes the feed; feed readers stumble there too
+        2: `<` begins no tag; write `<` as `&lt;`, or end what is before it
+        2: `<` begins no tag; write `<` as `&lt;`, or end what is before it
+        2: tag not closed: `>` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        1: `&` begins no reference; write `&` as `&amp;`
+        1: `&` begins no reference; write `&` as `&amp;`
+        1: `&` begins no reference; write `&` as `&amp;`
+        2: the attribute `a` stands twice; mend the template that writes the feed; feed readers stumble there too
+        1: an attribute has no `=`; mend the template that writes the feed; feed readers stumble there too
+        1: an attribute has no value; mend the template that writes the feed; feed readers stumble there too
+        1: the value of an attribute stands in no quotation marks; mend the template that writes the feed; feed readers stumble there too
+        1: attribute value not closed: `"` not found before end of input; mend the template that writes the feed; feed readers stumble there too
+        1: `<` in the value of `b`; write `<` as `&lt;`, or end what is before it
+        1: the entity `&nbsp;` is none of XML's own; write the character itself, or its number: `&#160;`
+        2: the entity `&nbsp;` is none of XML's own; write the character itself, or its number: `&#160;`
+        2: `&` begins no reference; write `&` as `&amp;`
+        3: the entity `&nbsp;` is none of XML's own; write the character itself, or its number: `&#160;`
+        2: `url` is no text in the encoding of the feed; mend the template that writes the feed; feed readers stumble there too
+        1: the entity `&b;` is none of XML's own; write the character itself, or its number: `&#160;`"#]].assert_eq(&cases.map(told).join("\n"));
     // Positions are those of characters, in every encoding.
     let utf16: Vec<u8> = "\u{feff}<rss>\n\u{e9}\u{1f600} & </rss>".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    expect![[""]].assert_eq(&told(&utf16));
+    expect!["2: `&` begins no reference; write `&` as `&amp;`"].assert_eq(&told(&utf16));
 }
 
 #[test]
@@ -121,8 +177,8 @@ fn there_is_a_most_of_everything() {
     let item = |enclosures: usize| format!("<item>{}</item>", "<enclosure url='a'/>".repeat(enclosures));
     let rss = |items: &str| format!("<rss>\n<channel>{items}</channel></rss>");
     let long_url = rss(&format!("<item><enclosure url='{}'/></item>", "a".repeat((64 << 10) + 1)));
-    let attributes: String = (0..257).map(|number| format!(" a{number}=''")).collect();
-    let namespaces: String = (0..4097).map(|number| format!("<a xmlns='{number}'/>")).collect();
+    let attributes = (0..257).fold(String::new(), |all, number| all + &format!(" a{number}=''"));
+    let namespaces = (0..4097).fold(String::new(), |all, number| all + &format!("<a xmlns='{number}'/>"));
     let cases = [
         rss(&item(1).repeat(ITEMS_MAX + 1)),
         rss(&item(ENCLOSURES_MAX + 1)),
@@ -135,7 +191,18 @@ fn there_is_a_most_of_everything() {
         rss(&namespaces),
         rss(&format!("<item><title>{}</title>{}</item>", "a".repeat(60_000), "<enclosure url='a'/>").repeat(2300)),
     ];
-    expect![[""]].assert_eq(&cases.map(|case| told(case.as_bytes())).join("\n"));
+    expect![[r#"
+        2: more than 100000 items; have less written into the feed, or split it
+        2: an item with more than 64 enclosures; have less written into the feed, or split it
+        2: a tag or text of more than 8 MiB; have less written into the feed, or split it
+        3: a tag or text of more than 8 MiB; have less written into the feed, or split it
+        3: a tag or text of more than 8 MiB; have less written into the feed, or split it
+        2: more than 256 elements within each other; have less written into the feed, or split it
+        2: an address of more than 64 KiB; have less written into the feed, or split it
+        2: more than 256 attributes; have less written into the feed, or split it
+        2: more than 4096 namespaces; have less written into the feed, or split it
+        2: titles, descriptions and addresses of more than 128 MiB; have less written into the feed, or split it"#]]
+    .assert_eq(&cases.map(|case| told(case.as_bytes())).join("\n"));
     let fits = rss(&item(ENCLOSURES_MAX));
     assert_eq!(feed(&fits).items[0].enclosures.len(), ENCLOSURES_MAX);
 }
@@ -192,5 +259,5 @@ fn an_item_can_have_many_and_only_some_are_amended() {
         all.items[0].alternates.truncate(2);
         all
     });
-    expect![[""]].assert_eq(&String::from_utf8(some).expect("UTF-8"));
+    expect![[r#"<rss xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel><item><enclosure url='a'/><enclosure url='b'/><!-- everseed --><podcast:alternateEnclosure type="audio/mpeg" length="1001" default="true" title="Standard"><podcast:source uri="b"/><podcast:source uri="https://a.example.org/torrents/1.torrent" contentType="application/x-bittorrent"/><podcast:source uri="magnet:?xt=urn:btih:1&amp;dn=a" contentType="application/x-bittorrent"/></podcast:alternateEnclosure><enclosure url='c'/></item></channel></rss>"#]].assert_eq(&String::from_utf8(some).expect("UTF-8"));
 }
