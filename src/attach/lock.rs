@@ -133,10 +133,11 @@ pub fn verify_lock(options: &Options, progress: &dyn hash::Progress) -> Result<V
     }
     let mut findings = Vec::new();
     for medium in &media {
-        let of = |message: String| medium.first().problem(&feeds, message);
+        let first = medium.first();
+        let shown = &feeds[first.feed].shown;
         let Some(record) = ledger.record(&medium.slug).filter(|record| record.origin == medium.origin()) else {
             let message = format!("the enclosure {:?} has no record in everseed.lock", medium.address.feed_url);
-            findings.push(of(message).help("run `everseed lock`"));
+            findings.push(first.problem(&feeds, message).help("run `everseed lock`"));
             continue;
         };
         findings.extend(lock::read_torrent(ledger.folder(), &medium.slug, record).err());
@@ -144,15 +145,10 @@ pub fn verify_lock(options: &Options, progress: &dyn hash::Progress) -> Result<V
         let origin = medium.path().map_or_else(web, |path| Origin::File(path.clone()));
         let order = make::order(options, &ledger, medium, &feeds, origin);
         match release::make(&order, &mut Cache::none(), progress) {
-            Err(problem) => findings.push(problem.or_at(&feeds[medium.first().feed].shown)),
+            Err(problem) => findings.push(problem.or_at(shown)),
             Ok(made) => {
-                let now = release::record(&made, medium.origin(), record.guid.clone());
-                if let Some(change) = release::change(record, &now) {
-                    findings.push(of(format!("the medium of `{}`: {change}", medium.slug)));
-                } else if let Some(key) = now.first_difference(record) {
-                    let message = format!("`{key}` of `{}` is not what the medium says", medium.slug);
-                    findings.push(of(message).help("run `everseed lock`"));
-                }
+                let found = release::held_against(record, &medium.slug, &made);
+                findings.extend(found.map(|problem| problem.or_at_line(shown, first.enclosure(&feeds).line)));
             }
         }
     }

@@ -27,8 +27,6 @@ const NO_MEDIA: &str = "name the folder of the media with --media, or let `evers
 /// What to do about an enclosure that the lock does not have.
 const NO_RECORD: &str =
     "run `everseed lock` where the media are, and keep everseed.lock and torrents/ in version control";
-/// The hash cache is saved whenever this many bytes have been hashed since, so that a run that is killed does not begin anew.
-const SAVE_EVERY_BYTES: u64 = 1 << 30;
 
 /// What runs are about.
 #[derive(Debug, Clone, Copy)]
@@ -111,18 +109,9 @@ fn survey<'o>(
         ledger.known(&medium.slug, &medium.origin(), order, page(index))
     };
     let tasks: Vec<_> = orders.iter().map(|(index, order)| Task { order, known: known(*index, order) }).collect();
-    let mut saved = 0;
-    let mut done = |_, content: &Content, cache: &mut Cache| {
-        // A download is not repeated for want of a line in a file.
-        if content.remote.is_some() || cache.bytes_hashed() - saved >= SAVE_EVERY_BYTES {
-            cache.save()?;
-            saved = cache.bytes_hashed();
-        }
-        Ok(())
-    };
     let none = Downloads::default();
     let downloads = if let From::Servers(downloads) = from { downloads } else { &none };
-    let contents = release::survey(&tasks, cache, downloads, progress, &mut done).map_err(|faults| {
+    let contents = release::survey(&tasks, cache, downloads, progress).map_err(|faults| {
         let told = |fault: release::Fault| match fault.task {
             Some(task) => fault.problem.or_at(page(orders[task].0)),
             None => fault.problem,

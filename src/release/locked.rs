@@ -97,6 +97,16 @@ fn kind(record: &Record) -> Kind {
     }
 }
 
+/// What is to be said of the medium of `slug`, of which `made` was made, where it is not as `record` says.
+pub fn held_against(record: &Record, slug: &str, made: &Release) -> Option<Problem> {
+    let now = self::record(made, record.origin.clone(), record.guid.clone());
+    if let Some(change) = change(record, &now) {
+        return Some(Problem::new(format!("the medium of `{slug}`: {change}")));
+    }
+    let key = now.first_difference(record)?;
+    Some(Problem::new(format!("`{key}` of `{slug}` is not what the medium says")).help("run `everseed lock`"))
+}
+
 /// What is different between what is written down of a release and what it is now, for a person.
 pub fn change(former: &Record, now: &Record) -> Option<String> {
     if former.info_hashes == now.info_hashes {

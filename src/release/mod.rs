@@ -40,7 +40,7 @@ mod survey;
 
 pub use cache::Cache;
 pub use ledger::{Ledger, Tally};
-pub use locked::{change, locked, record};
+pub use locked::{change, held_against, locked, record};
 pub use plan::{Plan, plan};
 pub use survey::{Downloads, Fault, Task, survey};
 
@@ -218,7 +218,7 @@ pub struct ReleasedFile {
 /// A file that can't be read, or that changes meanwhile, is a problem that names it.
 pub fn make(order: &Order, cache: &mut Cache, progress: &dyn Progress) -> Result<Release, Problem> {
     let tasks = [Task { order, known: None }];
-    let contents = survey(&tasks, cache, &Downloads::default(), progress, &mut |_, _, _| Ok(()));
+    let contents = survey(&tasks, cache, &Downloads::default(), progress);
     let mut contents = contents.map_err(|mut faults| faults.remove(0).problem)?;
     Ok(assemble(order, contents.remove(0)))
 }

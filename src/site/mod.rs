@@ -49,9 +49,6 @@ use locked::Locked;
 use root::Root;
 use write::Output;
 
-/// The hash cache is saved whenever this many bytes have been hashed since, so that a build that is killed does not begin anew.
-const SAVE_EVERY_BYTES: u64 = 1 << 30;
-
 /// Why a site was not built. The former output stands as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -220,20 +217,11 @@ fn make_all(
     let tasks: Vec<_> = (content.releases.iter().zip(&orders))
         .map(|(source, order)| Task { order, known: known(source, order) })
         .collect();
-    let mut saved = 0;
-    let mut done = |_, content: &release::Content, cache: &mut Cache| {
-        // A download is not repeated for want of a line in a file.
-        if content.remote.is_some() || cache.bytes_hashed() - saved >= SAVE_EVERY_BYTES {
-            cache.save()?;
-            saved = cache.bytes_hashed();
-        }
-        Ok(())
-    };
     let told = |fault: release::Fault| match fault.task {
         Some(index) => fault.problem.or_at(&content.releases[index].text.file),
         None => fault.problem,
     };
-    let contents = release::survey(&tasks, cache, downloads, progress, &mut done);
+    let contents = release::survey(&tasks, cache, downloads, progress);
     let contents = contents.map_err(|faults| Error::Media(faults.into_iter().map(told).collect()))?;
     Ok(orders.iter().zip(contents).map(|(order, content)| release::assemble(order, content)).collect())
 }

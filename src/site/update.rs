@@ -119,13 +119,9 @@ pub fn verify_lock(options: &Options, state: &Path, progress: &dyn hash::Progres
         match release::make(&order_again(options, &ledger, source), &mut Cache::none(), progress) {
             Err(problem) => findings.push(problem.or_at(page)),
             Ok(made) => {
-                let now = release::record(&made, source.medium.origin.clone(), record.guid.clone());
-                if let Some(change) = release::change(record, &now) {
-                    findings.push(Problem::at(page, format!("the medium of `{}`: {change}", source.slug)));
-                } else if let Some(key) = now.first_difference(record) {
-                    let message = format!("`{key}` of `{}` is not what the medium says", source.slug);
-                    findings.push(Problem::at(page, message).help("run `everseed lock`"));
-                }
+                let made_of = lock::Record { origin: source.medium.origin.clone(), ..record.clone() };
+                findings
+                    .extend(release::held_against(&made_of, &source.slug, &made).map(|problem| problem.or_at(page)));
             }
         }
     }

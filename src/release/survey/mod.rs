@@ -32,6 +32,9 @@ const FILES_AT_ONCE_MAX: usize = 4;
 /// The most media that are downloaded at a time.
 const DOWNLOADS_AT_ONCE_MAX: usize = 4;
 
+/// The hash cache is saved whenever this many bytes have been hashed since.
+const SAVE_EVERY_BYTES: u64 = 1 << 30;
+
 /// An order whose content is wanted, and what is known of it already.
 #[derive(Debug, Clone)]
 pub struct Task<'a> {
@@ -65,17 +68,17 @@ pub struct Downloads {
     pub keep: Option<PathBuf>,
 }
 
-/// Finds out the content of each task, in their order. `done` is told of each that was read, with its index, as soon as it was.
+/// Finds out the content of each task, in their order.
 ///
 /// Up to four files are read at a time, each with less than 32 MiB in buffers. A file that can't be read, or that
-/// changes meanwhile, is a fault that names it; what was read before is in `cache` all the same. The faults stand in the
+/// changes meanwhile, is a fault that names it; what was read before is in `cache` all the same, which is saved now and
+/// then, so that who is killed does not begin anew. The faults stand in the
 /// order of the tasks, and there is at least one.
 pub fn survey(
     tasks: &[Task],
     cache: &mut Cache,
     downloads: &Downloads,
     progress: &dyn Progress,
-    done: &mut dyn FnMut(usize, &Content, &mut Cache) -> Result<(), Problem>,
 ) -> Result<Vec<Content>, Vec<Fault>> {
     let mut found = vec![None; tasks.len()];
     let mut jobs: [Vec<Job>; 3] = Default::default();
@@ -88,6 +91,7 @@ pub fn survey(
     }
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let client = OnceLock::new();
+    let mut saved = cache.bytes_hashed();
     let [alone, several, remote] = jobs;
     for (jobs, at_once) in [(alone, 1), (several, cores.min(FILES_AT_ONCE_MAX)), (remote, DOWNLOADS_AT_ONCE_MAX)] {
         let one = NonZeroUsize::new(1).filter(|_| jobs.len() > 1 && at_once > 1);
@@ -95,7 +99,11 @@ pub fn survey(
         each(&jobs, at_once, &run, &mut |job, Answer { content, is_read }| {
             if is_read {
                 cache.put(job.key.clone(), job.stamps.clone(), &content);
-                done(job.index, &content, cache)?;
+                // A download is not repeated for want of a line in a file.
+                if content.remote.is_some() || cache.bytes_hashed() - saved >= SAVE_EVERY_BYTES {
+                    cache.save()?;
+                    saved = cache.bytes_hashed();
+                }
             }
             found[job.index] = Some(content);
             Ok(())
