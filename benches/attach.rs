@@ -52,6 +52,7 @@ const TAIL: &str = "  </channel>\n</rss>\n";
 
 fn everything(feed: &Foreign) -> Amendment {
     let alternate = Alternate {
+        url: None,
         mime: "audio/mpeg".to_owned(),
         bytes: 12345,
         bitrate_bps: Some(64_000),

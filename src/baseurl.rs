@@ -25,6 +25,14 @@ impl fmt::Display for NotABaseUrl {
 
 impl std::error::Error for NotABaseUrl {}
 
+impl std::str::FromStr for BaseUrl {
+    type Err = NotABaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, NotABaseUrl> {
+        Self::parse(text)
+    }
+}
+
 impl BaseUrl {
     /// What to write instead of a text that is no base URL.
     pub const HELP: &str = "write it as https://show.example.org/ or https://example.org/show/";

@@ -10,7 +10,7 @@
 //! | `everseed.json`, which names what a site publishes | [`manifest`] |
 //! | a tracker behind sockets of your own | [`tracker`] |
 //! | a whole site out of a folder of Markdown and media | [`site`], and [`config`] for its `everseed.toml` |
-//! | torrents for a site that another generator builds | [`attach`](mod@attach) |
+//! | torrents for a site that another generator builds | [`attach`](mod@attach), with [`baseurl`] |
 //! | serving, tracking and seeding a site | `serve` |
 //!
 //! What stands in this table is meant for others; the rest is public so that tests, benchmarks and the program reach it,

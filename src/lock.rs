@@ -31,7 +31,7 @@ const BYTES_MAX: u64 = 64 << 20;
 /// What stands at the head of a lock.
 const HEAD: &str = "\
 # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
-# then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
+# then `everseed build --locked` and `everseed attach --locked` need no media. `everseed lock` brings it up to date.
 ";
 /// The lines that version control leaves where two changes met.
 const CONFLICT_MARKERS: [&str; 4] = ["<<<<<<< ", "||||||| ", "=======", ">>>>>>> "];

@@ -153,6 +153,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Where the manifest stands below a site's root.
+pub fn place() -> SitePath {
+    SitePath::new(FILE_NAME).expect("a plain name")
+}
+
 impl Manifest {
     /// Reads a manifest.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {

@@ -1,9 +1,12 @@
 //! MIME types by the names of files: one table for feeds, pages and the server.
 
+/// The type of a `.torrent`, and of what leads to one.
+pub const TORRENT_MIME: &str = "application/x-bittorrent";
+
 /// Names whose type is fixed here, because the common tables do not know it or podcast apps and players know another one.
 const TYPES: [(&str, &str); 25] = [
     (".chapters.json", "application/json+chapters"),
-    (".torrent", "application/x-bittorrent"),
+    (".torrent", TORRENT_MIME),
     (".vtt", "text/vtt"),
     (".srt", "application/x-subrip"),
     (".rss", "application/rss+xml"),

@@ -52,7 +52,7 @@ pub struct Medium {
 
 impl Data {
     /// What is planned, for templates.
-    pub(super) fn of(planner: &Planner) -> Self {
+    pub fn of(planner: &Planner) -> Self {
         let media = planner.made().iter().map(|made| {
             let file = &made.release.files[0];
             let links = planner.links(made);
@@ -72,7 +72,7 @@ impl Data {
     }
 
     /// Writes it to `path`, where it differs from what is there.
-    pub(super) fn write(&self, path: &Path) -> Result<(), Problem> {
+    pub fn write(&self, path: &Path) -> Result<(), Problem> {
         let mut json = serde_json::to_string_pretty(self).expect("texts and numbers are JSON");
         json.push('\n');
         match fs::read(path) {

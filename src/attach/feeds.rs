@@ -5,9 +5,11 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::options::Options;
+use super::report::{Error, Finding};
 use super::site::Site;
-use super::{Error, Finding};
 use crate::feed::foreign::{self, Foreign};
+use crate::mime::TORRENT_MIME;
+use crate::output::Media;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
@@ -29,6 +31,8 @@ pub struct Feed {
     pub shown: PathBuf,
     /// What stands in it.
     pub content: Foreign,
+    /// What the file was like when that was read: what is spliced must be that.
+    pub still: Media,
 }
 
 /// The feeds that are named, or those of the site that have enclosures, in the order of their paths; there is one at least.
@@ -42,8 +46,13 @@ pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
     for (place, path) in files {
         let shown = site.shown(&place);
         match read(&path) {
-            Ok(content) if content.items.is_empty() && !is_named => {}
-            Ok(content) => feeds.push(Feed { place, path, shown, content }),
+            Ok((content, _)) if content.items.is_empty() && !is_named => {}
+            // A feed of torrents has them already, whoever wrote it.
+            Ok((content, _)) if !is_named && is_of_torrents(&content) => {}
+            Ok((content, still)) => feeds.push(Feed { place, path, shown, content, still }),
+            Err(foreign::Error::Io(error)) => {
+                return Err(Error::Trouble(Problem::at(shown, format!("can't be read: {error}"))));
+            }
             Err(error) => problems.push(told(&shown, &error)),
         }
     }
@@ -59,9 +68,16 @@ pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
     Ok(feeds)
 }
 
-fn read(path: &Path) -> Result<Foreign, foreign::Error> {
+fn is_of_torrents(content: &Foreign) -> bool {
+    let mut enclosures = content.items.iter().flat_map(|item| &item.enclosures);
+    enclosures.all(|enclosure| enclosure.mime.as_deref() == Some(TORRENT_MIME))
+}
+
+fn read(path: &Path) -> Result<(Foreign, Media), foreign::Error> {
+    let path = path.to_owned();
+    let still = Media::look([&path]);
     let mut file = File::open(path).map_err(foreign::Error::Io)?;
-    foreign::read(&mut file)
+    Ok((foreign::read(&mut file)?, still))
 }
 
 fn told(shown: &Path, error: &foreign::Error) -> Problem {
@@ -116,6 +132,7 @@ fn sniffed(options: &Options, site: &Site) -> Result<Vec<(SitePath, PathBuf)>, P
 
 /// The edits of `feed` that its `amendment` asks for and that change something.
 pub fn edits(feed: &Feed, amendment: &foreign::Amendment) -> Result<Vec<crate::splice::Edit>, Problem> {
+    feed.still.unchanged()?;
     let unreadable = |error| Problem::at(&feed.shown, format!("can't be read: {error}"));
     let file = File::open(&feed.path).map_err(unreadable)?;
     crate::splice::changing(feed.content.amend(amendment), &mut BufReader::new(file)).map_err(unreadable)

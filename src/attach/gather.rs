@@ -1,6 +1,7 @@
 //! From feeds to media: each file that enclosures lead to, once, with all that the feeds say of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
@@ -10,16 +11,14 @@ use super::feeds::Feed;
 use super::media::{Finder, Found};
 use super::options::{Options, Place};
 use super::prefix::Prefixes;
+use super::report::{Error, Finding};
 use super::site::Site;
 use super::slug::{self, Given, Nameless};
-use super::{Error, Finding};
 use crate::feed::foreign::{Enclosure, Item};
 use crate::lock::{Lock, Origin};
+use crate::mime::TORRENT_MIME;
 use crate::problem::Problem;
 use crate::sitepath::{SitePath, is_plain_name};
-
-/// The type of enclosures that lead to torrents.
-const TORRENT_MIME: &str = "application/x-bittorrent";
 
 /// A file that enclosures lead to.
 #[derive(Debug)]
@@ -32,6 +31,8 @@ pub struct Medium {
     pub uses: Vec<Use>,
     /// The file, where it is here.
     pub file: Option<Found>,
+    /// Where that stands in the site, if its URL is not below the site's.
+    in_site: Option<SitePath>,
     /// Whether it is to be placed in the site, for the server to have it.
     pub is_placed: bool,
     /// The name that it goes by.
@@ -83,9 +84,9 @@ impl Medium {
 
     /// Where it stands below the site's root, or would stand.
     pub fn place(&self) -> SitePath {
-        self.address
-            .site_path
-            .clone()
+        let place = self.address.site_path.as_ref().or(self.in_site.as_ref());
+        place
+            .cloned()
             .unwrap_or_else(|| SitePath::new(format!("media/{}", self.name)).expect("a safe name is a plain one"))
     }
 
@@ -110,27 +111,42 @@ pub fn gather(
     let refused = |problem| Error::Content(vec![problem]);
     let prefixes = Prefixes::new(&options.prefixes).map_err(refused)?;
     let mut findings = Vec::new();
-    let mut media = listed(options, feeds, &prefixes, &mut findings);
+    let finder = if options.locked { None } else { Some(Finder::new(&site.path, &options.media).map_err(refused)?) };
+    let records: HashSet<_> = (lock.iter().flat_map(|lock| lock.media.values()))
+        .filter_map(|record| if let Origin::One(source) = &record.origin { Some(&source[..]) } else { None })
+        .collect();
+    let is_file = |address: &Address| {
+        let is_found = || finder.as_ref().is_some_and(|finder| matches!(finder.find(address), Ok(Some(_))));
+        address.site_path.as_ref().is_some_and(|place| is_found() || records.contains(place.as_str()))
+    };
+    let mut media = listed(options, feeds, &prefixes, &is_file, &mut findings);
     // The oldest are named first: what comes later does not change their names.
-    media.sort_by(|a, b| {
-        let last = |medium: &Medium| (std::cmp::Reverse(medium.first().item), medium.first().enclosure);
-        (a.date, last(a)).cmp(&(b.date, last(b))).then_with(|| a.source.cmp(&b.source))
+    media.sort_by_cached_key(|medium| {
+        let Use { feed, item, enclosure } = medium.first();
+        (medium.date.is_none(), medium.date, Reverse(item), enclosure, feed, medium.source.clone())
     });
-    if !options.locked {
-        findings.extend(find_files(options, site, feeds, &mut media)?);
+    if let Some(finder) = &finder {
+        findings.extend(find_files(options, site, finder, feeds, &mut media)?);
     }
     name(&mut media, site, feeds, lock);
     Ok((media, findings))
 }
 
-/// Each source once, with its enclosures in the order in which they stand.
-fn listed(options: &Options, feeds: &[Feed], prefixes: &Prefixes, findings: &mut Vec<Finding>) -> Vec<Medium> {
+/// Each source once, with its enclosures in the order in which they stand. `is_file` tells whether there is a file at the
+/// path of an address: then a query behind the path does not make it another.
+fn listed(
+    options: &Options,
+    feeds: &[Feed],
+    prefixes: &Prefixes,
+    is_file: &dyn Fn(&Address) -> bool,
+    findings: &mut Vec<Finding>,
+) -> Vec<Medium> {
     let mut media: Vec<Medium> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (number, feed) in feeds.iter().enumerate() {
         let feed_at = options.base_url.of(&feed.place);
         for (use_, enclosure) in enclosures(number, feed) {
-            let address = match Address::of(&enclosure.url, &feed_at, &options.base_url, prefixes) {
+            let mut address = match Address::of(&enclosure.url, &feed_at, &options.base_url, prefixes) {
                 Ok(address) => address,
                 Err(why) => {
                     let problem = use_.problem(feeds, format!("the enclosure {:?} {why}", enclosure.url));
@@ -138,15 +154,18 @@ fn listed(options: &Options, feeds: &[Feed], prefixes: &Prefixes, findings: &mut
                     continue;
                 }
             };
+            if address.direct_url.contains('?') && !is_file(&address) {
+                address.site_path = None;
+            }
             let source =
                 address.site_path.as_ref().map_or_else(|| address.direct_url.clone(), |path| path.as_str().to_owned());
             let date = use_.item(feeds).date;
             if let Some(&index) = known.get(&source) {
                 let medium = &mut media[index];
-                if let Some(other) = medium.uses.iter().find(|other| is_another_item(**other, use_, feeds)) {
+                if let Some(other) = medium.uses.last().filter(|other| is_another_item(**other, use_, feeds)) {
                     let line = other.enclosure(feeds).line;
                     let message =
-                        format!("two items have the enclosure {:?}; the first is on line {line}", enclosure.url);
+                        format!("two items have the enclosure {:?}; the other is on line {line}", enclosure.url);
                     findings.push(Finding { rule: "same-enclosure", problem: use_.problem(feeds, message) });
                 }
                 medium.date = [medium.date, date].into_iter().flatten().min();
@@ -158,9 +177,9 @@ fn listed(options: &Options, feeds: &[Feed], prefixes: &Prefixes, findings: &mut
                 problem: use_.problem(feeds, format!("the enclosure {:?} {remark}", enclosure.url)),
             }));
             known.insert(source.clone(), media.len());
-            let (uses, file, is_placed) = (vec![use_], None, false);
+            let (uses, file, in_site, is_placed) = (vec![use_], None, None, false);
             let (slug, name) = Default::default();
-            media.push(Medium { source, address, uses, file, is_placed, slug, name, date });
+            media.push(Medium { source, address, uses, file, in_site, is_placed, slug, name, date });
         }
     }
     media
@@ -182,50 +201,109 @@ fn enclosures(number: usize, feed: &Feed) -> impl Iterator<Item = (Use, &Enclosu
 
 /// Whether two enclosures stand in one feed and not in one item, as far as people tell items apart.
 fn is_another_item(one: Use, other: Use, feeds: &[Feed]) -> bool {
-    one.feed == other.feed && one.item != other.item && one.item(feeds).guid != other.item(feeds).guid
+    let is_same = |a: &Item, b: &Item| a.guid.is_some() && a.guid == b.guid;
+    one.feed == other.feed && one.item != other.item && !is_same(one.item(feeds), other.item(feeds))
 }
 
 /// Finds the files of `media`, and settles which of them are to be placed in the site.
-fn find_files(options: &Options, site: &Site, feeds: &[Feed], media: &mut [Medium]) -> Result<Vec<Finding>, Error> {
-    let finder = Finder::new(&site.path, &options.media).map_err(|problem| Error::Content(vec![problem]))?;
+fn find_files(
+    options: &Options,
+    site: &Site,
+    finder: &Finder,
+    feeds: &[Feed],
+    media: &mut [Medium],
+) -> Result<Vec<Finding>, Error> {
     let (mut problems, mut findings) = (Vec::new(), Vec::new());
-    let mut by_path: HashMap<PathBuf, Use> = HashMap::new();
-    for medium in media {
+    for medium in &mut *media {
+        let first = medium.first();
+        let enclosure = first.enclosure(feeds);
         let found = match finder.find(&medium.address) {
             Ok(Some(found)) => found,
             Ok(None) => continue,
             Err(problem) => {
-                let first = medium.first();
-                problems.push(problem.or_at_line(&feeds[first.feed].shown, first.enclosure(feeds).line));
+                problems.push(problem.or_at_line(&feeds[first.feed].shown, enclosure.line));
                 continue;
             }
         };
-        let first = medium.first();
-        let url = &first.enclosure(feeds).url;
+        // Another file of that name and path would be the wrong one.
+        let is_elsewhere = found.is_in_site && medium.address.site_path.is_none();
+        if is_elsewhere
+            && enclosure.length.is_some_and(|length| found.path.metadata().is_ok_and(|it| it.len() != length))
+        {
+            continue;
+        }
+        if is_elsewhere {
+            medium.in_site = site.place(&found.path);
+        }
         if found.is_in_site {
             findings.extend(finder.differing(&medium.address, &found.path).map(|other| {
+                let other = other.display();
                 let message =
-                    format!("the file of the enclosure {url:?} in the site is another than {}", other.display());
+                    format!("the file of the enclosure {:?} in the site is another than {other}", enclosure.url);
                 let help = "remove the one in the site, and it is placed there anew";
                 Finding { rule: "stale-media", problem: first.problem(feeds, message).help(help) }
             }));
-        } else if let Some(other) = by_path.insert(found.path.clone(), first) {
-            let (path, line) = (found.path.display(), other.enclosure(feeds).line);
-            let message = format!("the enclosure {url:?} is taken to be {path}, and so is the one on line {line}");
-            let help = "let the folders of --media hold the files as their URLs do";
-            findings.push(Finding { rule: "same-file", problem: first.problem(feeds, message).help(help) });
         }
-        medium.is_placed = !found.is_in_site
+        medium.file = Some(found);
+    }
+    if !problems.is_empty() {
+        problems.sort();
+        problems.dedup();
+        return Err(Error::Content(problems));
+    }
+    findings.extend(contested(feeds, media));
+    for medium in media {
+        let is_elsewhere = medium.file.as_ref().is_some_and(|file| !file.is_in_site);
+        medium.is_placed = is_elsewhere
             && match options.place {
                 Place::Linked => medium.address.site_path.is_some(),
                 Place::All => true,
                 Place::None => false,
             };
-        medium.file = Some(found);
     }
-    problems.sort();
-    problems.dedup();
-    if problems.is_empty() { Ok(findings) } else { Err(Error::Content(problems)) }
+    Ok(findings)
+}
+
+/// What is told where no enclosure is below the site's address, and files of the site are what they lead to: the address is
+/// another one, as it seems.
+pub fn elsewhere(options: &Options, feeds: &[Feed], media: &[Medium]) -> Option<Finding> {
+    let medium = media.iter().find(|medium| medium.in_site.is_some())?;
+    if media.iter().any(|medium| medium.address.site_path.is_some()) {
+        return None;
+    }
+    let message = format!(
+        "no enclosure is below {}, and {:?} seems to be a file of the site",
+        options.base_url, medium.address.direct_url
+    );
+    let problem = medium.first().problem(feeds, message);
+    Some(Finding { rule: "base-url", problem: problem.help("give --base-url the address that the generator was told") })
+}
+
+/// A file that several enclosures seem to lead to is that of those which have its length, as the same file at two hosts
+/// does; the others have none.
+fn contested(feeds: &[Feed], media: &mut [Medium]) -> Vec<Finding> {
+    let mut by_path: HashMap<PathBuf, Vec<usize>> = HashMap::new();
+    for (index, medium) in media.iter().enumerate() {
+        if let Some(file) = medium.file.as_ref().filter(|file| !file.is_in_site) {
+            by_path.entry(file.path.clone()).or_default().push(index);
+        }
+    }
+    let mut findings = Vec::new();
+    for (path, contenders) in by_path.into_iter().filter(|(_, contenders)| contenders.len() > 1) {
+        let bytes = path.metadata().ok().map(|metadata| metadata.len());
+        for index in contenders {
+            let first = media[index].first();
+            let enclosure = first.enclosure(feeds);
+            if bytes.is_some() && enclosure.length == bytes {
+                continue;
+            }
+            media[index].file = None;
+            let message = format!("the enclosure {:?} may be {}, and so may another", enclosure.url, path.display());
+            let help = "let the folders of --media hold the files as their URLs do, or let the feed tell their lengths";
+            findings.push(Finding { rule: "same-file", problem: first.problem(feeds, message).help(help) });
+        }
+    }
+    findings
 }
 
 /// Gives each its slug: the one that it has in the lock, or in the site by a former run, before any other.
@@ -261,7 +339,7 @@ fn name(media: &mut [Medium], site: &Site, feeds: &[Feed], lock: Option<&Lock>) 
 }
 
 /// The slug of the medium whose `.torrent` stands at `place`.
-fn slug_of(place: &str) -> Option<&str> {
+pub fn slug_of(place: &str) -> Option<&str> {
     place.strip_prefix("torrents/")?.strip_suffix(".torrent").filter(|slug| is_plain_name(slug))
 }
 

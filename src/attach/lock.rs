@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::data::Data;
+use super::desk::Desk;
 use super::gather::Medium;
-use super::make::{self, From, Scene};
+use super::make::{self, Whence};
 use super::options::{Options, Place};
 use super::plan::Planner;
-use super::{Desk, Error, Finding, as_texts, changes, enter};
+use super::report::{Error, Finding, as_texts};
 use crate::hash;
 use crate::lock;
 use crate::problem::Problem;
@@ -24,12 +25,13 @@ pub struct Update {
     pub prune: bool,
     /// The folder in which downloaded media are kept, under the names that they are published by.
     pub keep: Option<PathBuf>,
-    /// The file in which templates find the links of each medium ([`super::Data`]); `None`: none is written.
+    /// The file in which templates find the links of each medium (`data/everseed.json`; its format is in the README); `None`: none is written.
     pub data: Option<PathBuf>,
 }
 
 /// What bringing a lock up to date did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct LockSummary {
     /// The lock.
     pub lock: PathBuf,
@@ -51,13 +53,14 @@ pub struct LockSummary {
     pub bytes_hashed: u64,
     /// What should be looked at, in the order of the files.
     pub findings: Vec<Finding>,
-    /// What was noticed in the media, and records that no feed has.
+    /// Records that no feed has.
     #[serde(serialize_with = "as_texts")]
     pub warnings: Vec<Problem>,
 }
 
 /// What was found when a lock was held against the media.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verified {
     /// The lock.
     pub lock: PathBuf,
@@ -74,24 +77,23 @@ pub struct Verified {
 pub fn update_lock(options: &Options, how: &Update, progress: &dyn hash::Progress) -> Result<LockSummary, Error> {
     // Nothing is placed: the site is only read.
     let options = &Options { locked: false, place: Place::None, ..options.clone() };
-    let Desk { site, feeds, media, mut findings, mut ledger, state } = Desk::open(options)?;
-    let state = state.expect("media are looked at");
-    let mut cache = Cache::load(state.path.join("hashes"));
+    let mut desk = Desk::open(options)?;
+    let mut cache = desk.cache();
     let downloads = Downloads { check: true, keep: how.keep.clone() };
-    let scene = Scene { options, site: &site, feeds: &feeds, media: &media };
-    let made = make::make(scene, From::Servers(&downloads), &ledger, &mut cache, progress);
+    let made = make::make(desk.scene(), Whence::Servers(&downloads), &desk.ledger, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
-    let (releases, unknown) = made?;
-    findings.extend(unknown);
-    let entered = enter(scene, &releases, &mut ledger, &mut findings);
-    let changes = changes(scene, &releases, &ledger, entered.changes);
+    let (releases, mut findings) = made?;
+    let changes = desk.enter(&releases, &mut findings);
+    let changes = desk.changes(&releases, changes);
     if !changes.is_empty() && !options.accept_changed {
         return Err(Error::Changed(changes));
     }
+    findings.append(&mut desk.findings);
     findings.sort();
     findings.dedup();
-    let mut warnings = entered.told;
+    let mut warnings = Vec::new();
+    let Desk { feeds, media, mut ledger, .. } = desk;
     let left_over = left_over(&ledger, &media);
     for slug in &left_over {
         if how.prune {

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use super::feeds::Feed;
 use super::gather::{Medium, Use};
 use super::options::Options;
+use super::report::{Error, Finding};
 use super::site::Site;
-use super::{Error, Finding};
 use crate::GENERATOR;
 use crate::hash;
 use crate::lock;
+use crate::media::{self, Facts};
 use crate::problem::Problem;
-use crate::release::{self, Cache, Content, Downloads, FileOrder, Ledger, Order, Origin, Release, Task};
+use crate::release::{self, Cache, Content, Downloads, Ledger, Order, Origin, Release, Task};
 use crate::sitepath::SitePath;
 use crate::units::duration_text;
 
@@ -41,9 +42,9 @@ pub struct Scene<'a> {
     pub media: &'a [Medium],
 }
 
-/// From where a release is made.
+/// Where releases are made from.
 #[derive(Debug, Clone, Copy)]
-pub enum From<'a> {
+pub enum Whence<'a> {
     /// The lock alone.
     Lock,
     /// Files, and where they are not here the lock.
@@ -55,7 +56,7 @@ pub enum From<'a> {
 /// Makes a release of each of `media`; `None` where its bytes are not to be had, which is a finding.
 pub fn make(
     scene: Scene,
-    from: From,
+    whence: Whence,
     ledger: &Ledger,
     cache: &mut Cache,
     progress: &dyn hash::Progress,
@@ -66,17 +67,16 @@ pub fn make(
     let mut made: Vec<Option<Release>> = vec![None; media.len()];
     let mut orders = Vec::new();
     for (index, medium) in media.iter().enumerate() {
-        let has_record = ledger.record(&medium.slug).is_some_and(|record| record.origin == medium.origin());
-        let is_web = matches!(from, From::Servers(_));
+        let is_web = matches!(whence, Whence::Servers(_));
         let origin = match medium.path() {
-            Some(path) if !matches!(from, From::Lock) => Some(Origin::File(path.clone())),
+            Some(path) if !matches!(whence, Whence::Lock) => Some(Origin::File(path.clone())),
             // Asked for whether it is still what it was, as everything on other servers is.
             None if is_web => Some(Origin::Url(medium.address.direct_url.clone())),
             _ => None,
         };
         match origin {
             Some(origin) => orders.push((index, order(options, ledger, medium, feeds, origin))),
-            None if has_record => match of_lock(options, ledger, medium, feeds) {
+            None if has_record(ledger, medium) => match of_lock(options, ledger, medium, feeds) {
                 Ok(release) => made[index] = Some(release),
                 Err(problem) => problems.push(problem),
             },
@@ -86,39 +86,77 @@ pub fn make(
     if !problems.is_empty() {
         return Err(Error::Content(problems));
     }
-    for ((index, order), content) in survey(scene, &orders, from, ledger, cache, progress)? {
-        made[*index] = Some(release::assemble(order, content));
+    loop {
+        match survey(scene, &orders, whence, ledger, cache, progress) {
+            Ok(contents) => {
+                for ((index, order), content) in orders.iter().zip(contents) {
+                    made[*index] = Some(release::assemble(order, content));
+                }
+                break;
+            }
+            // One file that its server does not give is a finding, and the rest is done; what was read meanwhile is known.
+            Err(faults) if is_of_some_servers(&faults, &orders) => {
+                let without = |task: usize| faults.iter().any(|fault| fault.task == Some(task));
+                findings.extend(faults.iter().filter_map(|fault| Some(unheard(scene, orders[fault.task?].0, fault))));
+                let kept = orders.drain(..).enumerate().filter(|(task, _)| !without(*task)).map(|(_, order)| order);
+                orders = kept.collect();
+            }
+            Err(faults) => return Err(told(scene, &orders, faults)),
+        }
+    }
+    for (medium, made) in media.iter().zip(&mut made) {
+        if made.is_none() && matches!(whence, Whence::Servers(_)) && has_record(ledger, medium) {
+            *made = Some(of_lock(options, ledger, medium, feeds).map_err(|problem| Error::Content(vec![problem]))?);
+        }
     }
     Ok((made, findings))
 }
 
+/// Whether no file of this machine is at fault, and not every server is: then it is not the network.
+fn is_of_some_servers(faults: &[release::Fault], orders: &[(usize, Order)]) -> bool {
+    let is_web = |order: &Order| order.files.iter().any(|file| file.origin.url().is_some());
+    let asked = orders.iter().filter(|(_, order)| is_web(order)).count();
+    faults.len() < asked && faults.iter().all(|fault| fault.task.is_some_and(|task| is_web(&orders[task].1)))
+}
+
+/// What is told of a file that its server did not give.
+fn unheard(scene: Scene, medium: usize, fault: &release::Fault) -> Finding {
+    let medium = &scene.media[medium];
+    let problem = medium.first().problem(scene.feeds, fault.problem.message());
+    Finding { rule: "no-media", problem: problem.help(NO_MEDIA) }
+}
+
+fn told(scene: Scene, orders: &[(usize, Order)], faults: Vec<release::Fault>) -> Error {
+    let page = |task: usize| &scene.feeds[scene.media[orders[task].0].first().feed].shown;
+    let of = |fault: release::Fault| match fault.task {
+        Some(task) => fault.problem.or_at(page(task)),
+        None => fault.problem,
+    };
+    Error::Media(faults.into_iter().map(of).collect())
+}
+
+fn has_record(ledger: &Ledger, medium: &Medium) -> bool {
+    ledger.record(&medium.slug).is_some_and(|record| record.origin == medium.origin())
+}
+
 /// The content of each order, in their order.
-fn survey<'o>(
+fn survey(
     scene: Scene,
-    orders: &'o [(usize, Order)],
-    from: From,
+    orders: &[(usize, Order)],
+    whence: Whence,
     ledger: &Ledger,
     cache: &mut Cache,
     progress: &dyn hash::Progress,
-) -> Result<impl Iterator<Item = (&'o (usize, Order), Content)>, Error> {
-    let Scene { media, feeds, .. } = scene;
-    let first = |index: usize| media[index].first();
-    let page = |index: usize| &feeds[first(index).feed].shown;
+) -> Result<Vec<Content>, Vec<release::Fault>> {
     let known = |index: usize, order: &Order| {
-        let medium = &media[index];
-        ledger.known(&medium.slug, &medium.origin(), order, page(index))
+        let medium = &scene.media[index];
+        let page = &scene.feeds[medium.first().feed].shown;
+        ledger.known(&medium.slug, &medium.origin(), order, page)
     };
     let tasks: Vec<_> = orders.iter().map(|(index, order)| Task { order, known: known(*index, order) }).collect();
     let none = Downloads::default();
-    let downloads = if let From::Servers(downloads) = from { downloads } else { &none };
-    let contents = release::survey(&tasks, cache, downloads, progress).map_err(|faults| {
-        let told = |fault: release::Fault| match fault.task {
-            Some(task) => fault.problem.or_at(page(orders[task].0)),
-            None => fault.problem,
-        };
-        Error::Media(faults.into_iter().map(told).collect())
-    })?;
-    Ok(orders.iter().zip(contents))
+    let downloads = if let Whence::Servers(downloads) = whence { downloads } else { &none };
+    release::survey(&tasks, cache, downloads, progress)
 }
 
 /// The release of `medium` as the lock knows it.
@@ -137,21 +175,17 @@ fn of_lock(options: &Options, ledger: &Ledger, medium: &Medium, feeds: &[Feed]) 
 /// What is ordered of `medium`, whose bytes are at `origin`.
 pub fn order(options: &Options, ledger: &Ledger, medium: &Medium, feeds: &[Feed], origin: Origin) -> Order {
     Order {
-        name: medium.name.clone(),
-        files: vec![FileOrder { origin, path: Vec::new() }],
-        single: true,
         kind: options.kind,
         piece_length: options.piece_length,
         published: ledger.piece_length(&medium.slug),
         private: options.private,
-        source: None,
         trackers: options.announce_tiers(),
         web_seeds: vec![medium.address.direct_url.clone()],
         creation_date: medium.date.map(time::OffsetDateTime::unix_timestamp),
         created_by: Some(GENERATOR.into()),
         comment: medium.first().item(feeds).link.clone(),
         integrity: true,
-        threads: None,
+        ..Order::of_file(&medium.name, origin)
     }
 }
 
@@ -164,9 +198,16 @@ fn nothing_known(scene: Scene, medium: &Medium) -> Finding {
         ("no-media", format!("the enclosure {url:?} leads to no file that is here"), NO_MEDIA)
     };
     let in_site = SitePath::new(medium.address.path_names.join("/")).ok();
-    let help = match in_site.filter(|path| medium.address.site_path.is_none() && path.below(&site.path).is_file()) {
+    let is_there = |path: &SitePath| !options.locked && path.below(&site.path).exists();
+    let help = match in_site.filter(is_there) {
+        // What is a file there was found, unless it has another length.
+        Some(path) if medium.address.site_path.is_some() => format!(
+            "{} leads out of the site, and page hosts and servers do not follow it: put the file there, or name its \
+             folder with --media",
+            site.shown(&path).display(),
+        ),
         Some(path) => format!(
-            "{} is there, and the URL is not below {}: see whether --base-url is what the generator was told",
+            "{} has another length, and the URL is not below {}: see whether --base-url is what the generator was told",
             site.shown(&path).display(),
             options.base_url,
         ),
@@ -197,6 +238,10 @@ pub fn differences(
             let message = format!("the enclosure {url:?} has {said}, and its file has {} bytes", file.bytes);
             find("length", *use_, message, Some("mend the feed's template, or let --fix length do it".into()));
         }
+        if let Some(said) = enclosure.mime.as_ref().filter(|said| !is_alike(said, &file.facts)) {
+            let message = format!("the enclosure {url:?} has the type {said}, and its file is {}", file.facts.mime);
+            find("type", *use_, message, Some("mend the feed's template".into()));
+        }
         if use_.enclosure > 0 || feeds[use_.feed].content.format != crate::feed::foreign::Format::Rss {
             continue;
         }
@@ -222,6 +267,30 @@ pub fn differences(
         find("guid-changed", medium.first(), message, Some("let the feed's template write the former one".into()));
     }
     findings
+}
+
+/// Whether a feed may call a file of which these `facts` are known by the type that is `said`. Each has several names.
+pub fn is_alike(said: &str, facts: &Facts) -> bool {
+    let parts = |mime: &str| {
+        let mime = mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let (kind, format) = mime.split_once('/').unwrap_or((&*mime, ""));
+        let format = match format.strip_prefix("x-").unwrap_or(format) {
+            "mp3" | "mpeg3" | "mpeg-3" | "mpg" => "mpeg",
+            "m4a" | "m4b" | "m4v" | "aac" | "mp4a-latm" | "quicktime" => "mp4",
+            "opus" | "vorbis" => "ogg",
+            "wave" | "vnd.wave" | "pn-wav" => "wav",
+            format => format,
+        };
+        (kind.to_owned(), format.to_owned())
+    };
+    // Of other files only their names are known.
+    if facts.kind == media::Kind::Other {
+        return true;
+    }
+    let ((kind, format), (is_kind, is_format)) = (parts(said), parts(&facts.mime));
+    // Ogg and MP4 hold sound or pictures, and their names do not tell.
+    let is_either = |kind: &str| matches!(kind, "audio" | "video" | "application");
+    format == is_format && (kind == is_kind || is_either(&kind) && is_either(&is_kind))
 }
 
 /// The identity of the episode of `medium`, as its feed gives it.

@@ -12,7 +12,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::address::Address;
 use crate::names::composed;
 use crate::problem::Problem;
-use crate::sitepath::is_plain_name;
+use crate::sitepath::{SitePath, is_plain_name};
 
 /// The most files below the folders of media.
 const FILES_MAX: usize = 1_000_000;
@@ -60,7 +60,9 @@ impl Finder {
         let Some(name) = address.path_names.last().filter(|name| !name.to_ascii_lowercase().ends_with(TORRENT)) else {
             return Ok(None);
         };
-        if let Some(path) = &address.site_path
+        // A URL of another host may be that of the site before it moved.
+        let elsewhere = || SitePath::new(address.path_names.join("/")).ok();
+        if let Some(path) = address.site_path.clone().or_else(elsewhere)
             && let Some(path) = file_inside(&self.site, &path.below(&self.site))?
         {
             return Ok(Some(Found { path, is_in_site: true }));
@@ -86,7 +88,9 @@ impl Finder {
 
     /// The file at the longest ending of the path of `names` that stands in a folder of media.
     fn by_path(&self, names: &[String], address: &Address) -> Result<Option<PathBuf>, Problem> {
-        for at in 0..names.len() {
+        // A name alone is looked for in all of the folders.
+        let shortest = if names.len() > 1 { 2 } else { 1 };
+        for at in 0..=names.len() - shortest {
             let ending = &names[at..];
             if !ending.iter().all(|name| is_plain_name(name) && !name.starts_with('.')) {
                 continue;
@@ -94,7 +98,7 @@ impl Finder {
             let below: PathBuf = ending.iter().collect();
             let mut files = Vec::new();
             for folder in &self.folders {
-                files.extend(file_inside(folder, &folder.join(&below))?);
+                files.extend(file_at(&folder.join(&below))?);
             }
             if let Some(file) = the_one(files, address)? {
                 return Ok(Some(file));
@@ -132,16 +136,22 @@ impl Below {
         let mut files: HashMap<String, Vec<PathBuf>> = HashMap::new();
         let mut count = 0;
         for folder in folders {
-            let walk = WalkDir::new(folder).sort_by_file_name().max_depth(DEPTH_MAX);
+            // Media are often links to a store of large files.
+            let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().max_depth(DEPTH_MAX);
             let is_wanted = |entry: &DirEntry| {
                 let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
                 entry.depth() == 0 || (!is_hidden && entry.path() != site)
             };
             for entry in walk.into_iter().filter_entry(is_wanted) {
-                let entry = entry.map_err(|error| {
-                    let path = error.path().unwrap_or(folder).to_owned();
-                    unreadable(&path, &error.into())
-                })?;
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    // A link in a circle, or to nothing.
+                    Err(error) if error.loop_ancestor().is_some() || is_link(error.path()) => continue,
+                    Err(error) => {
+                        let path = error.path().unwrap_or(folder).to_owned();
+                        return Err(unreadable(&path, &error.into()));
+                    }
+                };
                 if entry.file_type().is_dir() {
                     continue;
                 }
@@ -151,8 +161,7 @@ impl Below {
                         .help("name the folder that holds the media, and no more: --media"));
                 }
                 let Some(name) = entry.file_name().to_str() else { continue };
-                // A link to a folder is not followed, and one to a file only inside.
-                if entry.file_type().is_file() || file_inside(folder, entry.path())?.is_some() {
+                if entry.file_type().is_file() {
                     files.entry(composed(name).into_owned()).or_default().push(entry.into_path());
                 }
             }
@@ -169,6 +178,20 @@ fn opened(path: &Path, help: &str) -> Result<PathBuf, Problem> {
         _ => unusable(&format!("can't be read: {error}")),
     })?;
     if real.is_dir() { Ok(real) } else { Err(unusable("is not a folder")) }
+}
+
+fn is_link(path: Option<&Path>) -> bool {
+    path.is_some_and(Path::is_symlink)
+}
+
+/// `path`, if a file stands there, through whatever links.
+fn file_at(path: &Path) -> Result<Option<PathBuf>, Problem> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file().then(|| path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(unreadable(path, &error)),
+        // There is nothing, a file where a folder is named, links in a circle, or a name that is too long.
+        Err(_) => Ok(None),
+    }
 }
 
 /// `path`, if a file that is inside of `folder` stands there, through whatever links.
@@ -366,7 +389,8 @@ mod tests {
             /ep1.mp3 -> media/ep1.mp3
             /show/2026/ep1.mp3 -> media/2026/ep1.mp3
             /audio/2025/ep1.mp3 -> media/audio/2025/ep1.mp3
-            /2024/ep1.mp3 -> media/ep1.mp3
+            /2024/ep1.mp3 -> https://show.example.org/2024/ep1.mp3: two files could be it: media/2026/ep1.mp3 and media/audio/2025/ep1.mp3
+              help: name the folder that holds the right one: --media; or move the other one out of it
             /files/2025/ep2.mp3 -> media/deep/down/2025/ep2.mp3
             /ep3.mp3 -> media/deep/down/ep3.mp3
             /.hidden/ep4.mp3 -> nothing
@@ -397,7 +421,7 @@ mod tests {
               help: name the folder that holds the right one: --media; or move the other one out of it
             /y/ep2.mp3 -> b/y/ep2.mp3
             /ep3.mp3 -> a/ep3.mp3
-            /z/ep4.mp3 -> a/ep4.mp3
+            /z/ep4.mp3 -> a/again/ep4.mp3
         "#]]
         .assert_eq(&house.find(&["a", "b"], &paths));
     }

@@ -1,19 +1,21 @@
 //! What is to stand in the site: torrents and their feed, the manifest, media, and the edits of feeds and pages. It writes
 //! nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Released;
 use super::feeds::Feed;
 use super::gather::{Medium, Use};
+use super::make::is_alike;
 use super::options::Options;
 use super::page::Links;
+use super::report::Released;
 use super::site::GENERATOR;
-use crate::feed::foreign::{Alternate, Amendment, Format, ItemAmendment};
+use crate::feed::foreign::{Alternate, Amendment, Enclosure, Format, ItemAmendment};
 use crate::feed::{self, Channel, TorrentItem};
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
@@ -23,9 +25,9 @@ use crate::splice::Edit;
 
 /// What becomes of a file.
 #[derive(Debug)]
-pub enum Entry {
+pub enum Entry<'r> {
     /// It holds these bytes.
-    Bytes(Vec<u8>),
+    Bytes(Cow<'r, [u8]>),
     /// It is this medium.
     Media(PathBuf),
     /// It is edited so.
@@ -33,7 +35,7 @@ pub enum Entry {
 }
 
 /// Every file of the site that attaching has to do with.
-pub type Plan = BTreeMap<SitePath, Entry>;
+pub type Plan<'r> = BTreeMap<SitePath, Entry<'r>>;
 
 /// A medium with its torrent.
 #[derive(Debug, Clone, Copy)]
@@ -53,18 +55,26 @@ pub struct Planner<'a> {
     made: Vec<Made<'a>>,
     /// The indices of `made` by the enclosures that lead there.
     by_use: HashMap<Use, usize>,
+    /// The same by the indices of the media.
+    by_medium: HashMap<usize, usize>,
+    /// The feed that the show goes by: the one nearest to the root; others are sections of it.
+    main: &'a Feed,
 }
 
 impl<'a> Planner<'a> {
     /// Of `media`, which stand the oldest first, those that have a release are planned.
     pub fn new(options: &'a Options, feeds: &'a [Feed], media: &'a [Medium], releases: &'a [Option<Release>]) -> Self {
-        let made = media.iter().zip(releases);
-        let made: Vec<_> =
-            made.filter_map(|(medium, release)| Some(Made { medium, release: release.as_ref()? })).rev().collect();
+        let both = media.iter().zip(releases).enumerate().rev();
+        let (indices, made): (Vec<_>, Vec<_>) = both
+            .filter_map(|(index, (medium, release))| Some((index, Made { medium, release: release.as_ref()? })))
+            .unzip();
+        let by_medium = indices.into_iter().enumerate().map(|(made, medium)| (medium, made)).collect();
         let uses =
             made.iter().enumerate().flat_map(|(index, made)| made.medium.uses.iter().map(move |one| (*one, index)));
         let by_use = uses.collect();
-        Self { options, feeds, made, by_use }
+        let main = feeds.iter().min_by_key(|feed| (feed.place.names().count(), &feed.place));
+        let main = main.expect("there is a feed");
+        Self { options, feeds, made, by_use, by_medium, main }
     }
 
     /// The media with their torrents, the newest first.
@@ -73,24 +83,29 @@ impl<'a> Planner<'a> {
     }
 
     /// The files but the feeds and pages.
-    pub fn files(&self) -> Result<Plan, Problem> {
+    pub fn files(&self) -> Result<Plan<'a>, Problem> {
         let mut plan = Plan::new();
         for Made { medium, release } in &self.made {
-            plan.insert(medium.torrent_place(), Entry::Bytes(release.torrent.bytes().to_vec()));
+            plan.insert(medium.torrent_place(), Entry::Bytes(Cow::Borrowed(release.torrent.bytes())));
             if let Some(file) = medium.file.as_ref().filter(|_| medium.is_placed) {
                 plan.insert(medium.place(), Entry::Media(file.path.clone()));
             }
         }
-        plan.insert(self.options.torrents_feed.clone(), Entry::Bytes(self.torrents_feed()));
+        let feed = Entry::Bytes(Cow::Owned(self.torrents_feed()));
+        if plan.insert(self.options.torrents_feed.clone(), feed).is_some() {
+            return Err(taken(self.options.torrents_feed.as_str().as_ref()));
+        }
         let manifest = self.manifest();
         if manifest.torrents.len() > manifest::TORRENTS_MAX {
             let message =
                 format!("{} torrents; at most {} are served", manifest.torrents.len(), manifest::TORRENTS_MAX);
             return Err(Problem::new(message));
         }
-        let place = SitePath::new(manifest::FILE_NAME).expect("a plain name");
-        plan.insert(place, Entry::Bytes(manifest.to_json().into_bytes()));
-        Ok(plan)
+        let json = Entry::Bytes(Cow::Owned(manifest.to_json().into_bytes()));
+        match plan.insert(manifest::place(), json) {
+            Some(_) => Err(taken(manifest::FILE_NAME.as_ref())),
+            None => Ok(plan),
+        }
     }
 
     /// The address of the feed for torrent clients.
@@ -100,9 +115,7 @@ impl<'a> Planner<'a> {
 
     fn torrents_feed(&self) -> Vec<u8> {
         let options = self.options;
-        // The one nearest to the root is the show's; others are sections of it.
-        let main = self.feeds.iter().min_by_key(|feed| (feed.place.names().count(), &feed.place));
-        let main = &main.expect("there is a feed").content;
+        let main = &self.main.content;
         let channel = Channel {
             title: if main.title.is_empty() { options.base_url.to_string() } else { main.title.clone() },
             description: if main.description.is_empty() { main.title.clone() } else { main.description.clone() },
@@ -162,10 +175,9 @@ impl<'a> Planner<'a> {
                 published: medium.date.map(rfc3339),
             }
         });
-        let title = self.feeds.iter().min_by_key(|feed| (feed.place.names().count(), &feed.place));
         Manifest {
             generator: GENERATOR.into(),
-            title: title.map(|feed| feed.content.title.clone()).unwrap_or_default(),
+            title: self.main.content.title.clone(),
             base_url: self.options.base_url.to_string(),
             torrents: torrents.collect(),
         }
@@ -198,7 +210,7 @@ impl<'a> Planner<'a> {
                     alternates: made
                         .iter()
                         .zip(&content.enclosures)
-                        .map(|(made, enclosure)| made.map(|made| self.alternate(made, enclosure.mime.as_ref())))
+                        .map(|(made, enclosure)| made.map(|made| self.alternate(made, enclosure)))
                         .collect(),
                 }
             })
@@ -208,16 +220,27 @@ impl<'a> Planner<'a> {
         Amendment { torrents_feed, items }
     }
 
-    fn alternate(&self, made: &Made, mime: Option<&String>) -> Alternate {
+    fn alternate(&self, made: &Made, enclosure: &Enclosure) -> Alternate {
         let file = &made.release.files[0];
         Alternate {
-            mime: mime.filter(|mime| !mime.is_empty()).unwrap_or(&file.facts.mime).clone(),
+            url: (!enclosure.url.contains("://")).then(|| made.medium.address.feed_url.clone()),
+            mime: enclosure
+                .mime
+                .as_ref()
+                .filter(|said| is_alike(said, &file.facts))
+                .unwrap_or(&file.facts.mime)
+                .clone(),
             bytes: file.bytes,
             bitrate_bps: file.facts.bitrate_bps,
             torrent_url: self.torrent_url(made),
             magnet: made.release.magnet.clone(),
             sha384: file.sha384,
         }
+    }
+
+    /// What a page links to for the medium of an index.
+    pub fn links_of(&self, medium: usize) -> Option<Links> {
+        Some(self.links(&self.made[*self.by_medium.get(&medium)?]))
     }
 
     /// What a page links to for a medium.
@@ -247,6 +270,12 @@ impl<'a> Planner<'a> {
         };
         self.made.iter().map(of).collect()
     }
+}
+
+/// Two files that are to be written have one place.
+pub fn taken(place: &Path) -> Problem {
+    let problem = Problem::at(place, "is to be the feed for torrent clients, and another file too");
+    problem.help("name another place with --torrent-feed")
 }
 
 fn rfc3339(date: OffsetDateTime) -> String {

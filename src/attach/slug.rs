@@ -42,6 +42,7 @@ pub fn assign(media: &[Nameless], given: &Given) -> Vec<String> {
     let mut files: HashSet<String> = (media.iter().zip(&slugs))
         .filter_map(|(one, slug)| Some(names::folded(&file_name(slug.as_ref()?, one.path))))
         .collect();
+    let mut numbers: HashMap<String, u32> = HashMap::new();
     for (one, slug) in media.iter().zip(&mut slugs) {
         if slug.is_some() {
             continue;
@@ -52,7 +53,14 @@ pub fn assign(media: &[Nameless], given: &Given) -> Vec<String> {
             let file = names::folded(&file_name(candidate, one.path));
             !is_anothers && !taken.contains(&folded) && files.insert(file)
         };
-        let found = candidates(one.path).find(&mut is_free).expect("numbers do not end");
+        let number = numbers.entry(stem(one.path)).or_insert(2);
+        let found = candidates(one.path).find(&mut is_free).unwrap_or_else(|| {
+            // From where the last of that name ended: thousands of files can have it.
+            let numbered = (*number..).map(|next| (next, format!("{}-{next}", stem(one.path))));
+            let (last, found) = { numbered }.find(|(_, slug)| is_free(slug)).expect("numbers do not end");
+            *number = last + 1;
+            found
+        });
         taken.insert(names::folded(&found));
         *slug = Some(found);
     }
@@ -66,7 +74,7 @@ pub fn file_name(slug: &str, path: &[String]) -> String {
     if slug == plain(stem) || slug == plain(file) { names::safe(file) } else { names::safe(&format!("{slug}{ending}")) }
 }
 
-/// The slugs that a file can have, the best first: they do not end.
+/// The slugs that a file can have before it is given a number, the best first.
 fn candidates(path: &[String]) -> impl Iterator<Item = String> {
     let file = path.last().map_or("", String::as_str).to_owned();
     let (stem, _) = split(&file);
@@ -76,12 +84,13 @@ fn candidates(path: &[String]) -> impl Iterator<Item = String> {
         let stem = plain(stem);
         move |count| format!("{}-{stem}", folders[folders.len() - count..].join("-"))
     });
-    let numbered = (2..).map({
-        let stem = plain(stem);
-        move |number: u32| format!("{stem}-{number}")
-    });
     let fits = |slug: &String| slug.len() <= SLUG_BYTES_MAX;
-    short.into_iter().chain(with_folders.filter(fits)).chain(numbered)
+    short.into_iter().chain(with_folders.filter(fits))
+}
+
+/// The slug of a file's name without its extension.
+fn stem(path: &[String]) -> String {
+    plain(split(path.last().map_or("", String::as_str)).0)
 }
 
 /// A file's name before its extension, and the extension with its point.

@@ -1,16 +1,18 @@
 //! The files of a plan come into place: all of them, or none.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
+use super::gather::slug_of;
 use super::plan::{Entry, Plan};
+use super::report::{Change, Done, Finding, Inserted};
 use super::site::Site;
-use super::{Change, Done, Inserted};
 use crate::fsx;
 use crate::manifest;
 use crate::metainfo::{self, TORRENT_BYTES_MAX};
-use crate::output::{self, Does, Staging};
+use crate::output::{self, Does, Staging, Watch};
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
@@ -19,7 +21,7 @@ use crate::sitepath::SitePath;
 pub struct Work<'a> {
     site: &'a Site,
     /// In the order in which the files come into place.
-    changed: Vec<(&'a SitePath, Does, &'a Entry)>,
+    changed: Vec<(&'a SitePath, Does, &'a Entry<'a>)>,
     removed: Vec<SitePath>,
     /// Files that are as they should be.
     pub unchanged: usize,
@@ -28,7 +30,7 @@ pub struct Work<'a> {
 impl<'a> Work<'a> {
     /// What differs between `plan` and what stands in `site`. A file that is to be written and was not written by attaching
     /// is a problem.
-    pub fn new(site: &'a Site, plan: &'a Plan) -> Result<Self, Vec<Problem>> {
+    pub fn new(site: &'a Site, plan: &'a Plan<'a>) -> Result<Self, Vec<Problem>> {
         let (mut changed, mut problems, mut unchanged) = (Vec::new(), Vec::new(), 0);
         for (place, entry) in plan {
             match does(site, place, entry) {
@@ -44,7 +46,9 @@ impl<'a> Work<'a> {
         changed.sort_by_key(|(place, does, entry)| (rank(place, entry), *does == Does::Replaces, *place));
         let former = site.former.iter().flat_map(|former| &former.torrents).map(|entry| &entry.torrent);
         let is_gone = |place: &&SitePath| {
-            !plan.contains_key(*place)
+            // A manifest could name any file.
+            slug_of(place.as_str()).is_some()
+                && !plan.contains_key(*place)
                 && output::check_folders(&site.path, site.name(), place).is_ok()
                 && fs::symlink_metadata(place.below(&site.path)).is_ok_and(|metadata| metadata.is_file())
         };
@@ -82,14 +86,23 @@ impl<'a> Work<'a> {
         (self.changed.len(), self.removed.len())
     }
 
-    /// Does it. `guard` is asked when everything is staged and nothing is in place yet; its error leaves the site as it was, as
+    /// What goes, for the author to look at.
+    pub fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.removed.iter().map(|place| {
+            let problem = Problem::at(self.site.shown(place), "is of an episode that no feed has any more, and goes");
+            let help = "let the feed name all episodes, if its torrent is to stay";
+            Finding { rule: "removed", problem: problem.help(help) }
+        })
+    }
+
+    /// Does it. `watch` sees each change. `guard` is asked when everything is staged and nothing is in place yet; its error leaves the site as it was, as
     /// does every error later on.
-    pub fn commit(&self, guard: impl FnOnce() -> Result<(), Problem>) -> Result<(), Problem> {
+    pub fn commit(&self, guard: impl FnOnce() -> Result<(), Problem>, watch: Watch) -> Result<(), Problem> {
         if self.changed.is_empty() && self.removed.is_empty() {
             return guard();
         }
         let mut staging = Staging::make(&self.site.path)?;
-        let done = self.stage(&mut staging).and_then(|()| guard()).and_then(|()| staging.commit(&mut || Ok(())));
+        let done = self.stage(&mut staging).and_then(|()| guard()).and_then(|()| staging.commit(watch));
         done.and(staging.clean())?;
         // A folder that holds nothing any more goes; others stay.
         for place in &self.removed {
@@ -102,11 +115,11 @@ impl<'a> Work<'a> {
 
     fn stage(&self, staging: &mut Staging) -> Result<(), Problem> {
         if let Some(json) = self.interim() {
-            staging.put(&manifest_place(), Does::Replaces, &output::Entry::Bytes(json.into_bytes()))?;
+            staging.put_bytes(&manifest::place(), Does::Replaces, json.as_bytes())?;
         }
         for (place, does, entry) in &self.changed {
             match entry {
-                Entry::Bytes(bytes) => staging.put(place, *does, &output::Entry::Bytes(bytes.clone()))?,
+                Entry::Bytes(bytes) => staging.put_bytes(place, *does, bytes)?,
                 Entry::Media(path) => staging.put(place, *does, &output::Entry::Media(path.clone()))?,
                 Entry::Edits(edits) => staging.put_spliced(place, edits)?,
             }
@@ -117,7 +130,7 @@ impl<'a> Work<'a> {
 
     /// The manifest that is true while files are replaced, where neither the former nor the new one is.
     fn interim(&self) -> Option<String> {
-        let place = manifest_place();
+        let place = manifest::place();
         let new = self.changed.iter().find_map(|(at, _, entry)| match entry {
             Entry::Bytes(bytes) if **at == place => Some(bytes),
             _ => None,
@@ -126,10 +139,6 @@ impl<'a> Work<'a> {
         let replaced = self.changed.iter().filter(|(_, does, _)| *does == Does::Replaces).map(|(place, ..)| *place);
         output::interim_manifest(&former, new, &replaced.collect())
     }
-}
-
-fn manifest_place() -> SitePath {
-    SitePath::new(manifest::FILE_NAME).expect("a plain name")
 }
 
 /// What is linked to comes before what links to it, and the manifest last.
@@ -161,9 +170,8 @@ fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Pr
     if !metadata.is_file() {
         return Err(Problem::at(&shown, "is no file, and attaching writes one of that name").help("remove it"));
     }
-    // Of a medium, the one outside is newer than its copy here.
-    let Some(bytes) = bytes else { return Ok(Some(Does::Replaces)) };
-    if metadata.len() == bytes.len() as u64 && fs::read(&path).map_err(|error| unreadable(&error))? == *bytes {
+    let Some(bytes) = bytes else { return medium(site, place, entry, &metadata) };
+    if metadata.len() == bytes.len() as u64 && fs::read(&path).map_err(|error| unreadable(&error))? == **bytes {
         return Ok(None);
     }
     if is_ours(site, place, &path).map_err(|error| unreadable(&error))? {
@@ -175,6 +183,25 @@ fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Pr
         "move it to another place, or name another with --torrent-feed"
     };
     Err(Problem::at(&shown, "was not written by everseed, and would be replaced").help(help))
+}
+
+/// What is done to the file at `place`, which is to be a medium, and is like `metadata`.
+fn medium(site: &Site, place: &SitePath, entry: &Entry, metadata: &Metadata) -> Result<Option<Does>, Problem> {
+    let Entry::Media(source) = entry else { unreachable!("it is asked for media alone") };
+    let of_source = fs::metadata(source).map_err(|error| Problem::at(source, format!("can't be read: {error}")))?;
+    let is_same_file = (of_source.ino(), of_source.dev()) == (metadata.ino(), metadata.dev());
+    // It was placed with the time of its source.
+    let is_like = of_source.len() == metadata.len() && of_source.modified().ok() == metadata.modified().ok();
+    if is_same_file || is_like {
+        return Ok(None);
+    }
+    let mut former = site.former.iter().flat_map(|former| &former.torrents).flat_map(|entry| &entry.files);
+    if former.any(|file| file.path == *place) {
+        return Ok(Some(Does::Replaces));
+    }
+    let problem =
+        Problem::at(site.shown(place), format!("was not placed by everseed, and is not {}", source.display()));
+    Err(problem.help("move it to another place, or use --place linked"))
 }
 
 /// Whether the file at `place`, which differs from what is to stand there, was written by everseed.

@@ -181,13 +181,13 @@ pub struct SiteArgs {
     /// `[site]`]
     #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,
-    /// Look for media in DIR as well, by the paths of their URLs, then by their names; may be given several times
-    /// [default: `[attach] media` of everseed.toml, else in the site alone]
-    #[arg(long, value_name = "DIR", env = "EVERSEED_MEDIA")]
+    /// Look for media in DIR as well, by the paths of their URLs, then by their names; may be given several times,
+    /// or with commas between them [default: `[attach] media` of everseed.toml, else in the site alone]
+    #[arg(long, value_name = "DIR", env = "EVERSEED_MEDIA", value_delimiter = ',')]
     pub media: Vec<PathBuf>,
     /// Amend the feed FILE, a path below the site or from the current folder; may be given several times [default:
     /// `[attach] feeds` of everseed.toml, else each feed of the site that has enclosures]
-    #[arg(long = "feed", value_name = "FILE", env = "EVERSEED_FEED")]
+    #[arg(long = "feed", value_name = "FILE", env = "EVERSEED_FEED", value_delimiter = ',')]
     pub feeds: Vec<PathBuf>,
     /// Take URL off enclosure URLs that begin with it, for web seeds: it counts downloads and leads to the rest; may be
     /// given several times [default: `[attach] prefixes` of everseed.toml; the usual services are known]

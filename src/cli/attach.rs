@@ -34,13 +34,16 @@ pub fn run(args: &AttachArgs, said: impl Fn(&str) -> bool) -> Result<(), Failure
     drop(progress);
     match attached {
         Ok(attached) => {
-            tell(&attached.findings, &attached.warnings);
+            tell(&attached.findings, &[]);
             say(args, &attached)?;
             summary::add(args.summary.as_deref(), || summary::of(&attached, &line(&attached)))
         }
         Err(error) => {
             if let attach::Error::Findings(findings) = &error {
                 summary::add(args.summary.as_deref(), || summary::of_findings(&options.site, findings))?;
+                if args.json {
+                    report::say(serde_json::json!({ "findings": findings }))?;
+                }
             }
             Err(failure(error))
         }
@@ -208,7 +211,6 @@ mod tests {
             files_unchanged: 0,
             files_removed: 1,
             findings: Vec::new(),
-            warnings: Vec::new(),
             changes: Vec::new(),
         };
         let mut told = vec![line(&attached)];

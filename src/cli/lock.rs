@@ -15,11 +15,16 @@ use crate::units::{count_text, size_text};
 /// Brings the lock up to date, or verifies it. `typed` tells whether an argument stood on the command line.
 pub fn run(args: &LockArgs, typed: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let config = read_config_if_any(args.config.as_deref(), &args.root)?;
-    if args.site.site.is_some() || config.as_ref().is_some_and(Config::is_of_another_generator) {
+    let is_of_another = match &config {
+        Some(config) => config.is_of_another_generator(),
+        // A show that is built here has a configuration.
+        None => SiteArgs::IDS.into_iter().any(&typed),
+    };
+    if args.site.site.is_some() || is_of_another {
         attached::check_root(&args.root)?;
         return of_attached(args, &config.unwrap_or_default());
     }
-    refuse_flags_of_attached(typed)?;
+    refuse_flags_of_attached(&typed)?;
     // Without one there is an error that says where it was looked for.
     let config = config.map_or_else(|| read_config(args.config.as_deref(), &args.root), Ok)?;
     let mut options = config.site_options(&args.root, &Target::Configured, false).map_err(Failure::Usage)?;
@@ -29,7 +34,7 @@ pub fn run(args: &LockArgs, typed: impl Fn(&str) -> bool) -> Result<(), Failure>
 }
 
 /// Flags that say something of the site of another generator mean nothing for a show that is built here.
-fn refuse_flags_of_attached(typed: impl Fn(&str) -> bool) -> Result<(), Failure> {
+fn refuse_flags_of_attached(typed: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
     let Some(id) = SiteArgs::IDS.into_iter().chain(["data", "no_data"]).find(|id| typed(id)) else { return Ok(()) };
     let flag = match id {
         "feeds" => "feed".to_owned(),

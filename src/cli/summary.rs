@@ -162,7 +162,6 @@ mod tests {
             files_unchanged: 0,
             files_removed: 0,
             findings,
-            warnings: Vec::new(),
             changes: Vec::new(),
         }
     }

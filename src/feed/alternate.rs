@@ -1,7 +1,6 @@
 //! `podcast:alternateEnclosure`: what it says of a file, wherever it is written.
 
-/// The type of the sources that are no files: the `.torrent` and the magnet link.
-const TORRENT_MIME: &str = "application/x-bittorrent";
+use crate::mime::TORRENT_MIME;
 
 /// What is known of a file.
 pub(super) struct Facts<'a> {

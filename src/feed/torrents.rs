@@ -2,6 +2,7 @@
 
 use super::xml::{Xml, channel, limited, rfc2822};
 use super::{Channel, DESCRIPTION_BYTES_MAX, TorrentItem};
+use crate::mime::TORRENT_MIME;
 
 /// The bytes of `torrents.xml`. The items stand in it as they are given: newest first.
 ///
@@ -23,7 +24,7 @@ pub fn torrents(about: &Channel, items: &[TorrentItem]) -> Vec<u8> {
             xml.text("description", limited(&item.description, DESCRIPTION_BYTES_MAX));
         }
         let length = item.torrent_bytes.to_string();
-        let attributes = [("url", &*item.torrent_url), ("length", &*length), ("type", "application/x-bittorrent")];
+        let attributes = [("url", &*item.torrent_url), ("length", &*length), ("type", TORRENT_MIME)];
         xml.empty("enclosure", &attributes);
         xml.close("item");
     }

@@ -17,13 +17,16 @@ impl Media {
         Self(paths.into_iter().filter_map(|path| Some((path.clone(), fingerprint(path)?))).collect())
     }
 
+    /// Looks at one more.
+    pub fn add(&mut self, path: &Path) {
+        self.0.extend(fingerprint(path).map(|fingerprint| (path.to_owned(), fingerprint)));
+    }
+
     /// What was hashed is what is about to be published.
     pub fn unchanged(&self) -> Result<(), Problem> {
         for (path, before) in &self.0 {
             if !fingerprint(path).is_some_and(|now| is_same_but_for_links(before, &now)) {
-                return Err(
-                    Problem::at(path, "changed while the site was built").help("build again when it is complete")
-                );
+                return Err(Problem::at(path, "changed meanwhile").help("run it again when nothing else writes to it"));
             }
         }
         Ok(())

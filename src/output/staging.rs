@@ -44,18 +44,30 @@ impl Staging {
 
     /// Prepares `entry` for its `place`.
     pub fn put(&mut self, place: &SitePath, does: Does, entry: &Entry) -> Result<(), Problem> {
-        let to = self.journal.add(place, does);
-        let place = place.below(&self.out);
-        let from = |source: &Path| {
-            let message = format!("can't be put there from {}", source.display());
-            let place = place.clone();
-            move |error: io::Error| Problem::at(place, format!("{message}: {error}"))
-        };
         match entry {
-            Entry::Bytes(bytes) => fs::write(&to, bytes).map_err(|error| cannot_write(&place, &error)),
-            Entry::Copy(source) => fsx::copy(source, &to).map_err(from(source)),
-            Entry::Media(source) => fsx::place(source, &to).map(drop).map_err(from(source)),
+            Entry::Bytes(bytes) => self.put_bytes(place, does, bytes),
+            Entry::Copy(source) => self.put_file(place, does, source, fsx::copy),
+            Entry::Media(source) => self.put_file(place, does, source, |from, to| fsx::place(from, to).map(drop)),
         }
+    }
+
+    fn put_file(
+        &mut self,
+        place: &SitePath,
+        does: Does,
+        source: &Path,
+        put: impl Fn(&Path, &Path) -> io::Result<()>,
+    ) -> Result<(), Problem> {
+        let to = self.journal.add(place, does);
+        put(source, &to).map_err(|error| {
+            Problem::at(place.below(&self.out), format!("can't be put there from {}: {error}", source.display()))
+        })
+    }
+
+    /// Prepares `bytes` for their `place`.
+    pub fn put_bytes(&mut self, place: &SitePath, does: Does, bytes: &[u8]) -> Result<(), Problem> {
+        let to = self.journal.add(place, does);
+        fs::write(&to, bytes).map_err(|error| cannot_write(&place.below(&self.out), &error))
     }
 
     /// Prepares the file at `place` for `edits` ([`splice::apply`]), with the permissions that it has.

@@ -16,7 +16,7 @@ pub struct Ledger {
     folder: PathBuf,
     former: Option<Lock>,
     now: Lock,
-    /// The torrents of records that are new or other ones.
+    /// The torrents of the releases that were taken in.
     torrents: Vec<(String, Torrent)>,
     /// The releases whose records were taken out.
     removed: Vec<String>,
@@ -83,7 +83,7 @@ impl Ledger {
     }
 
     /// Takes in the `record` of a release and its `torrent`. What is told is how the torrent would become another one.
-    pub fn enter(&mut self, slug: &str, record: Record, torrent: Torrent) -> Option<String> {
+    pub fn enter(&mut self, slug: &str, record: Record, torrent: &Torrent) -> Option<String> {
         let former = self.record(slug);
         let other_guid = former.is_some_and(|former| former.guid != record.guid);
         let change = former.map(|former| change(former, &record));
@@ -93,7 +93,7 @@ impl Ledger {
             Some(_) => &mut self.tally.changed,
         };
         *counted += 1;
-        self.torrents.push((slug.to_owned(), torrent));
+        self.torrents.push((slug.to_owned(), torrent.clone()));
         self.now.media.insert(slug.to_owned(), record);
         change.flatten()
     }

@@ -87,7 +87,7 @@ impl Ledger {
     /// Takes in what was `made` of a release.
     fn enter(&mut self, source: &Release, made: &release::Release) {
         let record = release::record(made, source.medium.origin.clone(), source.guid.clone());
-        if let Some(change) = self.lock.enter(&source.slug, record, made.torrent.clone()) {
+        if let Some(change) = self.lock.enter(&source.slug, record, &made.torrent) {
             let message = format!("the torrent of `{}` would become another one: {change}", source.slug);
             self.changes.push(Problem::at(&source.text.file, message).help(CHANGED));
         }

@@ -194,7 +194,7 @@ impl Output {
         staging: &mut Staging,
     ) -> Result<(), Problem> {
         if let Some(json) = self.interim(plan, changed) {
-            staging.put(&manifest_place(), Does::Replaces, &Entry::Bytes(json.into_bytes()))?;
+            staging.put(&manifest::place(), Does::Replaces, &Entry::Bytes(json.into_bytes()))?;
         }
         for change in changed {
             staging.put(change.place, change.does, change.entry)?;
@@ -205,7 +205,7 @@ impl Output {
 
     /// The manifest that is true while files are replaced, where neither the former nor the new one is.
     fn interim(&self, plan: &Plan, changed: &[Change]) -> Option<String> {
-        let place = manifest_place();
+        let place = manifest::place();
         let Some(Entry::Bytes(new)) = plan.files.get(&place) else { return None };
         let former = fs::read(place.below(&self.path)).ok()?;
         let replaced = changed.iter().filter(|change| change.does == Does::Replaces).map(|change| change.place);
@@ -294,10 +294,6 @@ struct Change<'p> {
     does: Does,
     place: &'p SitePath,
     entry: &'p Entry,
-}
-
-fn manifest_place() -> SitePath {
-    SitePath::new(manifest::FILE_NAME).expect("a plain name")
 }
 
 /// In which order files come into place: what is linked to before what links, and the manifest, which `serve` watches, last.

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use super::namespaces::Space;
 use super::text::push_escaped;
-use super::{Alternate, Amendment, Enclosure, Foreign, Item, ItemAmendment, Layout, Length, MARKER, Place};
+use super::{Alternate, Amendment, Enclosure, FEED_MIME, Foreign, Item, ItemAmendment, Layout, Length, MARKER, Place};
 use crate::feed::alternate::{self, Facts};
 use crate::splice::Edit;
 
 /// What [`Foreign::amend`] says.
 pub(super) fn amend(feed: &Foreign, amendment: &Amendment) -> Vec<Edit> {
     let mut edits = Edits { feed, declared: BTreeMap::new(), spans: Vec::new() };
-    if let (Some(url), Some(anchor)) = (&amendment.torrents_feed, &feed.anchor) {
+    let wanted = amendment.torrents_feed.as_ref().filter(|url| !feed.linked.contains(url));
+    if let (Some(url), Some(anchor)) = (wanted, &feed.anchor) {
         let prefix = edits.prefix(anchor.prefix.as_ref(), Space::Atom);
-        let attributes =
-            [("rel", "alternate"), ("type", "application/rss+xml"), ("title", "Torrents"), ("href", url.as_str())];
+        let attributes = [("rel", "alternate"), ("type", FEED_MIME), ("title", "Torrents"), ("href", url.as_str())];
         let mut text = format!("{}<!-- {MARKER} -->", anchor.indent);
         push_tag(&mut text, &prefix, "link", attributes, true);
         edits.insert(anchor.end, text);
@@ -67,7 +67,7 @@ impl Edits<'_> {
         }
         let mut is_default = !item.has_default;
         for (enclosure, alternate) in item.enclosures.iter().zip(&amendment.alternates) {
-            if let Some(alternate) = alternate {
+            if let Some(alternate) = alternate.as_ref().filter(|one| !item.torrents.contains(&one.torrent_url)) {
                 let prefix = self.prefix(enclosure.podcast.as_ref(), Space::Podcast);
                 let text = alternate_enclosure(enclosure, alternate, &prefix, is_default);
                 self.insert(enclosure.end, text);
@@ -106,7 +106,7 @@ impl Edits<'_> {
 
 fn alternate_enclosure(enclosure: &Enclosure, alternate: &Alternate, prefix: &str, is_default: bool) -> String {
     let facts = Facts {
-        url: &enclosure.url,
+        url: alternate.url.as_ref().unwrap_or(&enclosure.url),
         mime: &alternate.mime,
         bytes: alternate.bytes,
         bitrate_bps: alternate.bitrate_bps,

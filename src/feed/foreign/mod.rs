@@ -41,6 +41,8 @@ pub const ENCLOSURES_MAX: usize = 64;
 const BEGINNING_BYTES: u64 = 1024;
 /// The comment behind which every element stands that [`Foreign::amend`] inserts.
 const MARKER: &str = "everseed";
+/// The type of RSS feeds, as links name it.
+const FEED_MIME: &str = "application/rss+xml";
 
 /// The format of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Foreign {
     anchor: Option<Anchor>,
     /// What an earlier run inserted: where it begins, and the offset of its end.
     former: Vec<(Place, u64)>,
+    /// The feeds that links of the channel lead to which are not ours.
+    linked: Vec<String>,
     meanings: Meanings,
     last_layout: Layout,
 }
@@ -104,6 +108,8 @@ pub struct Item {
     pub enclosures: Vec<Enclosure>,
     /// Whether an alternate enclosure that is not ours is the default.
     has_default: bool,
+    /// The `.torrent` files that alternate enclosures name which are not ours.
+    torrents: Vec<String>,
     /// The prefix that means the namespace of `itunes:duration` behind the first enclosure.
     itunes: Option<Arc<str>>,
 }
@@ -255,9 +261,12 @@ pub struct ItemAmendment {
     pub duration_secs: Option<u64>,
 }
 
-/// A `podcast:alternateEnclosure`: the file of an enclosure by way of BitTorrent.
+/// A `podcast:alternateEnclosure`: the file of an enclosure by way of BitTorrent. Where the item has one already that names
+/// this `.torrent` and is not ours, the author's template writes it, and no other is inserted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alternate {
+    /// The absolute URL of the file, where the enclosure's own is relative.
+    pub url: Option<String>,
     /// The MIME type of the file.
     pub mime: String,
     /// Its size in bytes.
@@ -361,6 +370,7 @@ impl Foreign {
             root: None,
             anchor: None,
             former: Vec::new(),
+            linked: Vec::new(),
             meanings: Meanings::default(),
             last_layout: Layout::default(),
         }
@@ -408,6 +418,7 @@ impl Item {
             has_duration: false,
             enclosures: Vec::new(),
             has_default: false,
+            torrents: Vec::new(),
             itunes: None,
         }
     }

@@ -14,7 +14,9 @@ use super::encoding::Encoding;
 use super::fields::{Field, Parent};
 use super::namespaces::{NAMESPACES_MAX, Namespaces, Space};
 use super::text::{self, LONE_AMPERSAND};
-use super::{Anchor, ENCLOSURES_MAX, Enclosure, Foreign, Format, ITEMS_MAX, Item, Layout, Length, MARKER, Place};
+use super::{
+    Anchor, ENCLOSURES_MAX, Enclosure, FEED_MIME, Foreign, Format, ITEMS_MAX, Item, Layout, Length, MARKER, Place,
+};
 use crate::feed::xml::limited;
 
 /// The most elements within each other.
@@ -99,6 +101,8 @@ enum Kind {
     Text(Field),
     /// An element that stands behind our marker.
     Ours,
+    /// An alternate enclosure that does not.
+    Alternate,
     Other,
 }
 
@@ -395,6 +399,10 @@ impl<R: Read> Scan<R> {
                 }
                 let is_default = attributes.get("default").is_some_and(|value| value.trim() == "true");
                 self.begun().item.has_default |= is_default;
+                Kind::Alternate
+            }
+            Kind::Alternate if space == Space::Podcast && local == "source" => {
+                self.torrent_source(start, attributes)?;
                 Kind::Other
             }
             Kind::Item if is_own && !is_atom && local == "enclosure" => self.enclosure(start, attributes, "url")?,
@@ -415,6 +423,17 @@ impl<R: Read> Scan<R> {
             }
             _ => Kind::Other,
         })
+    }
+
+    /// A `.torrent` that an alternate enclosure names which is not ours: its author needs no second one.
+    fn torrent_source(&mut self, start: &BytesStart, attributes: &Attributes) -> Result<(), Fault> {
+        let Some(uri) = attributes.get("uri") else { return Ok(()) };
+        let uri = self.value(start, uri)?.trim().to_owned();
+        if uri.ends_with(".torrent") && uri.len() <= URL_BYTES_MAX {
+            self.keep_bytes(RECORD_BYTES + uri.len())?;
+            self.begun().item.torrents.push(uri);
+        }
+        Ok(())
     }
 
     fn root(&mut self, start: &BytesStart, space: Space, local: &str, attributes: &Attributes) -> Result<Kind, Fault> {
@@ -457,6 +476,12 @@ impl<R: Read> Scan<R> {
     fn channel_link(&mut self, start: &BytesStart, attributes: &Attributes) -> Result<Kind, Fault> {
         let rel = attributes.rel();
         let is_self = rel == "self";
+        let mime = attributes.get("type").unwrap_or_default().trim();
+        if let (Some(href), "alternate", FEED_MIME) = (attributes.get("href"), &*rel, mime) {
+            let href = self.value(start, href)?.trim().to_owned();
+            self.keep_bytes(RECORD_BYTES + href.len())?;
+            self.feed.linked.push(href);
+        }
         if !is_self && (rel != "alternate" || self.feed.format != Format::Atom) {
             return Ok(Kind::Other);
         }
@@ -576,7 +601,7 @@ impl<R: Read> Scan<R> {
                 self.feed.former.push((begin, end));
             }
             Kind::Item => self.end_item()?,
-            Kind::Root | Kind::Channel => {}
+            Kind::Root | Kind::Channel | Kind::Alternate => {}
             Kind::Other => self.keep(" "),
         }
         Ok(())

@@ -14,6 +14,7 @@ pub(super) fn feed(bytes: impl AsRef<[u8]>) -> Foreign {
 /// Something behind every enclosure, and the link.
 pub(super) fn everything(feed: &Foreign, base: &str) -> Amendment {
     let alternate = |number: usize| Alternate {
+        url: None,
         mime: "audio/mpeg".to_owned(),
         bytes: 1000 + number as u64,
         bitrate_bps: number.is_multiple_of(2).then_some(64_000),

@@ -286,7 +286,7 @@ fn a_medium_that_changes_meanwhile_ends_the_build() {
     house.write("content/ep1.mp3", "changed");
     let error = build(&house.options, &house.out(), &state, &Meddler(&house)).expect_err("it changed");
     let Error::Trouble(problem) = error else { panic!("{error:?}") };
-    assert!(problem.to_string().contains("ep2.mp3: changed while the site was built"), "{problem}");
+    assert!(problem.to_string().contains("ep2.mp3: changed meanwhile"), "{problem}");
     let pages = |contents: Vec<(String, Vec<u8>)>| -> Vec<_> {
         // Media are hard links here, and changed with their sources.
         contents.into_iter().filter(|(path, _)| !path.starts_with("media/")).collect()
