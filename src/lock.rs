@@ -440,7 +440,7 @@ mod tests {
         let text = lock().to_toml();
         expect![[r##"
             # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
-            # then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
+            # then `everseed build --locked` and `everseed attach --locked` need no media. `everseed lock` brings it up to date.
             version = 1
             show_guid = "00000000-0000-0000-0000-000000000000"
 

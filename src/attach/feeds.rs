@@ -1,5 +1,6 @@
 //! The feeds of a site: those that are named, or all that have enclosures.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub struct Feed {
 pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
     let refused = |problem| Error::Content(vec![problem]);
     let is_named = !options.feeds.is_empty();
-    let mut files = if is_named { named(options, site)? } else { sniffed(options, site).map_err(Error::Trouble)? };
+    let mut files = if is_named { named(options, site)? } else { sniffed(site).map_err(Error::Trouble)? };
     files.sort();
     files.dedup();
     let (mut feeds, mut problems) = (Vec::new(), Vec::new());
@@ -113,11 +114,10 @@ fn named(options: &Options, site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Err
 }
 
 /// The files of the site that begin as feeds do.
-fn sniffed(options: &Options, site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Problem> {
+fn sniffed(site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Problem> {
     let is_wanted =
         |name: &str| ENDINGS.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending)) || NAMES.contains(&name);
-    let mut files = site.files(is_wanted)?;
-    files.retain(|(place, _)| *place != options.torrents_feed);
+    let files = site.files(is_wanted)?;
     let mut feeds = Vec::new();
     for (place, path) in files {
         let mut beginning = Vec::new();
@@ -141,9 +141,19 @@ pub fn edits(feed: &Feed, amendment: &foreign::Amendment) -> Result<Vec<crate::s
 /// What is wrong with single elements of the feeds.
 pub fn findings(feeds: &[Feed]) -> impl Iterator<Item = Finding> {
     feeds.iter().flat_map(|feed| {
-        feed.content.faults.iter().map(|(line, fault)| Finding {
-            rule: "enclosure",
+        let faults = feed.content.faults.iter().map(|(line, fault)| Finding {
+            rule: "feed",
             problem: Problem::at(&feed.shown, fault.clone()).line(*line),
-        })
+        });
+        let mut lines = HashMap::new();
+        let same = feed.content.items.iter().filter_map(move |item| {
+            let guid = item.guid.as_ref()?;
+            let former = lines.insert(guid.clone(), item.line)?;
+            let message =
+                format!("the guid {guid:?} is that of the item on line {former} too: apps show one of the two");
+            let problem = Problem::at(&feed.shown, message).line(item.line);
+            Some(Finding { rule: "same-guid", problem: problem.help("let the feed's template write another for each") })
+        });
+        faults.chain(same)
     })
 }

@@ -25,8 +25,6 @@ pub struct Update {
     pub prune: bool,
     /// The folder in which downloaded media are kept, under the names that they are published by.
     pub keep: Option<PathBuf>,
-    /// The file in which templates find the links of each medium (`data/everseed.json`; its format is in the README); `None`: none is written.
-    pub data: Option<PathBuf>,
 }
 
 /// What bringing a lock up to date did.
@@ -70,7 +68,7 @@ pub struct Verified {
     pub findings: Vec<Problem>,
 }
 
-/// Brings the lock of the site up to date, and writes nothing into the site.
+/// Brings the lock of the site up to date, and the file for templates ([`Options::data`]), and writes nothing into the site.
 ///
 /// Media that are neither in the site nor below the folders of media are downloaded; those that the lock knows are
 /// downloaded again only if their servers do not say that they are what they were.
@@ -104,14 +102,14 @@ pub fn update_lock(options: &Options, how: &Update, progress: &dyn hash::Progres
         }
     }
     ledger.write().map_err(Error::Trouble)?;
-    if let Some(path) = &how.data {
+    if let Some(path) = &options.data {
         let planner = Planner::new(options, &feeds, &media, &releases);
         Data::of(&planner).write(path).map_err(Error::Trouble)?;
     }
     let Tally { added, changed, unchanged } = ledger.tally();
     Ok(LockSummary {
         lock: lock::path(&options.root),
-        data: how.data.clone(),
+        data: options.data.clone(),
         records: ledger.now().media.len(),
         added,
         changed,

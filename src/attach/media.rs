@@ -121,8 +121,23 @@ impl Finder {
             found.zip(names.iter().rev()).take_while(|(found, name)| *found == Some(composed(name))).count()
         };
         let most = candidates.iter().map(|path| in_common(path)).max();
-        let files = candidates.iter().filter(|path| Some(in_common(path)) == most).cloned().collect();
+        let files: Vec<_> = candidates.iter().filter(|path| Some(in_common(path)) == most).cloned().collect();
+        // Who names a folder and one within it means the inner one first.
+        let inner = files.iter().filter_map(|path| self.innermost(path)).max_by_key(|folder| folder.iter().count());
+        let is_nested = |path: &PathBuf| match (self.innermost(path), inner) {
+            (Some(own), Some(inner)) => own == inner || !inner.starts_with(own),
+            _ => true,
+        };
+        let files = files.iter().filter(|path| is_nested(path)).cloned().collect();
         the_one(files, address)
+    }
+}
+
+impl Finder {
+    /// The innermost folder of media that holds the file at `path`.
+    fn innermost(&self, path: &Path) -> Option<&PathBuf> {
+        let holders = self.folders.iter().filter(|folder| path.starts_with(folder));
+        holders.max_by_key(|folder| folder.iter().count())
     }
 }
 
@@ -340,7 +355,7 @@ mod tests {
             /audio/ep1.mp3/more.mp3 -> nothing
             /torrents/ep1.torrent -> nothing
             /ep1.mp3 -> media/ep1.mp3
-            https://cdn.example.org/audio/ep1.mp3 -> media/ep1.mp3
+            https://cdn.example.org/audio/ep1.mp3 -> public/audio/ep1.mp3 (in the site)
             https://cdn.example.org/audio/ep2.mp3 -> nothing
         "#]]
         .assert_eq(&house.find(&["media"], &paths));
@@ -399,7 +414,7 @@ mod tests {
             /ep6.mp3 -> nothing
             /%C3%A4.mp3 -> media/nfd/a\u{308}.mp3
             /ep7.mp3 -> other/ep7.mp3
-            /ep8.mp3 -> nothing
+            /ep8.mp3 -> media/deep/ep8.mp3
             /same.mp3 -> media/deep/same.mp3
             /deep/through/ep3.mp3 -> media/deep/through/ep3.mp3
             /down -> nothing

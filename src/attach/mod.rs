@@ -52,6 +52,7 @@ pub use report::{Change, Done, Error, FeedSummary, Finding, Inserted, Released, 
 
 use crate::hash;
 use crate::output;
+use data::Data;
 use desk::Desk;
 use make::{Scene, Whence};
 use plan::{Entry, Plan, Planner};
@@ -101,11 +102,22 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
         let guard = || {
             still.unchanged()?;
             desk.feeds.iter().try_for_each(|feed| feed.still.unchanged())?;
-            if desk.writes_lock() { desk.ledger.write() } else { Ok(()) }
+            if desk.writes_lock() {
+                desk.ledger.write()?;
+                // Whoever keeps it has it kept up to date.
+                if let Some(data) = options.data.as_ref().filter(|data| data.is_file()) {
+                    Data::of(&planner).write(data)?;
+                }
+            }
+            Ok(())
         };
         let written = work.commit(guard, watch);
         // Placing media as hard links changes their ctime, and with it what the cache knows them by.
         cache.relinked(&still.relinked());
+        if written.is_ok() {
+            let placed = desk.media.iter().filter(|medium| medium.is_placed);
+            cache.placed(placed.filter_map(|medium| Some((medium.path()?, medium.place().below(&desk.site.path)))));
+        }
         written.and(cache.save()).and(desk.remember(&plan)).map_err(Error::Trouble)?;
     }
     let (files_written, files_removed) = work.counts();

@@ -42,6 +42,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Where the feed for torrent clients stands below the site's root.
     pub torrents_feed: SitePath,
+    /// The file in which templates find the links of each medium: where it is there, it is kept up to date with the lock.
+    pub data: Option<PathBuf>,
     /// Announce URLs of other trackers, one a tier, after the site's own.
     pub trackers: Vec<String>,
     /// The announce URL of the site's tracker, where it is not `announce` below `base_url`.
@@ -74,6 +76,7 @@ impl Options {
             strict: false,
             dry_run: false,
             torrents_feed: SitePath::new("torrents.xml").expect("a plain name"),
+            data: None,
             trackers: Vec::new(),
             tracker_url: None,
             udp_announce: Vec::new(),

@@ -59,8 +59,8 @@ fn of_attached(args: &LockArgs, config: &Config) -> Result<(), Failure> {
         let verified = verified.map_err(attached::failure)?;
         return tell_verified(&verified.lock, verified.releases, &verified.findings);
     }
-    let data = (!args.no_data).then(|| args.data.clone().unwrap_or_else(|| config.attach_data(&args.root)));
-    let how = attach::Update { prune: args.prune, keep: args.keep.clone(), data };
+    options.data = (!args.no_data).then(|| args.data.clone().unwrap_or_else(|| config.attach_data(&args.root)));
+    let how = attach::Update { prune: args.prune, keep: args.keep.clone() };
     let summary = attach::update_lock(&options, &how, &progress);
     drop(progress);
     let summary = summary.map_err(attached::failure)?;

@@ -109,6 +109,24 @@ impl Cache {
         }
     }
 
+    /// Knows the file at the second path of each pair for what the one at the first is, of which it was made just now.
+    pub fn placed<'p>(&mut self, pairs: impl IntoIterator<Item = (&'p PathBuf, PathBuf)>) {
+        let places: HashMap<_, _> = pairs.into_iter().collect();
+        let copy = |(key, entry): (&Key, &Entry)| {
+            let [Origin::File(from)] = &key.origins[..] else { return None };
+            let to = places.get(from)?;
+            let fingerprint = Fingerprint::of(&std::fs::metadata(to).ok()?);
+            let is_whole = entry.content.files.iter().all(|file| file.bytes == fingerprint.bytes);
+            let key = Key { origins: vec![Origin::File(to.clone())], ..key.clone() };
+            let stamps = vec![Stamp::Disk(fingerprint)];
+            (entry.used && is_whole).then(|| (key, Entry { stamps, content: entry.content.clone(), used: true }))
+        };
+        let copies: Vec<_> = self.entries.iter().filter_map(copy).collect();
+        self.is_changed |= !copies.is_empty();
+        let room = ENTRIES_MAX.saturating_sub(self.entries.len());
+        self.entries.extend(copies.into_iter().take(room));
+    }
+
     /// How many files were hashed since the cache was loaded.
     pub fn files_hashed(&self) -> usize {
         self.files_hashed

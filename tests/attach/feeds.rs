@@ -340,7 +340,7 @@ fn an_enclosure_leads_where_a_client_would_go() {
         warning: public/feed.xml:62: the enclosure "https://show.example.org/audio/" names no file: its path ends in `/`
         warning: public/feed.xml:70: the enclosure "https://show.example.org/audio/%2e%2e/ep1.mp3" has a `.` or `..` that is percent-encoded
         warning: public/feed.xml:78: the enclosure "ftp://show.example.org/audio/ep1.mp3" leads to `ftp:`, not to a file on a web server
-        warning: public/feed.xml:86: two items have the enclosure "https://show.example.org/audio/ep1.mp3#t=30"; the first is on line 14
+        warning: public/feed.xml:86: two items have the enclosure "https://show.example.org/audio/ep1.mp3#t=30"; the other is on line 14
         [exit 0]
     "#]].assert_eq(&site.attach(&[]).whole());
     assert_eq!(bare(&site.text("feed.xml")), rss(&items));

@@ -329,7 +329,10 @@ fn an_episode_that_goes_takes_its_torrent_with_it() {
         public/feed.xml:14: + </podcast:alternateEnclosure>
         public/torrents.xml: replaced
         public/torrents/ep1.torrent: removed
-        public: 1 feed, 1 torrent; hashed 0 files (0 B), would write 3, remove 1, leave 1 as they are
+        public: 1 feed, 1 torrent; hashed 0 files (0 B), would write 3, remove 1, leave 1 as they are, 1 finding
+        [stderr]
+        warning: public/torrents/ep1.torrent: is of an episode that no feed has any more, and goes
+          help: let the feed name all episodes, if its torrent is to stay
         [exit 0]
     "#]].assert_eq(&site.attach(&["--dry-run"]).whole());
     site.attach(&[]).ok();

@@ -200,8 +200,11 @@ fn what_is_wrong_before_anything_is_read_is_told_at_once() {
         [exit 3]
         $ lock --media audio --feed feed.xml
         [stderr]
-        error: --media is for a site that another generator builds
-          help: name its folder with --site, or with `site` in the table [attach] of everseed.toml
+        error: .: the site may be any of the folders public, dist
+          help: name the one with --site, or with `site` in the table [attach] of everseed.toml
+        error: it is not said at which address the site will stand
+          help: say it with --base-url https://show.example.org/, or with `base_url` in the table [attach] of everseed.toml
+        2 errors; nothing was changed
         [exit 3]
         $ lock --no-data --data x
         [stderr]

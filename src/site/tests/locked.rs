@@ -44,7 +44,7 @@ fn a_build_writes_a_lock_and_another_changes_nothing_in_it() {
     house.build();
     expect![[r##"
         # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
-        # then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
+        # then `everseed build --locked` and `everseed attach --locked` need no media. `everseed lock` brings it up to date.
         version = 1
 
         [media.ep1]
