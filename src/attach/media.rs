@@ -72,7 +72,9 @@ impl Finder {
             Some(path) => Some(path),
             None => self.by_name(name, names, address)?,
         };
-        Ok(path.map(|path| Found { path, is_in_site: false }))
+        // Not a link to it: where it is placed, a second name of a link would be a link.
+        let real = |path: PathBuf| path.canonicalize().map_err(|error| unreadable(&path, &error));
+        Ok(path.map(real).transpose()?.map(|path| Found { path, is_in_site: false }))
     }
 
     /// The file below a folder of media that has the path of `address`, and other bytes than `found`, as it seems: another
@@ -414,9 +416,9 @@ mod tests {
             /ep6.mp3 -> nothing
             /%C3%A4.mp3 -> media/nfd/a\u{308}.mp3
             /ep7.mp3 -> other/ep7.mp3
-            /ep8.mp3 -> media/deep/ep8.mp3
-            /same.mp3 -> media/deep/same.mp3
-            /deep/through/ep3.mp3 -> media/deep/through/ep3.mp3
+            /ep8.mp3 -> outside/ep8.mp3
+            /same.mp3 -> media/deep/down/ep3.mp3
+            /deep/through/ep3.mp3 -> media/deep/down/ep3.mp3
             /down -> nothing
         "#]]
         .assert_eq(&house.find(&["media", "other", "media"], &paths));

@@ -176,3 +176,6 @@ fn of_feeds(scene: Scene, planner: &Planner) -> Vec<FeedSummary> {
     };
     scene.feeds.iter().zip(with_torrent).map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;
