@@ -112,11 +112,10 @@ pub fn make(
     Ok((made, findings))
 }
 
-/// Whether no file of this machine is at fault, and not every server is: then it is not the network.
+/// Whether no file of this machine is at fault, and something else was found: then it is not the network.
 fn is_of_some_servers(faults: &[release::Fault], orders: &[(usize, Order)]) -> bool {
     let is_web = |order: &Order| order.files.iter().any(|file| file.origin.url().is_some());
-    let asked = orders.iter().filter(|(_, order)| is_web(order)).count();
-    faults.len() < asked && faults.iter().all(|fault| fault.task.is_some_and(|task| is_web(&orders[task].1)))
+    faults.len() < orders.len() && faults.iter().all(|fault| fault.task.is_some_and(|task| is_web(&orders[task].1)))
 }
 
 /// What is told of a file that its server did not give.

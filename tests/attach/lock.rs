@@ -187,6 +187,37 @@ fn media_of_another_server_are_downloaded_for_the_lock_alone() {
 }
 
 #[test]
+fn a_link_that_leads_to_nothing_keeps_no_other_medium_from_the_lock() {
+    let web = Web::new();
+    web.put("far.mp3", File::of(&mp3(3, 200 * KIB)));
+    web.put("dead.mp3", File::of(&mp3(4, 200 * KIB)));
+    let items = ["far", "dead"].map(|name| item(name, 1, &[enclosure(&web.url(&format!("{name}.mp3")), 200 * KIB)]));
+    let site = Attached::new().feed("feed.xml", &rss(&items));
+    site.lock(&[]).ok();
+    web.change("dead.mp3", |file| *file = File::redirect(302, "/nowhere.mp3"));
+    let site =
+        site.feed("feed.xml", &rss(&[&items[..], &[item("New", 2, &[enclosure(&web.url("new.mp3"), 1)])]].concat()));
+    expect![[r#"
+        [stdout]
+        everseed.lock: 2 records; added 0, changed 0, removed 0; hashed 0 files (0 B); for templates data/everseed.json, 5 findings
+        [stderr]
+        warning: public/feed.xml:14: the enclosure "http://127.0.0.1:PORT/far.mp3" is http, on a site that is https
+        warning: public/feed.xml:22: http://127.0.0.1:PORT/dead.mp3 (redirected to http://127.0.0.1:PORT/nowhere.mp3): answered 404 Not Found
+          help: name the folder of the media with --media, or let `everseed lock` download it once, and keep everseed.lock and torrents/ in version control
+        warning: public/feed.xml:22: the enclosure "http://127.0.0.1:PORT/dead.mp3" is http, on a site that is https
+        warning: public/feed.xml:30: http://127.0.0.1:PORT/new.mp3: answered 404 Not Found
+          help: name the folder of the media with --media, or let `everseed lock` download it once, and keep everseed.lock and torrents/ in version control
+        warning: public/feed.xml:30: the enclosure "http://127.0.0.1:PORT/new.mp3" is http, on a site that is https
+        [exit 0]
+    "#]].assert_eq(&web.hide_port(&site.lock(&[]).whole()));
+    assert_eq!(site.attach(&["--locked"]).code, Some(0));
+    assert!(site.public().join("torrents/dead.torrent").exists(), "what is known of it stays");
+    // Where nothing at all answers it is the network, and no fault of the feed.
+    let none = Attached::new().feed("feed.xml", &rss(&[item("New", 2, &[enclosure(&web.url("new.mp3"), 1)])]));
+    assert_eq!(none.lock(&[]).code, Some(1));
+}
+
+#[test]
 fn media_are_found_below_a_folder_by_their_paths_then_by_their_names() {
     let site = Attached::new()
         .feed("feed.xml", &rss(&episodes()))
