@@ -14,7 +14,7 @@ pub enum Error {
     Content(Vec<Problem>),
     /// What is published already would become something else: each instance, in order.
     Changed(Vec<Problem>),
-    /// There are findings, and they were not to be overlooked ([`Options::strict`]).
+    /// There are findings, and they were not to be overlooked ([`strict`](super::Options::strict)).
     Findings(Vec<Finding>),
     /// Media can't be read: each of those that were tried, in order.
     Media(Vec<Problem>),
