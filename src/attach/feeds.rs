@@ -18,8 +18,6 @@ use crate::sitepath::SitePath;
 const ENDINGS: [&str; 4] = [".xml", ".rss", ".atom", ".rdf"];
 /// The names without an ending of such files.
 const NAMES: [&str; 4] = ["atom", "feed", "podcast", "rss"];
-/// How many bytes of a file tell whether it is a feed.
-const SNIFFED_BYTES: u64 = 4096;
 
 /// A feed of the site.
 #[derive(Debug)]
@@ -51,6 +49,8 @@ pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
             // A feed of torrents has them already, whoever wrote it.
             Ok((content, _)) if !is_named && is_of_torrents(&content) => {}
             Ok((content, still)) => feeds.push(Feed { place, path, shown, content, still }),
+            // What only might have been one.
+            Err(foreign::Error::NotAFeed(_)) if !is_named => {}
             Err(foreign::Error::Io(error)) => {
                 return Err(Error::Trouble(Problem::at(shown, format!("can't be read: {error}"))));
             }
@@ -121,7 +121,7 @@ fn sniffed(site: &Site) -> Result<Vec<(SitePath, PathBuf)>, Problem> {
     let mut feeds = Vec::new();
     for (place, path) in files {
         let mut beginning = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(SNIFFED_BYTES).read_to_end(&mut beginning));
+        let read = File::open(&path).and_then(|file| file.take(foreign::SNIFFED_BYTES).read_to_end(&mut beginning));
         read.map_err(|error| Problem::at(site.shown(&place), format!("can't be read: {error}")))?;
         if foreign::looks_like_a_feed(&beginning) {
             feeds.push((place, path));

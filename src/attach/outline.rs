@@ -2,11 +2,10 @@
 //! mean: as much of HTML's grammar as it takes to tell where an element that is well nested ends.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::ops::Range;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
-use html5gum::{Span, Tokenizer};
+use html5gum::{Span, State, Tokenizer};
 
 /// The attribute that names what an element is to be filled with.
 pub const ATTRIBUTE: &str = "data-everseed";
@@ -50,6 +49,27 @@ const NO_PLACES: [&str; 29] = [
     "video",
 ];
 
+/// What asks to be filled in a page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asking {
+    /// The elements, in the order of their start tags.
+    pub slots: Vec<Slot>,
+    /// The tags that are read as text, in the order of what holds them. Those in comments and scripts that end are meant to
+    /// be.
+    pub unread: Vec<Unread>,
+}
+
+/// Something that HTML reads as text and that holds tags with [`ATTRIBUTE`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The byte at which it begins.
+    pub start: usize,
+    /// The name of the element; empty for a comment.
+    pub name: String,
+    /// Whether it has an end of its own.
+    pub is_ended: bool,
+}
+
 /// An element that asks to be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
@@ -74,22 +94,56 @@ pub struct Room {
     pub is_filled: bool,
 }
 
-/// The elements of `html` that ask to be filled, in the order of their start tags. Those in comments, scripts and other
-/// places that HTML reads as text are none.
-pub fn slots(html: &[u8]) -> Vec<Slot> {
-    let mut outline = Outline::default();
-    let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| {
-        outline.take(&event, span.start..span.end);
-        None::<Infallible>
-    });
-    emitter.naively_switch_states(true);
-    let Ok(()) = Tokenizer::new_with_emitter(html, emitter).finish();
-    outline.slots()
+/// What of `html` asks to be filled. Elements in comments, scripts and other places that HTML reads as text do not.
+pub fn asking(html: &[u8]) -> Asking {
+    let is_ended = [&b"-->"[..], b"--!>"].iter().any(|end| html.ends_with(end));
+    let mut outline = Outline { cut_at: (!is_ended).then_some(html.len()), ..Outline::default() };
+    let emitter =
+        CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| outline.take(&event, span.start..span.end));
+    let mut tokenizer = Tokenizer::new_with_emitter(html, emitter);
+    while let Some(Ok(state)) = tokenizer.next() {
+        tokenizer.set_state(state);
+    }
+    drop(tokenizer);
+    outline.asking()
+}
+
+/// How what follows the start tag of such an element is read, where it is read as text.
+fn text_state(name: &[u8]) -> Option<State> {
+    Some(match name {
+        b"textarea" | b"title" => State::RcData,
+        b"plaintext" => State::PlainText,
+        b"script" => State::ScriptData,
+        b"iframe" | b"noembed" | b"noframes" | b"noscript" | b"style" | b"xmp" => State::RawText,
+        _ => return None,
+    })
+}
+
+/// Whether a tag with [`ATTRIBUTE`] stands in a text.
+fn has_tag(text: &[u8]) -> bool {
+    let mut is_in_tag = false;
+    text.iter().enumerate().any(|(at, byte)| {
+        let rest = &text[at + 1..];
+        match byte {
+            b'<' => is_in_tag = rest.first().is_some_and(u8::is_ascii_alphabetic),
+            b'>' => is_in_tag = false,
+            byte if is_in_tag && byte.is_ascii_whitespace() => {
+                let name = rest.get(..ATTRIBUTE.len()).unwrap_or_default();
+                let is_longer = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+                return name.eq_ignore_ascii_case(ATTRIBUTE.as_bytes())
+                    && !rest.get(ATTRIBUTE.len()).is_some_and(is_longer);
+            }
+            _ => {}
+        }
+        false
+    })
 }
 
 /// The tags of a page and what stands between them, in their order.
 #[derive(Debug, Default)]
 struct Outline {
+    /// The end of the page, if it is not that of a comment.
+    cut_at: Option<usize>,
     pieces: Vec<Piece>,
     /// The start tag that is being read.
     tag: Option<Tag>,
@@ -101,6 +155,8 @@ struct Outline {
     open_links: Vec<usize>,
     /// The slots with the piece of each and of the link around it.
     slots: Vec<(Slot, usize, Option<usize>)>,
+    /// Where the tags are that are read as text, with the piece of what holds them.
+    unread: Vec<(Unread, Option<usize>)>,
 }
 
 #[derive(Debug)]
@@ -134,14 +190,15 @@ struct Tag {
 }
 
 impl Outline {
-    fn take(&mut self, event: &CallbackEvent<'_>, span: Range<usize>) {
+    /// Takes what comes next; returns how what follows is read, if that is another way than before.
+    fn take(&mut self, event: &CallbackEvent<'_>, span: Range<usize>) -> Option<State> {
         match *event {
             CallbackEvent::OpenStartTag { name } => {
                 self.tag = Some(Tag { start: span.start, name: name.to_owned(), ..Tag::default() });
             }
             CallbackEvent::AttributeName { name } => {
                 // The attributes of an end tag mean nothing, and of two with one name the first counts.
-                let Some(tag) = &mut self.tag else { return };
+                let tag = self.tag.as_mut()?;
                 let known = |known: &&str| known.as_bytes() == name;
                 tag.reading = [ATTRIBUTE].iter().chain(&WORDS).position(known).filter(|&at| tag.values[at].is_none());
                 if let Some(at) = tag.reading {
@@ -157,25 +214,38 @@ impl Outline {
             }
             CallbackEvent::CloseStartTag { self_closing } => {
                 if let Some(tag) = self.tag.take() {
-                    self.start(tag, span.end, self_closing);
+                    return self.start(tag, span.end, self_closing);
                 }
             }
             CallbackEvent::EndTag { name } => self.end(name, span),
             CallbackEvent::String { value } => {
+                if let Some((name, at)) =
+                    self.open.last().filter(|(name, _)| text_state(name).is_some() && has_tag(value))
+                {
+                    let name = String::from_utf8_lossy(name).into_owned();
+                    let start = self.pieces[*at].span.start;
+                    self.unread.push((Unread { start, name, is_ended: false }, Some(*at)));
+                }
                 let is_space = value.iter().all(u8::is_ascii_whitespace);
                 self.push(span, if is_space { Kind::Space } else { Kind::Content });
             }
-            CallbackEvent::Comment { value } => self.push(span, if value == MARK { Kind::Mark } else { Kind::Content }),
+            CallbackEvent::Comment { value } => {
+                if self.cut_at == Some(span.end) && has_tag(value) {
+                    self.unread.push((Unread { start: span.start, name: String::new(), is_ended: false }, None));
+                }
+                self.push(span, if value == MARK { Kind::Mark } else { Kind::Content });
+            }
             CallbackEvent::Doctype { .. } => self.push(span, Kind::Content),
             CallbackEvent::Error(_) => {}
         }
+        None
     }
 
     fn push(&mut self, span: Range<usize>, kind: Kind) {
         self.pieces.push(Piece { span, kind, is_loose: false });
     }
 
-    fn start(&mut self, tag: Tag, end: usize, self_closing: bool) {
+    fn start(&mut self, tag: Tag, end: usize, self_closing: bool) -> Option<State> {
         let Tag { start, name, values, .. } = tag;
         let at = self.pieces.len();
         let is_void = VOID.iter().any(|void| void.as_bytes() == name);
@@ -197,6 +267,7 @@ impl Outline {
             self.slots.push((slot, at, self.open_links.last().copied()));
         }
         self.push(start..end, if has_content { Kind::Start(None) } else { Kind::Content });
+        let state = text_state(&name).filter(|_| has_content);
         if has_content {
             if name == b"a" {
                 self.open_links.push(at);
@@ -204,6 +275,7 @@ impl Outline {
             *self.open_by_name.entry(name.clone()).or_default() += 1;
             self.open.push((name, at));
         }
+        state
     }
 
     /// Ends the innermost element of this name. Those within it that are still open have no end of their own.
@@ -231,7 +303,7 @@ impl Outline {
         self.open_by_name.get(name).is_some_and(|&count| count > 0)
     }
 
-    fn slots(mut self) -> Vec<Slot> {
+    fn asking(mut self) -> Asking {
         for (_, at) in &self.open {
             self.pieces[*at].is_loose = true;
         }
@@ -259,7 +331,12 @@ impl Outline {
             }
             slot
         };
-        self.slots.into_iter().map(place).collect()
+        let unread = self.unread.into_iter().map(|(unread, at)| {
+            let is_ended = at.is_some_and(|at| end_of(at).is_some());
+            Unread { is_ended, ..unread }
+        });
+        let unread = unread.filter(|unread| !(unread.is_ended && unread.name == "script")).collect();
+        Asking { slots: self.slots.into_iter().map(place).collect(), unread }
     }
 }
 
@@ -284,7 +361,17 @@ mod tests {
         let mut table = String::new();
         for page in pages {
             writeln!(table, "{}", page.escape_debug()).expect("written");
-            for slot in slots(page.as_bytes()) {
+            let Asking { slots, unread } = asking(page.as_bytes());
+            for Unread { start, name, is_ended } in unread {
+                assert!(page[start..].starts_with('<'), "{page}: {start}");
+                writeln!(
+                    table,
+                    "  in the text of {name:?} at {start}{}",
+                    if is_ended { "" } else { ", which does not end" }
+                )
+                .expect("written");
+            }
+            for slot in slots {
                 let words =
                     slot.words.iter().flatten().fold(String::new(), |all, word| all + " " + &page[word.clone()]);
                 assert!(page[slot.start..].starts_with('<'), "{page}: {}", slot.start);
@@ -349,9 +436,13 @@ mod tests {
             <script><!--<script><div data-everseed=a></div></script><div data-everseed=b></div>--></script><p data-everseed=c></p>
               p "c": ""
             <style><div data-everseed=ep1></div></style>
+              in the text of "style" at 0
             <textarea><div data-everseed=ep1></div></textarea>
+              in the text of "textarea" at 0
             <title><div data-everseed=ep1></div></title>
+              in the text of "title" at 0
             <noscript><div data-everseed=ep1></div></noscript>
+              in the text of "noscript" at 0
             <!doctype html <div data-everseed=ep1></div>
             </div data-everseed=ep1></div>
             <div data-everseed=ep1
@@ -366,6 +457,46 @@ mod tests {
             "<!doctype html <div data-everseed=ep1></div>",
             "</div data-everseed=ep1></div>",
             "<div data-everseed=ep1",
+        ]));
+    }
+
+    #[test]
+    fn a_drawing_swallows_nothing_and_what_is_swallowed_is_told() {
+        expect![[r#"
+            <svg><style/><title/><script href=x /></svg><div data-everseed=ep1></div>
+              div "ep1": ""
+            <math><title/></math><div data-everseed=ep1></div>
+              div "ep1": ""
+            <svg><style>a{}</style></svg><div data-everseed=ep1></div>
+              div "ep1": ""
+            <svg><title>A <b></title></svg><div data-everseed=ep1></div>
+              div "ep1": ""
+            <style/><div data-everseed=ep1></div>
+              in the text of "style" at 0, which does not end
+            <title><p>x<div data-everseed=ep1></div><div data-everseed=ep2></div>
+              in the text of "title" at 0, which does not end
+            <noframes><div data-everseed=ep1></div></noframes><p data-everseed=ep2></p>
+              in the text of "noframes" at 0
+              p "ep2": ""
+            <script><div data-everseed=ep1></div>
+              in the text of "script" at 0, which does not end
+            <p>\n<!-- <div data-everseed=ep1></div>
+              in the text of "" at 4, which does not end
+            <p>\n<!-- <div data-everseed=ep1></div>-->
+            <textarea><p>data-everseed <p data-everseed-x> <p xdata-everseed></textarea>
+        "#]]
+        .assert_eq(&table(&[
+            "<svg><style/><title/><script href=x /></svg><div data-everseed=ep1></div>",
+            "<math><title/></math><div data-everseed=ep1></div>",
+            "<svg><style>a{}</style></svg><div data-everseed=ep1></div>",
+            "<svg><title>A <b></title></svg><div data-everseed=ep1></div>",
+            "<style/><div data-everseed=ep1></div>",
+            "<title><p>x<div data-everseed=ep1></div><div data-everseed=ep2></div>",
+            "<noframes><div data-everseed=ep1></div></noframes><p data-everseed=ep2></p>",
+            "<script><div data-everseed=ep1></div>",
+            "<p>\n<!-- <div data-everseed=ep1></div>",
+            "<p>\n<!-- <div data-everseed=ep1></div>-->",
+            "<textarea><p>data-everseed <p data-everseed-x> <p xdata-everseed></textarea>",
         ]));
     }
 
@@ -474,9 +605,9 @@ mod tests {
     #[test]
     fn a_page_of_tags_without_ends_is_read_in_one_go() {
         let open = "<div data-everseed=x><!-- everseed -->".repeat(20_000);
-        assert_eq!(slots(open.as_bytes()).len(), 20_000);
+        assert_eq!(asking(open.as_bytes()).slots.len(), 20_000);
         let closed = open + &"</p>".repeat(20_000) + &"</div>".repeat(20_000);
-        assert!(slots(closed.as_bytes()).iter().all(|slot| slot.room.is_err()));
+        assert!(asking(closed.as_bytes()).slots.iter().all(|slot| slot.room.is_err()));
     }
 
     proptest! {
@@ -496,7 +627,7 @@ mod tests {
             let mut page = parts.concat().into_bytes();
             page.extend(wild);
             page.extend(b"<i data-everseed=z>");
-            for slot in slots(&page) {
+            for slot in asking(&page).slots {
                 prop_assert_eq!(page[slot.start], b'<');
                 let name = &page[slot.start + 1..][..slot.name.len()];
                 // A NUL and what is not UTF-8 are shown as another character.

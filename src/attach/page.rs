@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::outline::{ATTRIBUTE, Slot, slots};
+use super::outline::{ATTRIBUTE, Asking, Slot, asking};
 use crate::splice::Edit;
 use crate::units::size_text;
 
@@ -56,7 +56,8 @@ pub fn fill(html: &[u8], find: &dyn Fn(&str) -> Option<Links>) -> Filled {
     }
     let mut lines = Lines { html, at: 0, line: 1 };
     let mut end = 0;
-    for slot in slots(html) {
+    let Asking { slots, unread } = asking(html);
+    for slot in slots {
         // What was filled in before is not looked into.
         if slot.start < end {
             continue;
@@ -84,6 +85,15 @@ pub fn fill(html: &[u8], find: &dyn Fn(&str) -> Option<Links>) -> Filled {
             filled.edits.push(Edit { span, bytes, line: lines.of(room.span.start) });
         }
     }
+    let mut lines = Lines { html, at: 0, line: 1 };
+    for unread in unread {
+        let (name, line) = (unread.name, lines.of(unread.start));
+        let what = if name.is_empty() { "a comment".to_owned() } else { format!("<{name}>") };
+        let why =
+            if unread.is_ended { "what stands in it is text" } else { "it has no end, and all behind it is text" };
+        filled.faults.push((line, format!("{what} holds a tag with {ATTRIBUTE} that is not filled: {why}")));
+    }
+    filled.faults.sort_by_key(|(line, _)| *line);
     filled
 }
 
@@ -266,6 +276,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_as_text_is_told() {
+        let page = "<p data-everseed=no></p>\n<noscript><p data-everseed=ep1></p></noscript>\n<p data-everseed=ep1></p>\n\
+            <title>\n<p data-everseed=ep1></p>";
+        let filled = fill(page.as_bytes(), &find);
+        assert_eq!((filled.edits.len(), filled.slots), (1, 2));
+        expect![[r#"
+
+            1: <p data-everseed="no"> names neither an enclosure's URL nor a slug that is known
+            2: <noscript> holds a tag with data-everseed that is not filled: what stands in it is text
+            4: <title> holds a tag with data-everseed that is not filled: it has no end, and all behind it is text"#]]
+        .assert_eq(&told(&filled));
+        assert!(told(&fill(b"<!-- <p data-everseed=ep1>", &find)).contains("1: a comment holds"));
+    }
+
+    #[test]
     fn a_page_without_the_attribute_is_left_alone() {
         for page in
             ["", "<p>-data-everseed", "<p>data-everseed</p>", "<!-- data-everseed=ep1 -->", "<p data-everseec=ep1></p>"]
@@ -343,7 +368,8 @@ mod tests {
             prop_assert_eq!(twice.escape_ascii().to_string(), once.escape_ascii().to_string());
             prop_assert_eq!(&second.edits, &vec![]);
             prop_assert!(first.edits.is_sorted_by_key(|edit| (edit.span.start, edit.span.end)));
-            prop_assert!(first.faults.len() <= first.slots.max(1));
+            // And what has no end, of which there is one.
+            prop_assert!(first.faults.len() <= first.slots + 1);
             // What is between the spans stands in the result in its order.
             let mut rest = &once[..];
             let mut at = 0;

@@ -282,7 +282,7 @@ fn an_atom_feed_gets_what_its_format_allows() {
         <?xml version="1.0" encoding="utf-8"?>
         <feed xmlns="http://www.w3.org/2005/Atom" xmlns:podcast="https://podcastindex.org/namespace/1.0">
           <title>A show</title>
-          <!-- everseed --><link rel="alternate" type="application/rss+xml" title="Torrents" href="https://show.example.org/torrents.xml"/>
+          <!-- everseed --><link rel="related" type="application/rss+xml" title="Torrents" href="https://show.example.org/torrents.xml"/>
           <id>https://show.example.org/</id>
           <updated>2026-05-01T06:00:00Z</updated>
           <entry>

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use super::namespaces::Space;
 use super::text::push_escaped;
-use super::{Alternate, Amendment, Enclosure, FEED_MIME, Foreign, Item, ItemAmendment, Layout, Length, MARKER, Place};
+use super::{
+    Alternate, Amendment, Enclosure, FEED_MIME, Foreign, Format, Item, ItemAmendment, LINK_TITLE, Layout, Length,
+    MARKER, Place,
+};
 use crate::feed::alternate::{self, Facts};
 use crate::splice::Edit;
 
@@ -15,7 +18,9 @@ pub(super) fn amend(feed: &Foreign, amendment: &Amendment) -> Vec<Edit> {
     let wanted = amendment.torrents_feed.as_ref().filter(|url| !feed.linked.contains(url));
     if let (Some(url), Some(anchor)) = (wanted, &feed.anchor) {
         let prefix = edits.prefix(anchor.prefix.as_ref(), Space::Atom);
-        let attributes = [("rel", "alternate"), ("type", FEED_MIME), ("title", "Torrents"), ("href", url.as_str())];
+        // Of those that are alternates, an Atom feed has one of a type and language at most (RFC 4287, section 4.1.1).
+        let rel = if feed.format == Format::Atom { "related" } else { "alternate" };
+        let attributes = [("rel", rel), ("type", FEED_MIME), ("title", LINK_TITLE), ("href", url.as_str())];
         let mut text = format!("{}<!-- {MARKER} -->", anchor.indent);
         push_tag(&mut text, &prefix, "link", attributes, true);
         edits.insert(anchor.end, text);

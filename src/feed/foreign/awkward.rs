@@ -260,7 +260,7 @@ fn an_atom_feed_with_and_without_a_prefix() {
         <feed xmlns:podcast="https://podcastindex.org/namespace/1.0" xmlns="http://www.w3.org/2005/Atom" xml:lang="de">
           <title type="html">A &lt;b>show&lt;/b></title>
           <link rel="self" href="https://example.org/feed"/>
-          <!-- everseed --><link rel="alternate" type="application/rss+xml" title="Torrents" href="https://a.example.org/torrents.xml"/>
+          <!-- everseed --><link rel="related" type="application/rss+xml" title="Torrents" href="https://a.example.org/torrents.xml"/>
           <entry>
             <title>One</title><id>urn:1</id>
             <link href="https://example.org/1"/>
@@ -283,7 +283,7 @@ fn an_atom_feed_with_and_without_a_prefix() {
           date Some(2026-05-01 6:00:00.0 +00:00:00) duration (false, None) description "Some words"
           7: "https://example.org/1.mp3" None Some("audio/mpeg")"#]]
     .assert_eq(&summary(plain));
-    expect![[r#"<a:feed xmlns:podcast="https://podcastindex.org/namespace/1.0" xmlns:a='http://www.w3.org/2005/Atom'><!-- everseed --><a:link rel="alternate" type="application/rss+xml" title="Torrents" href="https://a.example.org/torrents.xml"/><a:entry><a:link rel='enclosure' href='x'/><!-- everseed --><podcast:alternateEnclosure type="audio/mpeg" length="1000" bitrate="64000" default="true" title="Standard"><podcast:source uri="x"/><podcast:source uri="https://a.example.org/torrents/0.torrent" contentType="application/x-bittorrent"/><podcast:source uri="magnet:?xt=urn:btih:0&amp;dn=a" contentType="application/x-bittorrent"/><podcast:integrity type="sri" value="sha384-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"/></podcast:alternateEnclosure></a:entry></a:feed>"#]].assert_eq(&text_with_everything(
+    expect![[r#"<a:feed xmlns:podcast="https://podcastindex.org/namespace/1.0" xmlns:a='http://www.w3.org/2005/Atom'><!-- everseed --><a:link rel="related" type="application/rss+xml" title="Torrents" href="https://a.example.org/torrents.xml"/><a:entry><a:link rel='enclosure' href='x'/><!-- everseed --><podcast:alternateEnclosure type="audio/mpeg" length="1000" bitrate="64000" default="true" title="Standard"><podcast:source uri="x"/><podcast:source uri="https://a.example.org/torrents/0.torrent" contentType="application/x-bittorrent"/><podcast:source uri="magnet:?xt=urn:btih:0&amp;dn=a" contentType="application/x-bittorrent"/><podcast:integrity type="sri" value="sha384-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"/></podcast:alternateEnclosure></a:entry></a:feed>"#]].assert_eq(&text_with_everything(
         "<a:feed xmlns:a='http://www.w3.org/2005/Atom'><a:entry><a:link rel='enclosure' href='x'/></a:entry></a:feed>",
     ));
 }
@@ -386,25 +386,31 @@ fn trail_bytes_that_look_like_markup() {
 fn what_is_ours_goes_from_wherever_it_stands() {
     let text =
         "<rss xmlns:p=\"https://podcastindex.org/namespace/1.0\" xmlns:a=\"http://www.w3.org/2005/Atom\"><channel>
-  <!-- everseed --><a:link rel=\"alternate\" href=\"x\"/>
+  <!-- everseed --><a:link rel=\"alternate\" title=\"Torrents\" href=\"x\"/>
+  <!-- everseed --><a:link title=\"Torrents\" rel=\"related\"/>
+  <!-- everseed --><a:link title=\"Torrents\" href=\"mine\"/>
+  <!-- everseed --><a:link rel=\"alternate\" href=\"mine\"/>
   <title>A show</title>
   <!-- everseed --><a:link rel=\"self\" href=\"x\"/>
   <item>
-    <!-- everseed --><p:alternateEnclosure><p:source/></p:alternateEnclosure>
+    <!-- everseed --><p:alternateEnclosure><p:source contentType=\"application/x-bittorrent\"/></p:alternateEnclosure>
     <title>Without an enclosure</title>
     text   <!-- everseed -->
-    <p:alternateEnclosure/><!-- everseed --><p:alternateEnclosure default=\"true\"/>
+    <p:alternateEnclosure><p:source contentType=\"application/x-bittorrent\"/></p:alternateEnclosure><!-- everseed --><p:alternateEnclosure default=\"true\"><p:source contentType=\"application/x-bittorrent\"/></p:alternateEnclosure>
     <!-- everseed --><p:transcript/>
     <!-- everseed -->text<p:alternateEnclosure/>
   </item>
   <item>
     <enclosure url=\"a\"/>
     <!-- somebody else --><p:alternateEnclosure default=\"true\"/>
-    <!-- everseed --><p:alternateEnclosure default=\"true\"/>
+    <!-- everseed --><p:alternateEnclosure default=\"true\"><p:source contentType=\"application/x-bittorrent\"/></p:alternateEnclosure>
+    <!-- everseed --><p:alternateEnclosure><p:source uri=\"mine.opus\"/></p:alternateEnclosure>
   </item>
 </channel></rss>";
     expect![[r#"
         <rss xmlns:p="https://podcastindex.org/namespace/1.0" xmlns:a="http://www.w3.org/2005/Atom"><channel>
+          <!-- everseed --><a:link title="Torrents" href="mine"/>
+          <!-- everseed --><a:link rel="alternate" href="mine"/>
           <title>A show</title>
           <!-- everseed --><a:link rel="self" href="x"/>
           <item>
@@ -416,11 +422,14 @@ fn what_is_ours_goes_from_wherever_it_stands() {
           <item>
             <enclosure url="a"/>
             <!-- somebody else --><p:alternateEnclosure default="true"/>
+            <!-- everseed --><p:alternateEnclosure><p:source uri="mine.opus"/></p:alternateEnclosure>
           </item>
         </channel></rss>"#]]
     .assert_eq(&String::from_utf8(without_ours(text)).expect("UTF-8"));
     expect![[r#"
         <rss xmlns:p="https://podcastindex.org/namespace/1.0" xmlns:a="http://www.w3.org/2005/Atom"><channel>
+          <!-- everseed --><a:link title="Torrents" href="mine"/>
+          <!-- everseed --><a:link rel="alternate" href="mine"/>
           <title>A show</title>
           <!-- everseed --><a:link rel="self" href="x"/><!-- everseed --><a:link rel="alternate" type="application/rss+xml" title="Torrents" href="https://a.example.org/torrents.xml"/>
           <item>
@@ -438,6 +447,7 @@ fn what_is_ours_goes_from_wherever_it_stands() {
               <p:integrity type="sri" value="sha384-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"/>
             </p:alternateEnclosure>
             <!-- somebody else --><p:alternateEnclosure default="true"/>
+            <!-- everseed --><p:alternateEnclosure><p:source uri="mine.opus"/></p:alternateEnclosure>
           </item>
         </channel></rss>"#]].assert_eq(&text_with_everything(text));
 }

@@ -32,6 +32,10 @@ pub(super) struct Decoded<R> {
     /// The position at which the present token begins.
     token: u64,
     is_over: bool,
+    /// The line of the first bytes that are no character.
+    invalid_line: Option<usize>,
+    /// The line of the first character that XML does not allow, and its number.
+    forbidden: Option<(usize, u32)>,
     map: Map,
 }
 
@@ -49,7 +53,9 @@ impl<R: Read> Decoded<R> {
             line: 1,
             token: 0,
             is_over: false,
-            map: Map { from: 0, to: 0, runs: VecDeque::new() },
+            invalid_line: None,
+            forbidden: None,
+            map: Map { from: 0, to: 0, runs: VecDeque::new(), invalid_at: None },
         }
     }
 
@@ -61,6 +67,27 @@ impl<R: Read> Decoded<R> {
     /// Whether reading failed because a token has more than [`TOKEN_BYTES_MAX`].
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// What is wrong with the characters, of each kind the first, with the line.
+    pub(super) fn faults(&self) -> impl Iterator<Item = (usize, String)> {
+        let invalid = "bytes that are no text in the encoding of the feed: feed readers refuse them";
+        let invalid = self.invalid_line.map(|line| (line, invalid.to_owned()));
+        let forbidden = self.forbidden.map(|(line, number)| {
+            (line, format!("the character U+{number:04X}, which XML does not allow: feed readers refuse it"))
+        });
+        invalid.into_iter().chain(forbidden)
+    }
+
+    /// Looks for what is wrong in the text that was decoded, of which nothing was taken.
+    fn look(&mut self) {
+        let line_of = |at: usize| self.line + self.text[..at].split(|byte| *byte == b'\n').count() - 1;
+        if let (Some(at), None) = (self.map.invalid_at.take(), self.invalid_line) {
+            self.invalid_line = Some(line_of(at));
+        }
+        if self.forbidden.is_none() {
+            self.forbidden = forbidden(&self.text).map(|(at, number)| (line_of(at), number));
+        }
     }
 
     /// Says that a token begins here. What was before it is forgotten.
@@ -92,6 +119,7 @@ impl<R: Read> Decoded<R> {
         self.ended = read? == 0;
         let used = self.decoder.decode(&self.raw, self.ended, &mut self.text, &mut self.map);
         self.raw.drain(..used);
+        self.look();
         Ok(())
     }
 }
@@ -138,6 +166,8 @@ struct Map {
     /// Its offset in the source.
     to: u64,
     runs: VecDeque<Run>,
+    /// Where in the text that is being decoded the first bytes stand that are no character.
+    invalid_at: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -243,7 +273,21 @@ impl Decoder {
     }
 }
 
+/// The first character of a text in UTF-8 that XML does not allow: where, and its number.
+fn forbidden(text: &[u8]) -> Option<(usize, u32)> {
+    text.iter().enumerate().find_map(|(at, byte)| match byte {
+        b'\t' | b'\n' | b'\r' => None,
+        0..0x20 => Some((at, u32::from(*byte))),
+        0xef => match text.get(at + 1..at + 3)? {
+            [0xbf, last @ (0xbe | 0xbf)] => Some((at, 0xff40 + u32::from(*last))),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
 fn replace(source_bytes: u8, text: &mut Vec<u8>, map: &mut Map) {
+    map.invalid_at.get_or_insert(text.len());
     text.extend_from_slice(REPLACEMENT.as_bytes());
     map.push(1, source_bytes, 3);
 }
@@ -310,7 +354,10 @@ fn decode_legacy(
     let mut step = |bytes: &[u8], last: bool, text: &mut Vec<u8>, map: &mut Map| {
         // A byte ends one character and, where it does not fit, the ones before it: four at most.
         let mut characters = [0; 32];
-        let (_, _, written, _) = decoder.decode_to_utf8(bytes, &mut characters, last);
+        let (_, _, written, has_errors) = decoder.decode_to_utf8(bytes, &mut characters, last);
+        if has_errors {
+            map.invalid_at.get_or_insert(text.len());
+        }
         *pending += u8::try_from(bytes.len()).expect("one byte at a time");
         if let Some(last) = characters[..written].last() {
             text.extend_from_slice(&characters[..written]);

@@ -1,7 +1,7 @@
 //! The texts of a feed that are kept, by the elements that hold them.
 
+use super::attributes::Attributes;
 use super::namespaces::Space;
-use super::scan::Attributes;
 use super::{Foreign, Format, Item, date, text};
 
 /// A text that is kept, of a channel or of an item.
@@ -29,7 +29,7 @@ pub(super) enum Form {
 impl Form {
     /// That of a text construct (RFC 4287, section 3.1). The tags of XHTML are elements of the feed, and not in the text.
     fn of(attributes: &Attributes) -> Self {
-        match attributes.get("type").map(str::trim) {
+        match attributes.get("type").as_deref() {
             Some("html" | "text/html") => Self::Html,
             _ => Self::Plain,
         }
@@ -72,7 +72,7 @@ impl Field {
             (Format::Rss, true, "title") => Self::Title(Form::Plain),
             (Format::Rss, true, "link") => Self::Link,
             (Format::Rss, true, "guid") => {
-                Self::Guid { is_link: attributes.get("isPermaLink").is_none_or(|is| is.trim() != "false") }
+                Self::Guid { is_link: attributes.get("isPermaLink").is_none_or(|is| is != "false") }
             }
             (Format::Rss, true, "description") => Self::Description(2, Form::Html),
             (Format::Atom, true, "title") => Self::Title(Form::of(attributes)),

@@ -2,16 +2,20 @@
 //! rewrites: what the edits do not name stays what it is. It knows no file, no medium and no torrent.
 
 mod amend;
+mod attributes;
 #[cfg(test)]
 mod awkward;
+mod base;
 mod date;
 mod decoded;
 mod encoding;
+mod entities;
 mod fields;
 mod namespaces;
 #[cfg(test)]
 mod properties;
 mod scan;
+mod sniff;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -22,14 +26,14 @@ use std::fmt;
 use std::io::{self, BufRead, Read, Seek};
 use std::sync::Arc;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use time::OffsetDateTime;
 
 use decoded::Decoded;
 use encoding::Encoding;
-use namespaces::Meanings;
-use scan::Fault;
+use namespaces::{Meanings, Space};
+use scan::{Fault, Most};
+
+pub use sniff::{SNIFFED_BYTES, looks_like_a_feed};
 
 use crate::splice::Edit;
 
@@ -41,6 +45,8 @@ pub const ENCLOSURES_MAX: usize = 64;
 const BEGINNING_BYTES: u64 = 1024;
 /// The comment behind which every element stands that [`Foreign::amend`] inserts.
 const MARKER: &str = "everseed";
+/// The title of our link.
+const LINK_TITLE: &str = "Torrents";
 /// The type of RSS feeds, as links name it.
 const FEED_MIME: &str = "application/rss+xml";
 
@@ -51,6 +57,17 @@ pub enum Format {
     Rss,
     /// Atom (RFC 4287).
     Atom,
+}
+
+/// What a feed is written in whose root has this name, of this namespace; `None` if it is no feed. RSS has no namespace;
+/// some declare a default one, and mean RSS all the same.
+fn format_of(name: &str, space: Space) -> Option<Format> {
+    let local = name.split_once(':').map_or(name, |(_, local)| local);
+    match (space, local) {
+        (Space::Atom, "feed") => Some(Format::Atom),
+        _ if name == "rss" => Some(Format::Rss),
+        _ => None,
+    }
 }
 
 /// A feed that another program wrote.
@@ -70,7 +87,8 @@ pub struct Foreign {
     pub self_url: Option<String>,
     /// The items that have enclosures, as they stand in the feed.
     pub items: Vec<Item>,
-    /// What is wrong with single elements, with the line: an enclosure without an address.
+    /// What is wrong with single elements, with the line, in the order of the lines: an enclosure without an address. Also
+    /// that the feed is not well-formed, of each kind the first, as far as it is read all the same.
     pub faults: Vec<(usize, String)>,
     encoding: Encoding,
     /// Behind the name in the root's start tag; `None` before there is one.
@@ -125,6 +143,8 @@ pub struct Enclosure {
     pub length: Option<u64>,
     /// The MIME type that the feed gives.
     pub mime: Option<String>,
+    /// The `xml:base` in scope, resolved by those around it; relative itself where none of them is absolute.
+    pub base: Option<Arc<str>>,
     length_at: Length,
     begin: Place,
     end: Place,
@@ -281,32 +301,6 @@ pub struct Alternate {
     pub sha384: Option<[u8; 48]>,
 }
 
-/// Whether a file that begins like this may be a feed: its root is `rss` or Atom's `feed`. What stands before the root
-/// has to be in `beginning` as a whole.
-pub fn looks_like_a_feed(beginning: &[u8]) -> bool {
-    let Ok(encoding) = encoding::detect(beginning) else { return false };
-    let mut text = String::new();
-    if Decoded::new(beginning, encoding).read_to_string(&mut text).is_err() {
-        return false;
-    }
-    let mut reader = Reader::from_str(&text);
-    let tag = loop {
-        let begin = reader.buffer_position();
-        match reader.read_event() {
-            Ok(Event::Text(text)) if text.trim().is_empty() => {}
-            Ok(Event::Decl(_) | Event::DocType(_) | Event::Comment(_) | Event::PI(_)) => {}
-            Ok(Event::Start(_) | Event::Empty(_)) => break begin,
-            Ok(_) => return false,
-            // The root's tag, which is longer than what was given.
-            Err(_) => break reader.error_position(),
-        }
-    };
-    let tag = usize::try_from(tag).ok().and_then(|at| text.get(at..)).unwrap_or_default();
-    let name = tag.strip_prefix('<').and_then(|tag| tag.split([' ', '\t', '\r', '\n', '>', '/']).next());
-    let local = name.map(|name| name.split_once(':').map_or(name, |(_, local)| local));
-    name == Some("rss") || local == Some("feed")
-}
-
 /// Reads the feed that `source` holds from its beginning.
 ///
 /// Of the feed only items with enclosures are held, and of these only what [`Item`] says.
@@ -316,7 +310,7 @@ pub fn read(source: &mut (impl Read + Seek)) -> Result<Foreign, Error> {
     source.take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(Error::Io)?;
     let encoding = encoding::detect(&beginning).map_err(Error::Encoding)?;
     source.rewind().map_err(Error::Io)?;
-    let fault = match scan::scan(&mut *source, encoding) {
+    let fault = match scan::scan(&mut *source, encoding, Most::OF_A_FEED) {
         Ok(feed) => return Ok(feed),
         Err(fault) => fault,
     };

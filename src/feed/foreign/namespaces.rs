@@ -18,6 +18,9 @@ pub(super) enum Space {
     Other(usize),
 }
 
+/// That of prefixes which are not declared.
+const UNDECLARED: Space = Space::Other(usize::MAX);
+
 impl Space {
     /// The URI with which it is declared, and the prefix that is asked for.
     pub(super) fn declaration(self) -> (&'static str, &'static str) {
@@ -48,6 +51,7 @@ pub(super) struct Namespaces {
     bindings: Vec<Binding>,
     others: BTreeMap<Box<str>, usize>,
     meanings: Meanings,
+    kept_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -79,25 +83,57 @@ impl Namespaces {
     pub(super) fn declare(&mut self, depth: usize, prefix: &str, uri: &str) -> bool {
         let space = Space::known(uri).unwrap_or_else(|| {
             let next = self.others.len();
-            Space::Other(*self.others.entry(uri.into()).or_insert(next))
+            Space::Other(*self.others.entry(uri.into()).or_insert_with(|| {
+                self.kept_bytes += uri.len();
+                next
+            }))
         });
         let prefix: Arc<str> = prefix.into();
-        self.meanings.0.insert((prefix.clone(), space));
+        self.mean(prefix.clone(), space);
+        self.kept_bytes += prefix.len();
         self.bindings.push(Binding { depth, prefix, space });
         self.meanings.0.len() <= NAMESPACES_MAX && self.bindings.len() <= NAMESPACES_MAX
+    }
+
+    /// Keeps that a prefix means something somewhere; returns whether that is new.
+    fn mean(&mut self, prefix: Arc<str>, space: Space) -> bool {
+        let bytes = prefix.len();
+        let is_new = self.meanings.0.insert((prefix, space));
+        self.kept_bytes += if is_new { bytes } else { 0 };
+        is_new
+    }
+
+    /// Takes a prefix that is used: if it is not declared, and was not seen so before, whether there is room. It means
+    /// something already then: it is not free.
+    pub(super) fn undeclared(&mut self, prefix: &str) -> Option<bool> {
+        let is_declared = matches!(prefix, "" | "xml" | "xmlns") || self.is_declared(prefix);
+        (!is_declared && self.mean(prefix.into(), UNDECLARED)).then_some(self.meanings.0.len() <= NAMESPACES_MAX)
+    }
+
+    /// The bytes of what is kept.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept_bytes
     }
 
     /// Forgets the declarations of the elements that are as deep as that, or deeper.
     pub(super) fn leave(&mut self, depth: usize) {
         while self.bindings.last().is_some_and(|binding| binding.depth >= depth) {
-            self.bindings.pop();
+            self.kept_bytes -= self.bindings.pop().map_or(0, |binding| binding.prefix.len());
         }
     }
 
     /// The namespace of an element with this prefix. A prefix that is not declared means nothing we know.
     pub(super) fn space(&self, prefix: &str) -> Space {
-        let declared = self.bindings.iter().rev().find(|binding| *binding.prefix == *prefix);
-        declared.map_or(if prefix.is_empty() { Space::None } else { Space::Other(usize::MAX) }, |binding| binding.space)
+        self.binding(prefix).map_or(if prefix.is_empty() { Space::None } else { UNDECLARED }, |binding| binding.space)
+    }
+
+    /// Whether the prefix is declared; the empty one is where there is a default namespace.
+    pub(super) fn is_declared(&self, prefix: &str) -> bool {
+        self.binding(prefix).is_some()
+    }
+
+    fn binding(&self, prefix: &str) -> Option<&Binding> {
+        self.bindings.iter().rev().find(|binding| *binding.prefix == *prefix)
     }
 
     /// The prefix that means `space` here; the innermost, and the last of those: so that one which was inserted, which

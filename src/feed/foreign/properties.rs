@@ -14,7 +14,7 @@ use super::{Amendment, ItemAmendment, read};
 use crate::splice::apply;
 
 /// What stands in an item: `@` is the prefix of the feed's own elements, `%` a number, `\n` a line break.
-const RSS_CHILDREN: [&str; 16] = [
+const RSS_CHILDREN: [&str; 18] = [
     "<enclosure url=\"https://example.org/%.mp3?a=1&amp;b=\u{e9}\" length=\"12\" type=\"audio/mpeg\"/>",
     "<enclosure type='a>b' url='%.ogg'></enclosure>",
     "<enclosure\n  url = \"\n%.flac\n\"\n/>",
@@ -31,6 +31,9 @@ const RSS_CHILDREN: [&str; 16] = [
     "<q:alternateEnclosure xmlns:q='https://podcastindex.org/namespace/1.0' default='true'><q:source uri='x'/></q:alternateEnclosure>",
     "<i:duration xmlns:i='http://www.itunes.com/DTDs/Podcast-1.0.dtd'>5</i:duration>",
     "<pubDate>Fri, 01 May 2026 06:00:00 GMT</pubDate>",
+    // Their prefixes are declared in some feeds alone.
+    "<podcast:transcript url='x' xml:base='https://example.org/'/>",
+    "<x y='' atom:z=''/><itunes:title>%</itunes:title>",
 ];
 const ATOM_CHILDREN: [&str; 10] = [
     "<@link rel=\"enclosure\" href=\"https://example.org/%.mp3?a=1&amp;b=\u{e9}\" length=\"12\" type=\"audio/mpeg\"/>",

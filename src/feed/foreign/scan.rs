@@ -1,21 +1,28 @@
 //! One pass over a feed, event by event: what is needed is kept with its place, the rest goes by.
 
-use std::borrow::Cow;
+mod alternates;
+mod values;
+
 use std::io::{self, Read};
 use std::mem;
+use std::sync::Arc;
 
 use quick_xml::Reader;
 use quick_xml::errors::IllFormedError;
-use quick_xml::events::attributes::AttrError;
 use quick_xml::events::{BytesStart, Event};
 
+use alternates::{Alternate, is_our_link};
+
+use super::attributes::{Attributes, offset_in};
 use super::decoded::{Decoded, TOKEN_BYTES_MAX};
 use super::encoding::Encoding;
+use super::entities::Entities;
 use super::fields::{Field, Parent};
 use super::namespaces::{NAMESPACES_MAX, Namespaces, Space};
 use super::text::{self, LONE_AMPERSAND};
 use super::{
-    Anchor, ENCLOSURES_MAX, Enclosure, FEED_MIME, Foreign, Format, ITEMS_MAX, Item, Layout, Length, MARKER, Place,
+    Anchor, ENCLOSURES_MAX, Enclosure, FEED_MIME, Foreign, Format, ITEMS_MAX, Item, LINK_TITLE, Layout, Length, MARKER,
+    Place, base, format_of,
 };
 use crate::feed::xml::limited;
 
@@ -28,9 +35,22 @@ const TEXT_BYTES_MAX: usize = 64 << 10;
 /// The most bytes of an address.
 const URL_BYTES_MAX: usize = 64 << 10;
 /// The most bytes of all that is kept of a feed.
-const KEPT_BYTES_MAX: usize = 128 << 20;
-/// What keeping an item, an enclosure or a span takes besides its texts, at most.
-const RECORD_BYTES: usize = 512;
+pub(super) const KEPT_BYTES_MAX: usize = 128 << 20;
+/// The most bytes of a name, of a prefix and of a namespace.
+const NAME_BYTES_MAX: usize = 64 << 10;
+/// What keeping the span takes of something that an earlier run inserted.
+const FORMER_BYTES: usize = size_of::<(Place, u64)>();
+/// What keeping an enclosure takes besides its texts: with the span of what will follow it, so that what was amended is
+/// read again.
+const ENCLOSURE_BYTES: usize = size_of::<Enclosure>() + FORMER_BYTES;
+/// What is kept of the items.
+const TEXTS: &str = "titles, descriptions and addresses";
+/// What is kept of the namespaces and of the elements that are open.
+const NAMES: &str = "names and namespaces";
+/// What is kept of the faults.
+const FAULTS: &str = "faults";
+/// The most bytes of a name that are shown.
+const SHOWN_BYTES_MAX: usize = 256;
 /// The most bytes of an indentation; a longer one is not copied.
 const INDENT_BYTES_MAX: usize = 256;
 /// The bytes of the buffer that is held from one event to the next.
@@ -46,11 +66,24 @@ pub(super) enum Fault {
     Io(io::Error),
 }
 
+/// How much of a feed is kept at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub(super) items: usize,
+    pub(super) bytes: usize,
+}
+
+impl Most {
+    pub(super) const OF_A_FEED: Self = Self { items: ITEMS_MAX, bytes: KEPT_BYTES_MAX };
+}
+
 /// Reads the feed in `source`.
-pub(super) fn scan(source: impl Read, encoding: Encoding) -> Result<Foreign, Fault> {
+pub(super) fn scan(source: impl Read, encoding: Encoding, most: Most) -> Result<Foreign, Fault> {
     let scan = Scan {
         reader: Reader::from_reader(Decoded::new(source, encoding)),
+        most,
         namespaces: Namespaces::default(),
+        entities: Entities::default(),
         open: Vec::new(),
         feed: Foreign::new(encoding),
         own: Space::None,
@@ -63,8 +96,13 @@ pub(super) fn scan(source: impl Read, encoding: Encoding) -> Result<Foreign, Fau
         ours: None,
         pending: Pending::default(),
         item: None,
+        alternate: None,
         text: None,
+        told: Vec::new(),
+        enclosures: 0,
+        base: None,
         kept_bytes: 0,
+        open_bytes: 0,
     };
     scan.run()
 }
@@ -99,9 +137,9 @@ enum Kind {
     Anchor(u8),
     /// A text that is kept.
     Text(Field),
-    /// An element that stands behind our marker.
+    /// Our link.
     Ours,
-    /// An alternate enclosure that does not.
+    /// An alternate enclosure, whosever it is.
     Alternate,
     Other,
 }
@@ -110,6 +148,7 @@ struct Open {
     kind: Kind,
     name: Box<str>,
     line: usize,
+    base: Option<Arc<str>>,
 }
 
 /// What is known of an enclosure or an anchor before it ends.
@@ -117,6 +156,8 @@ struct Open {
 struct Pending {
     indent: String,
     enclosure: Option<Enclosure>,
+    /// The base in the element that begins.
+    base: Option<Arc<str>>,
 }
 
 /// An item that has begun.
@@ -126,11 +167,15 @@ struct Begun {
     indent: String,
     /// What is wrong with one of its texts, which matters if it has enclosures.
     fault: Option<Fault>,
+    /// The line of a link that is an enclosure, but not for RSS.
+    linked: Option<usize>,
 }
 
 struct Scan<R> {
     reader: Reader<Decoded<R>>,
+    most: Most,
     namespaces: Namespaces,
+    entities: Entities,
     open: Vec<Open>,
     feed: Foreign,
     /// The namespace of the feed's own elements.
@@ -143,13 +188,22 @@ struct Scan<R> {
     gap: Gap,
     /// Where a marker, with the white space before it, begins, of which nothing has followed yet.
     marker: Option<Place>,
-    /// Where the present element of ours begins.
+    /// Where our present link begins.
     ours: Option<Place>,
+    alternate: Option<Alternate>,
     pending: Pending,
     item: Option<Begun>,
     /// The text of the present element, where it is kept.
     text: Option<String>,
+    /// The faults that are told once, as far as they were.
+    told: Vec<&'static str>,
+    /// How many enclosures there were.
+    enclosures: usize,
+    /// The base of the last enclosure.
+    base: Option<Arc<str>>,
     kept_bytes: usize,
+    /// The bytes of the names of the elements that are open.
+    open_bytes: usize,
 }
 
 impl<R: Read> Scan<R> {
@@ -191,8 +245,21 @@ impl<R: Read> Scan<R> {
                     self.keep(&text);
                 }
                 Event::GeneralRef(name) => self.reference(&name)?,
-                Event::Comment(text) => self.comment(&text),
-                Event::Decl(_) | Event::DocType(_) | Event::PI(_) => self.marker = None,
+                Event::Comment(text) => self.comment(&text)?,
+                Event::DocType(doctype) => {
+                    self.marker = None;
+                    self.entities = Entities::of(&doctype);
+                }
+                Event::Decl(_) => {
+                    self.marker = None;
+                    if self.begin.position > 0 {
+                        self.tell_once(
+                            self.begin.place.line,
+                            "there is something before `<?xml`, were it a blank line: feed readers refuse that",
+                        )?;
+                    }
+                }
+                Event::PI(_) => self.marker = None,
             }
         }
     }
@@ -211,7 +278,10 @@ impl<R: Read> Scan<R> {
         if self.feed.root.is_none() {
             return Err(Fault::NotAFeed("it is empty".to_owned()));
         }
-        Ok(Foreign { meanings: self.namespaces.into_meanings(), ..self.feed })
+        let mut faults = self.feed.faults;
+        faults.extend(self.reader.get_ref().faults());
+        faults.sort_by_key(|(line, _)| *line);
+        Ok(Foreign { faults, meanings: self.namespaces.into_meanings(), ..self.feed })
     }
 
     fn fault_of(&self, error: quick_xml::Error) -> Fault {
@@ -242,7 +312,33 @@ impl<R: Read> Scan<R> {
         }
     }
 
+    /// Tells what is wrong with something.
+    fn tell(&mut self, line: usize, fault: impl Into<String>) -> Result<(), Fault> {
+        let fault = fault.into();
+        self.keep_bytes(size_of::<(usize, String)>() + fault.len(), FAULTS)?;
+        self.feed.faults.push((line, fault));
+        Ok(())
+    }
+
+    /// The same, the first time.
+    fn tell_once(&mut self, line: usize, fault: &'static str) -> Result<(), Fault> {
+        if self.told.contains(&fault) {
+            return Ok(());
+        }
+        self.told.push(fault);
+        self.tell(line, fault)
+    }
+
+    /// Tells, the first time, that `wrong` stands in the `text` of the present event.
+    fn tell_within(&mut self, text: &str, wrong: &str, fault: &'static str) -> Result<(), Fault> {
+        match text.find(wrong) {
+            Some(at) => self.tell_once(self.begin.place.line + text[..at].matches('\n').count(), fault),
+            None => Ok(()),
+        }
+    }
+
     fn characters(&mut self, text: &str) -> Result<(), Fault> {
+        self.tell_within(text, "]]>", "`]]>` in a text, which XML does not allow: feed readers refuse it")?;
         let is_space = |c| matches!(c, ' ' | '\t' | '\r' | '\n');
         let visible = text.trim_end_matches(is_space);
         indentation(&text[visible.len()..]).clone_into(&mut self.gap.indent);
@@ -263,6 +359,10 @@ impl<R: Read> Scan<R> {
             return Err(Fault::At(self.begin.position, LONE_AMPERSAND.to_owned()));
         }
         self.outside()?;
+        if text::referred(name).is_some_and(|character| !text::is_allowed(character)) {
+            let fault = "a reference to a character that XML does not allow: feed readers refuse it";
+            self.tell_once(self.begin.place.line, fault)?;
+        }
         let Some(Open { kind: Kind::Text(field), .. }) = self.open.iter().rev().find(|open| open.kind != Kind::Other)
         else {
             return Ok(());
@@ -271,14 +371,13 @@ impl<R: Read> Scan<R> {
             Some(character) => self.keep(character.encode_utf8(&mut [0; 4])),
             // It is HTML, which has more of them.
             None if field.is_html() => self.keep(&format!("&{name};")),
-            None => {
-                let fault = Fault::At(self.begin.position, text::unknown_entity(name));
-                match &mut self.item {
-                    Some(Begun { fault: known @ None, .. }) => *known = Some(fault),
-                    Some(_) => {}
-                    None => return Err(fault),
+            None => match (self.entities.text(name), &mut self.item) {
+                (Ok(text), _) => self.keep(&text),
+                (Err(message), Some(Begun { fault, .. })) => {
+                    fault.get_or_insert(Fault::At(self.begin.position, message));
                 }
-            }
+                (Err(message), None) => return Err(Fault::At(self.begin.position, message)),
+            },
         }
         Ok(())
     }
@@ -290,10 +389,16 @@ impl<R: Read> Scan<R> {
         }
     }
 
-    fn comment(&mut self, text: &str) {
+    fn comment(&mut self, text: &str) -> Result<(), Fault> {
         let here = self.open.last().map(|open| open.kind);
         let is_ours = text.trim() == MARKER && matches!(here, Some(Kind::Item | Kind::Channel));
         self.marker = is_ours.then_some(if self.gap.is_white { self.gap.from } else { self.begin.place });
+        if !text.contains("--") && !text.ends_with('-') {
+            return Ok(());
+        }
+        // Its end may make them two.
+        let text = format!("{text}-");
+        self.tell_within(&text, "--", "`--` in a comment, which XML does not allow: feed readers refuse it")
     }
 
     fn start(&mut self, start: &BytesStart, is_empty: bool) -> Result<(), Fault> {
@@ -304,8 +409,23 @@ impl<R: Read> Scan<R> {
         if self.open.len() == DEPTH_MAX {
             return Err(self.too_large(format!("more than {DEPTH_MAX} elements within each other")));
         }
+        if name.len() > NAME_BYTES_MAX {
+            return Err(self.too_large(format!("a name of more than {} KiB", NAME_BYTES_MAX >> 10)));
+        }
         let attributes = self.attributes(start)?;
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        for prefix in attributes.prefixes().chain([prefix]) {
+            self.undeclared(prefix)?;
+        }
+        self.open_bytes += name.len();
+        self.keep_bytes(0, NAMES)?;
+        let base = self.open.last().and_then(|open| open.base.clone());
+        let base = match attributes.get("xml:base") {
+            Some(value) if value.len() > URL_BYTES_MAX => return Err(self.long_address()),
+            Some(value) => base::within(base.as_ref(), &value),
+            None => base,
+        };
+        self.pending.base.clone_from(&base);
         let marker = self.marker.take();
         let kind = self.kind(start, self.namespaces.space(prefix), local, &attributes, marker)?;
         if let Kind::Ours = kind {
@@ -318,49 +438,13 @@ impl<R: Read> Scan<R> {
             // Words of two paragraphs do not become one.
             self.keep(" ");
         }
-        self.open.push(Open { kind, name: name.into(), line: self.begin.place.line });
+        // Only the elements that are known have enclosures in them.
+        let base = base.filter(|_| matches!(kind, Kind::Root | Kind::Channel | Kind::Item));
+        self.open.push(Open { kind, name: name.into(), line: self.begin.place.line, base });
         if kind == Kind::Channel && !is_empty {
             self.channel();
         }
         if is_empty { self.end() } else { Ok(()) }
-    }
-
-    /// The attributes of an element; its declarations are taken.
-    fn attributes<'a>(&mut self, start: &'a BytesStart) -> Result<Attributes<'a>, Fault> {
-        let within = self.begin.position + 1;
-        let mut attributes = Vec::new();
-        for attribute in start.attributes() {
-            let attribute = attribute.map_err(|error| {
-                let (at, message) = attribute_fault(start, &error);
-                Fault::At(within + at as u64, message)
-            })?;
-            let Cow::Borrowed(value) = attribute.value else { unreachable!("a value is a part of its tag") };
-            let key = attribute.key.0;
-            if let Some(at) = value.find('<') {
-                let at = offset_in(start, value) + at;
-                return Err(Fault::At(within + at as u64, format!("`<` in the value of `{key}`")));
-            }
-            if attributes.len() == ATTRIBUTES_MAX {
-                return Err(self.too_large(format!("more than {ATTRIBUTES_MAX} attributes")));
-            }
-            let declared = if key == "xmlns" { Some("") } else { key.strip_prefix("xmlns:") };
-            if let Some(prefix) = declared {
-                let uri = self.value(start, value)?;
-                if !self.namespaces.declare(self.open.len() + 1, prefix, uri.trim()) {
-                    return Err(self.too_large(format!("more than {NAMESPACES_MAX} namespaces")));
-                }
-            }
-            attributes.push((key, value));
-        }
-        Ok(Attributes(attributes))
-    }
-
-    /// The value of an attribute of the present element.
-    fn value(&self, start: &str, raw: &str) -> Result<String, Fault> {
-        text::attribute_value(raw).map_err(|(at, message)| {
-            let at = offset_in(start, raw) + at;
-            Fault::At(self.begin.position + 1 + at as u64, message)
-        })
     }
 
     fn too_large(&self, message: String) -> Fault {
@@ -376,40 +460,53 @@ impl<R: Read> Scan<R> {
         marker: Option<Place>,
     ) -> Result<Kind, Fault> {
         let Some(parent) = self.open.last().map(|open| open.kind) else {
-            return self.root(start, space, local, attributes);
+            return self.root(start, space, attributes);
         };
         let is_own = space == self.own;
         let is_atom = self.feed.format == Format::Atom;
-        let is_link = space == Space::Atom && local == "link";
+        // Where RSS is declared to be Atom, its own `link` is one without an address.
+        let is_link =
+            space == Space::Atom && local == "link" && (is_atom || !is_own || attributes.raw("href").is_some());
+        if !is_own {
+            self.stranger(parent, start.name().0, attributes)?;
+        }
         Ok(match parent {
             Kind::Root if is_own && local == "channel" => Kind::Channel,
             Kind::Channel if is_own && local == if is_atom { "entry" } else { "item" } => {
                 self.begin_item();
                 Kind::Item
             }
-            Kind::Channel if is_link && marker.is_some() && attributes.rel() == "alternate" => Kind::Ours,
+            Kind::Channel if is_link && marker.is_some() && is_our_link(attributes) => Kind::Ours,
             Kind::Channel if is_link => self.channel_link(start, attributes)?,
             Kind::Channel => {
                 let field = Field::of_channel(self.feed.format, is_own, local, attributes);
                 field.map_or(Kind::Other, Kind::Text)
             }
             Kind::Item if space == Space::Podcast && local == "alternateEnclosure" => {
-                if marker.is_some() {
-                    return Ok(Kind::Ours);
-                }
-                let is_default = attributes.get("default").is_some_and(|value| value.trim() == "true");
-                self.begun().item.has_default |= is_default;
+                self.alternate = Some(Alternate {
+                    marked: marker,
+                    is_default: attributes.get("default").is_some_and(|value| value == "true"),
+                    has_torrent: false,
+                    torrents: Vec::new(),
+                });
                 Kind::Alternate
             }
             Kind::Alternate if space == Space::Podcast && local == "source" => {
-                self.torrent_source(start, attributes)?;
+                self.source(start, attributes)?;
                 Kind::Other
             }
             Kind::Item if is_own && !is_atom && local == "enclosure" => self.enclosure(start, attributes, "url")?,
-            Kind::Item if is_link && is_atom => match &*attributes.rel() {
+            Kind::Item if is_link && !is_atom => {
+                if attributes.rel() == "enclosure" {
+                    let line = self.begin.place.line;
+                    self.begun().linked.get_or_insert(line);
+                }
+                Kind::Other
+            }
+            Kind::Item if is_link => match &*attributes.rel() {
                 "enclosure" => self.enclosure(start, attributes, "href")?,
                 "alternate" => {
-                    if let (None, Some(href)) = (&self.begun().item.link, attributes.get("href")) {
+                    if let (None, Some(href)) = (&self.begun().item.link, attributes.raw("href")) {
                         let href = self.value(start, href)?;
                         self.begun().item.link = Some(href.trim().to_owned());
                     }
@@ -425,36 +522,24 @@ impl<R: Read> Scan<R> {
         })
     }
 
-    /// A `.torrent` that an alternate enclosure names which is not ours: its author needs no second one.
-    fn torrent_source(&mut self, start: &BytesStart, attributes: &Attributes) -> Result<(), Fault> {
-        let Some(uri) = attributes.get("uri") else { return Ok(()) };
-        let uri = self.value(start, uri)?.trim().to_owned();
-        if uri.ends_with(".torrent") && uri.len() <= URL_BYTES_MAX {
-            self.keep_bytes(RECORD_BYTES + uri.len())?;
-            self.begun().item.torrents.push(uri);
-        }
-        Ok(())
-    }
-
-    fn root(&mut self, start: &BytesStart, space: Space, local: &str, attributes: &Attributes) -> Result<Kind, Fault> {
+    fn root(&mut self, start: &BytesStart, space: Space, attributes: &Attributes) -> Result<Kind, Fault> {
         if self.feed.root.is_some() {
             return Err(Fault::At(self.begin.position, "there is a second root element".to_owned()));
         }
         let name = start.name().0;
-        let (format, kind) = match (space, local) {
-            (Space::Atom, "feed") => (Format::Atom, Kind::Channel),
-            // Some declare a default namespace, and mean RSS all the same.
-            (Space::None | Space::Other(_), "rss") if name == "rss" => (Format::Rss, Kind::Root),
-            _ => return Err(Fault::NotAFeed(format!("its root is `{name}`"))),
+        let Some(format) = format_of(name, space) else {
+            return Err(Fault::NotAFeed(format!("its root is `{}`", limited(name, SHOWN_BYTES_MAX))));
         };
         self.feed.format = format;
         self.feed.root = Some(self.place_within(start, name.len()));
         self.own = space;
-        if format == Format::Atom {
-            let language = attributes.get("xml:lang").map(str::trim).filter(|language| !language.is_empty());
-            self.feed.language = language.map(str::to_owned);
-        }
-        Ok(kind)
+        Ok(match format {
+            Format::Rss => Kind::Root,
+            Format::Atom => {
+                self.feed.language = attributes.get("xml:lang").filter(|language| !language.is_empty());
+                Kind::Channel
+            }
+        })
     }
 
     /// The place of a byte of the present tag, counted from the beginning of its name.
@@ -476,16 +561,16 @@ impl<R: Read> Scan<R> {
     fn channel_link(&mut self, start: &BytesStart, attributes: &Attributes) -> Result<Kind, Fault> {
         let rel = attributes.rel();
         let is_self = rel == "self";
-        let mime = attributes.get("type").unwrap_or_default().trim();
-        if let (Some(href), "alternate", FEED_MIME) = (attributes.get("href"), &*rel, mime) {
+        let mime = attributes.get("type").unwrap_or_default();
+        if let (Some(href), "alternate" | "related", FEED_MIME) = (attributes.raw("href"), &*rel, &*mime) {
             let href = self.value(start, href)?.trim().to_owned();
-            self.keep_bytes(RECORD_BYTES + href.len())?;
+            self.keep_bytes(size_of::<String>() + href.len(), TEXTS)?;
             self.feed.linked.push(href);
         }
         if !is_self && (rel != "alternate" || self.feed.format != Format::Atom) {
             return Ok(Kind::Other);
         }
-        let href = attributes.get("href").map(|href| self.value(start, href)).transpose()?;
+        let href = attributes.raw("href").map(|href| self.value(start, href)).transpose()?;
         let href = href.map(|href| href.trim().to_owned()).filter(|href| !href.is_empty());
         let known = if is_self { &mut self.feed.self_url } else { &mut self.feed.link };
         *known = known.take().or(href);
@@ -499,6 +584,7 @@ impl<R: Read> Scan<R> {
             parent: Parent::default(),
             indent: self.gap.indent.clone(),
             fault: None,
+            linked: None,
         });
     }
 
@@ -508,15 +594,14 @@ impl<R: Read> Scan<R> {
 
     fn enclosure(&mut self, start: &BytesStart, attributes: &Attributes, key: &str) -> Result<Kind, Fault> {
         let line = self.begin.place.line;
-        let raw = attributes.get(key).unwrap_or_default();
-        let url = self.value(start, raw)?.trim().to_owned();
+        let raw = attributes.raw(key).unwrap_or_default();
+        let url = self.address(start, raw)?.trim().to_owned();
         if url.is_empty() {
-            self.keep_bytes(RECORD_BYTES)?;
-            self.feed.faults.push((line, format!("the enclosure has no `{key}`")));
+            self.tell(line, format!("the enclosure has no `{key}`"))?;
             return Ok(Kind::Other);
         }
         if url.len() > URL_BYTES_MAX {
-            return Err(self.too_large(format!("an address of more than {} KiB", URL_BYTES_MAX >> 10)));
+            return Err(self.long_address());
         }
         if let Some(at) = raw.find('\u{fffd}') {
             let at = self.begin.position + 1 + (offset_in(start, raw) + at) as u64;
@@ -525,9 +610,9 @@ impl<R: Read> Scan<R> {
         if self.begun().item.enclosures.len() == ENCLOSURES_MAX {
             return Err(self.too_large(format!("an item with more than {ENCLOSURES_MAX} enclosures")));
         }
-        let raw_length = attributes.get("length");
+        let raw_length = attributes.raw("length");
         let length = raw_length.map(|raw| self.value(start, raw)).transpose()?;
-        let mime = attributes.get("type").map(|raw| self.value(start, raw)).transpose()?;
+        let mime = attributes.raw("type").map(|raw| self.value(start, raw)).transpose()?;
         let mime = mime.map(|mime| limited(mime.trim(), TEXT_BYTES_MAX).to_owned()).filter(|mime| !mime.is_empty());
         let length_at = match raw_length {
             Some(raw) => {
@@ -544,6 +629,7 @@ impl<R: Read> Scan<R> {
             url,
             length: length.and_then(|length| length.trim().parse().ok()),
             mime,
+            base: self.pending.base.clone(),
             length_at,
             begin: self.begin.place,
             end: self.begin.place,
@@ -572,7 +658,8 @@ impl<R: Read> Scan<R> {
 
     /// The innermost element ends.
     fn end(&mut self) -> Result<(), Fault> {
-        let Some(Open { kind, .. }) = self.open.pop() else { return Ok(()) };
+        let Some(Open { kind, name, .. }) = self.open.pop() else { return Ok(()) };
+        self.open_bytes -= name.len();
         self.namespaces.leave(self.open.len() + 1);
         match kind {
             Kind::Text(field) => {
@@ -590,18 +677,18 @@ impl<R: Read> Scan<R> {
                 let (end, podcast) = (self.here(), self.namespaces.prefix(Space::Podcast));
                 let itunes = self.namespaces.prefix(Space::Itunes);
                 let enclosure = self.pending.enclosure.take().expect("it was there when it began");
+                self.enclosures += 1;
                 let item = &mut self.begun().item;
                 item.itunes = itunes;
                 item.enclosures.push(Enclosure { end, podcast, ..enclosure });
             }
             Kind::Ours => {
                 let begin = self.ours.take().expect("it was there when it began");
-                self.keep_bytes(RECORD_BYTES)?;
-                let end = self.here().offset;
-                self.feed.former.push((begin, end));
+                self.end_ours(begin)?;
             }
             Kind::Item => self.end_item()?,
-            Kind::Root | Kind::Channel | Kind::Alternate => {}
+            Kind::Alternate => self.end_alternate()?,
+            Kind::Root | Kind::Channel => {}
             Kind::Other => self.keep(" "),
         }
         Ok(())
@@ -617,55 +704,47 @@ impl<R: Read> Scan<R> {
     }
 
     fn end_item(&mut self) -> Result<(), Fault> {
-        let Begun { mut item, parent, fault, .. } = self.item.take().expect("inside of an item one has begun");
+        let Begun { mut item, parent, fault, linked, .. } = self.item.take().expect("inside of an item one has begun");
         if item.enclosures.is_empty() {
-            return Ok(());
+            let fault = "an atom:link that is an enclosure is not one for podcast apps: they look for `<enclosure>`";
+            return linked.map_or(Ok(()), |line| self.tell(line, fault));
         }
         if let Some(fault) = fault {
             return Err(fault);
         }
-        if self.feed.items.len() == ITEMS_MAX {
-            return Err(self.too_large(format!("more than {ITEMS_MAX} items")));
+        if self.feed.items.len() == self.most.items {
+            return Err(self.too_large(format!("more than {} items", self.most.items)));
         }
         if item.link.is_none() && parent.guid_is_link {
             item.link.clone_from(&item.guid);
         }
+        item.enclosures.shrink_to_fit();
+        item.torrents.shrink_to_fit();
         let texts = item.title.len() + item.description.len();
         let links = [&item.link, &item.guid].into_iter().flatten().map(String::len).sum::<usize>();
-        let enclosures = item.enclosures.iter();
-        let enclosures = enclosures.map(|one| RECORD_BYTES + one.url.len() + one.mime.as_ref().map_or(0, String::len));
-        self.keep_bytes(RECORD_BYTES + texts + links + enclosures.sum::<usize>())?;
+        let mut bytes = size_of::<Item>() + texts + links;
+        for enclosure in &item.enclosures {
+            bytes += ENCLOSURE_BYTES + enclosure.url.len() + enclosure.mime.as_ref().map_or(0, String::len);
+            // One that several share is held once.
+            let is_shared = matches!((&enclosure.base, &self.base), (Some(one), Some(last)) if Arc::ptr_eq(one, last));
+            if let (Some(base), false) = (&enclosure.base, is_shared) {
+                bytes += base.len();
+                self.base = Some(base.clone());
+            }
+        }
+        self.keep_bytes(bytes, TEXTS)?;
         self.feed.items.push(item);
         Ok(())
     }
 
-    fn keep_bytes(&mut self, bytes: usize) -> Result<(), Fault> {
+    /// Counts what is kept more, which is some of `what`.
+    fn keep_bytes(&mut self, bytes: usize, what: &str) -> Result<(), Fault> {
         self.kept_bytes += bytes;
-        if self.kept_bytes <= KEPT_BYTES_MAX {
+        if self.kept_bytes + self.open_bytes + self.namespaces.kept_bytes() <= self.most.bytes {
             return Ok(());
         }
-        Err(self.too_large(format!("titles, descriptions and addresses of more than {} MiB", KEPT_BYTES_MAX >> 20)))
+        Err(self.too_large(format!("{what} of more than {} MiB", self.most.bytes >> 20)))
     }
-}
-
-/// The attributes of an element, raw.
-pub(super) struct Attributes<'a>(Vec<(&'a str, &'a str)>);
-
-impl<'a> Attributes<'a> {
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().find(|(found, _)| *found == key).map(|(_, value)| *value)
-    }
-
-    /// What a link leads to (RFC 4287, section 4.2.7.2).
-    fn rel(&self) -> String {
-        let rel = self.get("rel").unwrap_or("alternate").trim().to_ascii_lowercase();
-        rel.strip_prefix("http://www.iana.org/assignments/relation/").unwrap_or(&rel).to_owned()
-    }
-}
-
-/// Where `part`, which is a part of `whole`, begins in it.
-fn offset_in(whole: &str, part: &str) -> usize {
-    part.as_ptr().addr().checked_sub(whole.as_ptr().addr()).filter(|at| *at <= whole.len()).unwrap_or(0)
 }
 
 /// The last line break of white space, and what stands behind it; nothing where there is none.
@@ -673,19 +752,4 @@ fn indentation(white: &str) -> &str {
     let Some(at) = white.rfind('\n') else { return "" };
     let at = at - usize::from(white[..at].ends_with('\r'));
     if white.len() - at > INDENT_BYTES_MAX { "" } else { &white[at..] }
-}
-
-/// Where in a tag an attribute is wrong, and how.
-fn attribute_fault(start: &str, error: &AttrError) -> (usize, String) {
-    match *error {
-        AttrError::Duplicated(at, _) => {
-            let name = start.get(at..).unwrap_or_default();
-            let end = name.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(name.len());
-            (at, format!("the attribute `{}` stands twice", &name[..end]))
-        }
-        AttrError::ExpectedEq(at) => (at, "an attribute has no `=`".to_owned()),
-        AttrError::ExpectedValue(at) => (at, "an attribute has no value".to_owned()),
-        AttrError::UnquotedValue(at) => (at, "the value of an attribute stands in no quotation marks".to_owned()),
-        AttrError::ExpectedQuote(at, _) => (at, "the value of an attribute does not end".to_owned()),
-    }
 }

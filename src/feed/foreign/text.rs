@@ -64,9 +64,22 @@ pub(super) fn is_reference(name: &str) -> bool {
     }
 }
 
-/// The value of an attribute with its references resolved; the error is what is wrong with one, and the byte at which
-/// it begins.
-pub(super) fn attribute_value(raw: &str) -> Result<String, (usize, String)> {
+/// Whether XML allows a character.
+pub(super) fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// What HTML means by a name of those that stand in feeds.
+pub(super) fn html_name(name: &str) -> Option<&'static str> {
+    HTML_NAMES.iter().find(|(known, _)| *known == name).map(|(_, meant)| *meant)
+}
+
+/// The value of an attribute with its references resolved, those to entities that XML itself does not define by `entity`;
+/// the error is what is wrong with one, and the byte at which it begins.
+pub(super) fn attribute_value(
+    raw: &str,
+    entity: impl Fn(&str) -> Result<String, String>,
+) -> Result<String, (usize, String)> {
     let mut value = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find(['&', '\t', '\n', '\r']) {
@@ -79,7 +92,10 @@ pub(super) fn attribute_value(raw: &str) -> Result<String, (usize, String)> {
         let begins_at = raw.len() - rest.len() + at;
         let name = rest[at + 1..].find(';').map(|end| &rest[at + 1..at + 1 + end]).filter(|name| is_reference(name));
         let name = name.ok_or_else(|| (begins_at, LONE_AMPERSAND.to_owned()))?;
-        value.push(referred(name).ok_or_else(|| (begins_at, unknown_entity(name)))?);
+        match referred(name) {
+            Some(character) => value.push(character),
+            None => value.push_str(&entity(name).map_err(|message| (begins_at, message))?),
+        }
         rest = &rest[at + name.len() + 2..];
     }
     value.push_str(rest);
@@ -153,7 +169,7 @@ fn reference<'a>(html: &'a str, text: &mut String) -> &'a str {
     const NAME_BYTES_MAX: usize = 32;
     let end = html.bytes().take(NAME_BYTES_MAX).position(|byte| byte == b';');
     if let Some((name, rest)) = end.map(|end| (&html[1..end], &html[end + 1..])) {
-        if let Some((_, meant)) = HTML_NAMES.iter().find(|(known, _)| *known == name) {
+        if let Some(meant) = html_name(name) {
             text.push_str(meant);
             return rest;
         }
@@ -200,6 +216,7 @@ mod tests {
         {
             assert_eq!(is_reference(name), is, "{name}");
         }
+        let attribute_value = |raw| attribute_value(raw, |name| Err(unknown_entity(name)));
         assert_eq!(attribute_value("a\r\nb&amp;&#233;&lt;").expect("a value"), "a  b&\u{e9}<");
         let wrong = ["a&b", "x?a=1&b=2;", "\u{e9}&nbsp;", "&#0;"].map(|raw| attribute_value(raw).expect_err("wrong"));
         assert_eq!(
