@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use time::OffsetDateTime;
+use url::Url;
 
 use super::address::Address;
 use super::feeds::Feed;
@@ -146,7 +147,9 @@ fn listed(
     for (number, feed) in feeds.iter().enumerate() {
         let feed_at = options.base_url.of(&feed.place);
         for (use_, enclosure) in enclosures(number, feed) {
-            let mut address = match Address::of(&enclosure.url, &feed_at, &options.base_url, prefixes) {
+            let base = enclosure.base.as_deref().and_then(|base| Url::parse(&feed_at).ok()?.join(base).ok());
+            let base = base.as_ref().map_or(&*feed_at, Url::as_str);
+            let mut address = match Address::of(&enclosure.url, base, &options.base_url, prefixes) {
                 Ok(address) => address,
                 Err(why) => {
                     let problem = use_.problem(feeds, format!("the enclosure {:?} {why}", enclosure.url));

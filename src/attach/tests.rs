@@ -280,6 +280,21 @@ fn a_site_at_another_address_than_its_feed_says_is_told_of() {
 }
 
 #[test]
+fn a_relative_url_counts_from_the_base_that_the_feed_gives() {
+    let house = House::new(&[]).with(&["public/audio/1.mp3", "public/x/audio/1.mp3"]);
+    house.put(
+        "public/feed.xml",
+        "<feed xmlns='http://www.w3.org/2005/Atom' xml:base='x/'><title>T</title><entry><id>1</id>\
+         <link rel='enclosure' href='audio/1.mp3'/></entry></feed>",
+    );
+    let released = house.attach().releases;
+    assert_eq!(released[0].url, "https://show.example.org/x/audio/1.mp3");
+    // Apps know no base of a source.
+    let text = String::from_utf8(house.tree()["public/feed.xml"].clone()).expect("UTF-8");
+    assert!(text.contains("<podcast:source uri=\"https://show.example.org/x/audio/1.mp3\"/>"), "{text}");
+}
+
+#[test]
 fn the_feed_for_torrent_clients_takes_no_others_place() {
     let house = House::new(&[EP1]).with(&["public/audio/ep1.mp3"]);
     for place in ["everseed.json", "feed.xml", "torrents/ep1.torrent"] {
