@@ -53,7 +53,7 @@ fn a_medium_is_downloaded_once_and_then_asked_after() {
     .assert_eq(&story(&web, &house.run(&["lock"])));
     expect![[r##"
         # Made by everseed: what is known of each medium. Keep it in version control, with the folder torrents/ beside it;
-        # then `everseed build --locked` needs no media. `everseed lock` brings it up to date.
+        # then `everseed build --locked` and `everseed attach --locked` need no media. `everseed lock` brings it up to date.
         version = 1
 
         [media.ep1]
