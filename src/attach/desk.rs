@@ -61,7 +61,7 @@ impl<'o> Desk<'o> {
             not_in_the_site(options, &site).map_err(refused)?;
             let (path, held) = output::hold_state(&options.root.join(STATE_FOLDER)).map_err(Error::Trouble)?;
             // Generators that clean their output take what was published with it.
-            site.recall(&path);
+            site.recall(&path).map_err(Error::Trouble)?;
             Some(State { path, _held: held })
         };
         let feeds = feeds::find(options, &site)?;

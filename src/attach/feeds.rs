@@ -48,6 +48,10 @@ pub fn find(options: &Options, site: &Site) -> Result<Vec<Feed>, Error> {
             Ok((content, _)) if content.items.is_empty() && !is_named => {}
             // A feed of torrents has them already, whoever wrote it.
             Ok((content, _)) if !is_named && is_of_torrents(&content) => {}
+            Ok((content, _)) if !content.items.is_empty() && is_of_torrents(&content) => {
+                let problem = Problem::at(shown, "is a feed of torrents, which have them already");
+                problems.push(problem.help("name the feed whose enclosures are the media"));
+            }
             Ok((content, still)) => feeds.push(Feed { place, path, shown, content, still }),
             // What only might have been one.
             Err(foreign::Error::NotAFeed(_)) if !is_named => {}

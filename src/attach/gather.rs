@@ -20,6 +20,7 @@ use crate::lock::{Lock, Origin};
 use crate::mime::TORRENT_MIME;
 use crate::problem::Problem;
 use crate::sitepath::{SitePath, is_plain_name};
+use crate::units::count_text;
 
 /// A file that enclosures lead to.
 #[derive(Debug)]
@@ -142,6 +143,7 @@ fn listed(
     is_file: &dyn Fn(&Address) -> bool,
     findings: &mut Vec<Finding>,
 ) -> Vec<Medium> {
+    let several = of_several_queries(options, feeds, prefixes);
     let mut media: Vec<Medium> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for (number, feed) in feeds.iter().enumerate() {
@@ -157,7 +159,8 @@ fn listed(
                     continue;
                 }
             };
-            if address.direct_url.contains('?') && !is_file(&address) {
+            let is_several = address.site_path.as_ref().is_some_and(|path| several.contains(path));
+            if address.direct_url.contains('?') && (is_several || !is_file(&address)) {
                 address.site_path = None;
             }
             let source =
@@ -186,6 +189,25 @@ fn listed(
         }
     }
     media
+}
+
+/// The paths of the site that enclosures of several items of one feed have, each with another query: a program answers there,
+/// as it seems, and not a file.
+fn of_several_queries(options: &Options, feeds: &[Feed], prefixes: &Prefixes) -> HashSet<SitePath> {
+    let mut several = HashSet::new();
+    for (number, feed) in feeds.iter().enumerate() {
+        let feed_at = options.base_url.of(&feed.place);
+        let mut queries: HashMap<SitePath, String> = HashMap::new();
+        for (_, enclosure) in enclosures(number, feed).filter(|(_, enclosure)| enclosure.url.contains('?')) {
+            let Ok(address) = Address::of(&enclosure.url, &feed_at, &options.base_url, prefixes) else { continue };
+            let Some(path) = address.site_path else { continue };
+            let former = queries.entry(path.clone()).or_insert_with(|| address.direct_url.clone());
+            if *former != address.direct_url {
+                several.insert(path);
+            }
+        }
+    }
+    several
 }
 
 /// The enclosures of a feed that lead to media.
@@ -217,7 +239,12 @@ fn find_files(
     media: &mut [Medium],
 ) -> Result<Vec<Finding>, Error> {
     let (mut problems, mut findings) = (Vec::new(), Vec::new());
+    let mut named: HashMap<String, usize> = HashMap::new();
+    for name in media.iter().filter_map(|medium| medium.address.path_names.last()) {
+        *named.entry(name.clone()).or_default() += 1;
+    }
     for medium in &mut *media {
+        let is_only = medium.address.path_names.last().is_some_and(|name| named[name] == 1);
         let first = medium.first();
         let enclosure = first.enclosure(feeds);
         let found = match finder.find(&medium.address) {
@@ -239,7 +266,7 @@ fn find_files(
             medium.in_site = site.place(&found.path);
         }
         if found.is_in_site {
-            findings.extend(finder.differing(&medium.address, &found.path).map(|other| {
+            findings.extend(finder.differing(&medium.address, &found.path, is_only).map(|other| {
                 let other = other.display();
                 let message =
                     format!("the file of the enclosure {:?} in the site is another than {other}", enclosure.url);
@@ -254,7 +281,7 @@ fn find_files(
         problems.dedup();
         return Err(Error::Content(problems));
     }
-    findings.extend(contested(feeds, media));
+    findings.extend(contested(finder, feeds, media));
     for medium in media {
         let is_elsewhere = medium.file.as_ref().is_some_and(|file| !file.is_in_site);
         medium.is_placed = is_elsewhere
@@ -267,46 +294,66 @@ fn find_files(
     Ok(findings)
 }
 
-/// What is told where no enclosure is below the site's address, and files of the site are what they lead to: the address is
-/// another one, as it seems.
+/// What is told where enclosures are not below the site's address, and files of the site are what they lead to: the address
+/// is another one, as it seems.
 pub fn elsewhere(options: &Options, feeds: &[Feed], media: &[Medium]) -> Option<Finding> {
-    let medium = media.iter().find(|medium| medium.in_site.is_some())?;
-    if media.iter().any(|medium| medium.address.site_path.is_some()) {
-        return None;
-    }
+    let mut found = media.iter().filter(|medium| medium.in_site.is_some());
+    let (medium, others) = (found.next()?, found.count());
+    let others =
+        if others > 0 { format!(", and {} more so", count_text(others as u64, "enclosure")) } else { String::new() };
     let message = format!(
-        "no enclosure is below {}, and {:?} seems to be a file of the site",
-        options.base_url, medium.address.direct_url
+        "{:?} is not below {}, and seems to be a file of the site{others}",
+        medium.address.direct_url, options.base_url
     );
     let problem = medium.first().problem(feeds, message);
     Some(Finding { rule: "base-url", problem: problem.help("give --base-url the address that the generator was told") })
 }
 
-/// A file that several enclosures seem to lead to is that of those which have its length, as the same file at two hosts
-/// does; the others have none.
-fn contested(feeds: &[Feed], media: &mut [Medium]) -> Vec<Finding> {
-    let mut by_path: HashMap<PathBuf, Vec<usize>> = HashMap::new();
+/// A file that several enclosures seem to lead to is that of the one whose path it has; else of the one that has its length;
+/// else of several that have it and the same path at several hosts. The others have none.
+fn contested(finder: &Finder, feeds: &[Feed], media: &mut [Medium]) -> Vec<Finding> {
+    let mut by_path: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
     for (index, medium) in media.iter().enumerate() {
-        if let Some(file) = medium.file.as_ref().filter(|file| !file.is_in_site) {
-            by_path.entry(file.path.clone()).or_default().push(index);
+        // Also where it was found in the site: what was placed there came from here.
+        let owned = finder.owned(&medium.address);
+        let found = medium.path().cloned();
+        for path in found.iter().chain(owned.iter().filter(|owned| Some(*owned) != found.as_ref())) {
+            by_path.entry(path.clone()).or_default().push(index);
         }
     }
     let mut findings = Vec::new();
     for (path, contenders) in by_path.into_iter().filter(|(_, contenders)| contenders.len() > 1) {
         let bytes = path.metadata().ok().map(|metadata| metadata.len());
-        for index in contenders {
+        let is_by_name =
+            |index: &usize| media[*index].file.as_ref().is_some_and(|file| file.is_by_name && file.path == path);
+        let owners: Vec<_> = contenders.iter().copied().filter(|index| !is_by_name(index)).collect();
+        let rivals = if owners.is_empty() { &contenders } else { &owners };
+        let has_length = |index: &&usize| bytes.is_some() && media[**index].first().enclosure(feeds).length == bytes;
+        let fitting: Vec<_> =
+            if rivals.len() == 1 { rivals.clone() } else { rivals.iter().filter(has_length).copied().collect() };
+        let is_one_path = |index: &usize| {
+            let (a, b) = (&media[*index].address, &media[fitting[0]].address);
+            a.path_names == b.path_names && (*index == fitting[0] || host(&a.direct_url) != host(&b.direct_url))
+        };
+        let keep = if fitting.len() < 2 || fitting.iter().all(is_one_path) { fitting.clone() } else { Vec::new() };
+        for index in contenders.into_iter().filter(|index| !keep.contains(index)) {
             let first = media[index].first();
-            let enclosure = first.enclosure(feeds);
-            if bytes.is_some() && enclosure.length == bytes {
-                continue;
-            }
-            media[index].file = None;
-            let message = format!("the enclosure {:?} may be {}, and so may another", enclosure.url, path.display());
+            let url = &first.enclosure(feeds).url;
+            let message = format!("the enclosure {url:?} may be {}, and so may another", path.display());
             let help = "let the folders of --media hold the files as their URLs do, or let the feed tell their lengths";
             findings.push(Finding { rule: "same-file", problem: first.problem(feeds, message).help(help) });
+            if media[index].file.as_ref().is_some_and(|file| file.path == path) {
+                media[index].file = None;
+                media[index].in_site = None;
+            }
         }
     }
     findings
+}
+
+/// The host of a URL, with its port.
+fn host(url: &str) -> Option<&str> {
+    url.split("://").nth(1)?.split(['/', '?']).next()
 }
 
 /// Gives each its slug: the one that it has in the lock, or in the site by a former run, before any other.

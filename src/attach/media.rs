@@ -40,6 +40,8 @@ pub struct Found {
     pub path: PathBuf,
     /// Whether it stands in the site, at the path that its URL names.
     pub is_in_site: bool,
+    /// Whether it was found by its name alone.
+    pub is_by_name: bool,
 }
 
 impl Finder {
@@ -65,27 +67,37 @@ impl Finder {
         if let Some(path) = address.site_path.clone().or_else(elsewhere)
             && let Some(path) = file_inside(&self.site, &path.below(&self.site))?
         {
-            return Ok(Some(Found { path, is_in_site: true }));
+            return Ok(Some(Found { path, is_in_site: true, is_by_name: false }));
         }
         let names = &address.path_names[address.path_names.len().saturating_sub(NAMES_MAX)..];
-        let path = match self.by_path(names, address)? {
-            Some(path) => Some(path),
-            None => self.by_name(name, names, address)?,
+        let (path, is_by_name) = match self.by_path(names, address)? {
+            Some(path) => (Some(path), false),
+            None => (self.by_name(name, names, address)?, true),
         };
         // Not a link to it: where it is placed, a second name of a link would be a link.
         let real = |path: PathBuf| path.canonicalize().map_err(|error| unreadable(&path, &error));
-        Ok(path.map(real).transpose()?.map(|path| Found { path, is_in_site: false }))
+        Ok(path.map(real).transpose()?.map(|path| Found { path, is_in_site: false, is_by_name }))
     }
 
     /// The file below a folder of media that has the path of `address`, and other bytes than `found`, as it seems: another
     /// size, or written later.
-    pub fn differing(&self, address: &Address, found: &Path) -> Option<PathBuf> {
+    ///
+    /// `is_only` tells that no other medium has this name: then a file of that name is it.
+    pub fn differing(&self, address: &Address, found: &Path, is_only: bool) -> Option<PathBuf> {
+        let name = address.path_names.last()?;
         let names = &address.path_names[address.path_names.len().saturating_sub(NAMES_MAX)..];
-        let outside = self.by_path(names, address).ok().flatten()?;
+        let by_name = || if is_only { self.by_name(name, names, address).ok().flatten() } else { None };
+        let outside = self.owned(address).or_else(by_name)?;
         let [here, there] = [found, &outside].map(fs::metadata);
         let (here, there) = (here.ok()?, there.ok()?);
         let is_other = here.len() != there.len() || there.modified().ok()? > here.modified().ok()?;
         (!is_same(&here, &there) && is_other).then_some(outside)
+    }
+
+    /// The file below a folder of media that has the path of `address`, wherever else there is one.
+    pub fn owned(&self, address: &Address) -> Option<PathBuf> {
+        let names = &address.path_names[address.path_names.len().saturating_sub(NAMES_MAX)..];
+        self.by_path(names, address).ok().flatten()?.canonicalize().ok()
     }
 
     /// The file at the longest ending of the path of `names` that stands in a folder of media.

@@ -90,7 +90,8 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
     let scene = desk.scene();
     let planner = Planner::new(options, &desk.feeds, &desk.media, &releases);
     let (plan, slots) = plan(scene, &planner, &mut still, &mut findings)?;
-    findings.append(&mut desk.findings.clone());
+    findings.extend(desk.findings.iter().cloned());
+    findings.extend(planner.findings());
     let work = Work::new(&desk.site, &plan).map_err(Error::Content)?;
     findings.extend(work.findings());
     findings.sort();
@@ -118,7 +119,8 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
             let placed = desk.media.iter().filter(|medium| medium.is_placed);
             cache.placed(placed.filter_map(|medium| Some((medium.path()?, medium.place().below(&desk.site.path)))));
         }
-        written.and(cache.save()).and(desk.remember(&plan)).map_err(Error::Trouble)?;
+        let saved = cache.save();
+        written.and(saved).and_then(|()| desk.remember(&plan)).map_err(Error::Trouble)?;
     }
     let (files_written, files_removed) = work.counts();
     Ok(Summary {

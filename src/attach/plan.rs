@@ -13,7 +13,7 @@ use super::gather::{Medium, Use};
 use super::make::is_alike;
 use super::options::Options;
 use super::page::Links;
-use super::report::Released;
+use super::report::{Finding, Released};
 use super::site::GENERATOR;
 use crate::feed::foreign::{Alternate, Amendment, Enclosure, Format, ItemAmendment};
 use crate::feed::{self, Channel, TorrentItem};
@@ -92,7 +92,9 @@ impl<'a> Planner<'a> {
             }
         }
         let feed = Entry::Bytes(Cow::Owned(self.torrents_feed()));
-        if plan.insert(self.options.torrents_feed.clone(), feed).is_some() {
+        let below = format!("{}/", self.options.torrents_feed);
+        let is_folder = plan.keys().any(|place| place.as_str().starts_with(&below));
+        if is_folder || plan.insert(self.options.torrents_feed.clone(), feed).is_some() {
             return Err(taken(self.options.torrents_feed.as_str().as_ref()));
         }
         let manifest = self.manifest();
@@ -220,6 +222,22 @@ impl<'a> Planner<'a> {
         Amendment { torrents_feed, items }
     }
 
+    /// What is to be said of alternate enclosures that the feeds' own templates write.
+    pub fn findings(&self) -> Vec<Finding> {
+        let of = |made: &Made| {
+            let torrent_url = self.torrent_url(made);
+            let is_other = |one: &&Use| one.item(self.feeds).other_magnet(&torrent_url, &made.release.magnet).is_some();
+            made.medium.uses.iter().find(is_other).map(|one| {
+                let message = format!(
+                    "an alternate enclosure that everseed did not mark gives another magnet link than {torrent_url}"
+                );
+                let help = "build the site again: its data, or an earlier run whose marks were taken away, are older";
+                Finding { rule: "stale-alternate", problem: one.problem(self.feeds, message).help(help) }
+            })
+        };
+        self.made.iter().filter_map(of).collect()
+    }
+
     fn alternate(&self, made: &Made, enclosure: &Enclosure) -> Alternate {
         let file = &made.release.files[0];
         Alternate {
@@ -274,7 +292,7 @@ impl<'a> Planner<'a> {
 
 /// Two files that are to be written have one place.
 pub fn taken(place: &Path) -> Problem {
-    let problem = Problem::at(place, "is to be the feed for torrent clients, and another file too");
+    let problem = Problem::at(place, "is to be the feed for torrent clients, and another file or folder too");
     problem.help("name another place with --torrent-feed")
 }
 

@@ -82,16 +82,29 @@ impl Site {
                     "a site that `everseed build` makes has its torrents already; else remove the file, and attach again",
                 )
             }
-            Err(error) => Problem::at(shown, error.to_string()).help("remove it, and attach again"),
+            Err(error) => Problem::at(shown, error.to_string()).help("move it to another place, and attach again"),
         };
         Err(Error::Content(vec![problem]))
     }
 
     /// What a former run published, where the generator has removed it since: as it was remembered below the folder `state`.
-    pub fn recall(&mut self, state: &Path) {
-        if self.former.is_none() {
-            let json = fsx::read_at_most(&self.memory(state), manifest::BYTES_MAX);
-            self.keep(json.ok().and_then(|json| Manifest::parse(&json).ok()));
+    pub fn recall(&mut self, state: &Path) -> Result<(), Problem> {
+        if self.former.is_some() {
+            return Ok(());
+        }
+        let path = self.memory(state);
+        let unknown = |why: String| {
+            let problem = Problem::at(&path, format!("what was published before can't be read: {why}"));
+            problem.help("remove it, if nothing that is published can have changed")
+        };
+        match fsx::read_at_most(&path, manifest::BYTES_MAX) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unknown(error.to_string())),
+            Ok(json) => {
+                let former = Manifest::parse(&json).map_err(|error| unknown(error.to_string()))?;
+                self.keep(Some(former));
+                Ok(())
+            }
         }
     }
 

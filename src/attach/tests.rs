@@ -265,6 +265,58 @@ fn a_file_that_two_enclosures_may_mean_is_that_of_neither() {
 }
 
 #[test]
+fn a_file_is_that_of_the_enclosure_whose_path_it_has() {
+    let urls = [("two", "https://show.example.org/2026/ep.mp3"), ("one", "https://show.example.org/2025/ep.mp3")];
+    let house = House::new(&urls).with(&["media/2025/ep.mp3"]);
+    let house = house.set(|options| options.media = vec![options.root.join("media")]);
+    // Its own length tells nothing, and the other's is that of the file.
+    let text = feed(&urls).replacen("length=\"0\"", "length=\"17\"", 1);
+    house.put("public/feed.xml", &text);
+    for _ in 0..2 {
+        let summary = house.attach();
+        let released: Vec<_> = summary.releases.iter().map(|one| &one.url[..]).collect();
+        assert_eq!(released, ["https://show.example.org/2025/ep.mp3"]);
+        assert!(summary.findings.iter().any(|finding| finding.rule == "same-file"), "{:?}", summary.findings);
+        assert!(!house.tree().contains_key("public/2026/ep.mp3"));
+    }
+    // The same path at two hosts is one file.
+    let urls = [("two", "https://a.example.org/x/ep.mp3"), ("one", "https://b.example.org/x/ep.mp3")];
+    let house = House::new(&urls).with(&["media/ep.mp3"]);
+    house.put("public/feed.xml", &feed(&urls).replace("length=\"0\"", "length=\"12\""));
+    let house = house.set(|options| options.media = vec![options.root.join("media")]);
+    assert_eq!(house.attach().releases.len(), 2);
+}
+
+#[test]
+fn what_is_older_than_the_torrent_and_not_marked_is_told() {
+    let house = House::new(&[EP1]).with(&["public/audio/ep1.mp3"]);
+    house.attach();
+    let text = String::from_utf8(house.tree()["public/feed.xml"].clone()).expect("UTF-8");
+    house.put("public/feed.xml", &text.replace("<!-- everseed -->", ""));
+    let rules = |summary: &Summary| summary.findings.iter().map(|finding| finding.rule).collect::<Vec<_>>();
+    let summary = house.attach();
+    assert!(!rules(&summary).contains(&"stale-alternate"));
+    assert_eq!(summary.files_written, 0, "there is no second one");
+    let house = house.set(|options| options.tracker_url = Some("https://tracker.example.org/announce".into()));
+    assert!(rules(&house.attach()).contains(&"stale-alternate"));
+}
+
+#[test]
+fn a_run_that_fails_has_published_nothing() {
+    let house = House::new(&[EP1]).with(&["public/audio/ep1.mp3"]);
+    let mut watch = || Err(io::ErrorKind::StorageFull.into());
+    attach_watched(&house.options, &(), &mut watch).expect_err("nothing can be written");
+    house.put("public/audio/ep1.mp3", "another file");
+    house.attach();
+    // What was published, and can't be read any more, is not taken for nothing.
+    fs::remove_file(house.path("public/everseed.json")).expect("removed");
+    for entry in fs::read_dir(house.path(".everseed/attached")).expect("there").flatten() {
+        fs::write(entry.path(), "damaged").expect("written");
+    }
+    assert!(house.refused().contains("what was published before can't be read"), "{}", house.refused());
+}
+
+#[test]
 fn a_site_at_another_address_than_its_feed_says_is_told_of() {
     let house = House::new(&[("one", "https://www.show.example.org/audio/ep1.mp3")]).with(&["public/audio/ep1.mp3"]);
     house.put(
@@ -273,9 +325,9 @@ fn a_site_at_another_address_than_its_feed_says_is_told_of() {
     );
     expect![[r#"
         ep1: 20 bytes, https://www.show.example.org/audio/ep1.mp3
-        medium: public/feed.xml:2: https://www.show.example.org/audio/ep1.mp3: its name says audio/mpeg, but its content is not
-        base-url: public/feed.xml:2: no enclosure is below https://show.example.org/, and "https://www.show.example.org/audio/ep1.mp3" seems to be a file of the site
-          help: give --base-url the address that the generator was told"#]].assert_eq(&house.told());
+        base-url: public/feed.xml:2: "https://www.show.example.org/audio/ep1.mp3" is not below https://show.example.org/, and seems to be a file of the site
+          help: give --base-url the address that the generator was told
+        medium: public/feed.xml:2: https://www.show.example.org/audio/ep1.mp3: its name says audio/mpeg, but its content is not"#]].assert_eq(&house.told());
     assert_eq!(house.manifest().torrents[0].files[0].path.as_str(), "audio/ep1.mp3");
 }
 
@@ -297,11 +349,11 @@ fn a_relative_url_counts_from_the_base_that_the_feed_gives() {
 #[test]
 fn the_feed_for_torrent_clients_takes_no_others_place() {
     let house = House::new(&[EP1]).with(&["public/audio/ep1.mp3"]);
-    for place in ["everseed.json", "feed.xml", "torrents/ep1.torrent"] {
+    for place in ["everseed.json", "feed.xml", "torrents/ep1.torrent", "torrents"] {
         let house = House::new(&[EP1]).with(&["public/audio/ep1.mp3"]);
         let house = house.set(|options| options.torrents_feed = SitePath::new(place).expect("a path"));
         let refused = house.refused();
-        assert!(refused.contains("is to be the feed for torrent clients, and another file too"), "{refused}");
+        assert!(refused.contains("is to be the feed for torrent clients, and another file or folder too"), "{refused}");
     }
     // Where it moves, the former one is not taken for a feed of the show.
     house.attach();

@@ -20,6 +20,7 @@ use crate::sitepath::SitePath;
 #[derive(Debug)]
 pub struct Work<'a> {
     site: &'a Site,
+    plan: &'a Plan<'a>,
     /// In the order in which the files come into place.
     changed: Vec<(&'a SitePath, Does, &'a Entry<'a>)>,
     removed: Vec<SitePath>,
@@ -53,7 +54,7 @@ impl<'a> Work<'a> {
                 && fs::symlink_metadata(place.below(&site.path)).is_ok_and(|metadata| metadata.is_file())
         };
         let removed = former.filter(is_gone).cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        Ok(Self { site, changed, removed, unchanged })
+        Ok(Self { site, plan, changed, removed, unchanged })
     }
 
     /// What becomes of each file, in the order of their paths; `with_edits`: with what is put into it.
@@ -86,10 +87,14 @@ impl<'a> Work<'a> {
         (self.changed.len(), self.removed.len())
     }
 
-    /// What goes, for the author to look at.
+    /// What goes, or has gone with what the generator removed, for the author to look at.
     pub fn findings(&self) -> impl Iterator<Item = Finding> {
-        self.removed.iter().map(|place| {
-            let problem = Problem::at(self.site.shown(place), "is of an episode that no feed has any more, and goes");
+        let former = self.site.former.iter().flat_map(|former| &former.torrents);
+        former.filter(|entry| !self.plan.contains_key(&entry.torrent)).map(|entry| {
+            let problem = Problem::at(
+                self.site.shown(&entry.torrent),
+                format!("goes: no feed has an enclosure for {:?} any more", entry.title),
+            );
             let help = "let the feed name all episodes, if its torrent is to stay";
             Finding { rule: "removed", problem: problem.help(help) }
         })

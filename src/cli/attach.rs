@@ -30,6 +30,7 @@ pub fn run(args: &AttachArgs, said: impl Fn(&str) -> bool) -> Result<(), Failure
     options.accept_changed = args.accept_changed;
     options.dry_run = args.dry_run;
     options.data = Some(config.attach_data(&args.root));
+    summary::check(args.summary.as_deref())?;
     let progress = Bar::new();
     let attached = attach::attach(&options, &progress);
     drop(progress);

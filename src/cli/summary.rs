@@ -13,6 +13,11 @@ use crate::units::{count_text, size_text};
 /// The most rows of the table, and the most findings.
 const ROWS_MAX: usize = 100;
 
+/// Whether a section can be added to `file`, where one is named: known before anything is done.
+pub fn check(file: Option<&Path>) -> Result<(), Failure> {
+    add(file, String::new)
+}
+
 /// Adds a section to `file`, where one is named; others may have written there before.
 pub fn add(file: Option<&Path>, section: impl FnOnce() -> String) -> Result<(), Failure> {
     let Some(path) = file else { return Ok(()) };

@@ -72,7 +72,7 @@ impl Edits<'_> {
         }
         let mut is_default = !item.has_default;
         for (enclosure, alternate) in item.enclosures.iter().zip(&amendment.alternates) {
-            if let Some(alternate) = alternate.as_ref().filter(|one| !item.torrents.contains(&one.torrent_url)) {
+            if let Some(alternate) = alternate.as_ref().filter(|one| !item.names(one)) {
                 let prefix = self.prefix(enclosure.podcast.as_ref(), Space::Podcast);
                 let text = alternate_enclosure(enclosure, alternate, &prefix, is_default);
                 self.insert(enclosure.end, text);

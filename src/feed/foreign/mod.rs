@@ -126,10 +126,25 @@ pub struct Item {
     pub enclosures: Vec<Enclosure>,
     /// Whether an alternate enclosure that is not ours is the default.
     has_default: bool,
-    /// The `.torrent` files that alternate enclosures name which are not ours.
+    /// The `.torrent` files and magnet links that alternate enclosures name which are not ours.
     torrents: Vec<String>,
     /// The prefix that means the namespace of `itunes:duration` behind the first enclosure.
     itunes: Option<Arc<str>>,
+}
+
+impl Item {
+    /// The magnet link that an alternate enclosure of the item, which is not ours, gives beside the `.torrent` at this URL, if
+    /// it is another one than `magnet`: it was made from something older.
+    pub fn other_magnet(&self, torrent_url: &str, magnet: &str) -> Option<&str> {
+        let is_named = self.torrents.iter().any(|uri| uri == torrent_url);
+        let mut magnets = self.torrents.iter().filter(|uri| is_named && uri.starts_with("magnet:"));
+        if magnets.clone().any(|uri| uri == magnet) { None } else { magnets.next().map(String::as_str) }
+    }
+
+    /// Whether an alternate enclosure of the item that is not ours leads to the torrent already.
+    fn names(&self, alternate: &Alternate) -> bool {
+        self.torrents.iter().any(|uri| *uri == alternate.torrent_url || *uri == alternate.magnet)
+    }
 }
 
 /// An `enclosure` (RSS) or a `link rel="enclosure"` (Atom).

@@ -16,7 +16,7 @@ pub(super) struct Alternate {
     pub(super) is_default: bool,
     /// Whether there is a source by way of BitTorrent: there is in ours.
     pub(super) has_torrent: bool,
-    /// The `.torrent` files that its sources name.
+    /// The `.torrent` files and magnet links that its sources name.
     pub(super) torrents: Vec<String>,
 }
 
@@ -47,7 +47,8 @@ impl<R: Read> Scan<R> {
         let is_torrent = attributes.get("contentType").is_some_and(|mime| mime == TORRENT_MIME);
         let uri = attributes.raw("uri").map(|uri| self.value(start, uri)).transpose()?.unwrap_or_default();
         let uri = uri.trim();
-        let is_named = uri.ends_with(".torrent") && uri.len() <= URL_BYTES_MAX;
+        let is_link = uri.ends_with(".torrent") || uri.starts_with("magnet:");
+        let is_named = is_link && uri.len() <= URL_BYTES_MAX;
         let Some(alternate) = &mut self.alternate else { return Ok(()) };
         alternate.has_torrent |= is_torrent;
         if is_named && !(is_torrent && alternate.marked.is_some()) {
