@@ -361,7 +361,10 @@ fn name(media: &mut [Medium], site: &Site, feeds: &[Feed], lock: Option<&Lock>) 
     let mut given = Given::default();
     for entry in site.former.iter().flat_map(|former| &former.torrents) {
         let ([file], Some(slug)) = (&entry.files[..], slug_of(entry.torrent.as_str())) else { continue };
-        given.slugs.insert(file.url.as_deref().unwrap_or(file.path.as_str()), slug);
+        // What the lock says of a name comes first.
+        if lock.is_none_or(|lock| !lock.media.contains_key(slug)) {
+            given.slugs.insert(file.url.as_deref().unwrap_or(file.path.as_str()), slug);
+        }
     }
     for (slug, record) in lock.iter().flat_map(|lock| &lock.media) {
         let Origin::One(source) = &record.origin else { continue };

@@ -34,9 +34,12 @@ pub struct Given<'a> {
 ///
 /// `ep3.mp3` is `ep3`; another file of that stem is `ep3.ogg`, and one of another folder `2025-ep3`.
 pub fn assign(media: &[Nameless], given: &Given) -> Vec<String> {
-    let mut slugs: Vec<Option<String>> =
-        media.iter().map(|one| given.slugs.get(one.source).map(|slug| (*slug).to_owned())).collect();
-    let mut taken: HashSet<String> = slugs.iter().flatten().map(|slug| names::folded(slug)).collect();
+    let mut taken: HashSet<String> = HashSet::new();
+    let given_to = |one: &Nameless| {
+        let slug = given.slugs.get(one.source)?;
+        taken.insert(names::folded(slug)).then(|| (*slug).to_owned())
+    };
+    let mut slugs: Vec<Option<String>> = media.iter().map(given_to).collect();
     let left_over: HashMap<_, _> = given.left_over.iter().map(|(slug, bytes)| (names::folded(slug), *bytes)).collect();
     // Two files of one name must not be one in a folder of downloads.
     let mut files: HashSet<String> = (media.iter().zip(&slugs))
@@ -147,6 +150,12 @@ mod tests {
             ),
             ["new-ep3 new-ep3.mp3", "ep3 ep3.mp3"]
         );
+    }
+
+    #[test]
+    fn a_name_is_not_given_twice() {
+        let given = Given { slugs: [("a/x.mp3", "x"), ("b/y.mp3", "X")].into(), ..Given::default() };
+        assert_eq!(named(&["a/x.mp3", "b/y.mp3"], &given), ["x x.mp3", "y y.mp3"]);
     }
 
     #[test]

@@ -282,7 +282,8 @@ fn the_summary_is_added_to_a_file_for_the_pages_of_ci_jobs() {
         error: nowhere/summary.md: the summary can't be written: No such file or directory (os error 2)
           help: name a file in a folder that exists and can be written with --summary
         [exit 1]
-    "#]].assert_eq(&site.attach(&["--accept-changed", "--summary", "nowhere/summary.md"]).whole());
+    "#]]
+    .assert_eq(&site.attach(&["--accept-changed", "--summary", "nowhere/summary.md"]).whole());
     assert_eq!(site.stamps(), before);
 }
 
