@@ -190,6 +190,12 @@ pub fn path(folder: &Path) -> PathBuf {
     beside(folder, Path::new(FILE_NAME))
 }
 
+/// What is told where a lock is all that is looked at, and `folder` has none.
+pub fn missing(folder: &Path) -> Problem {
+    Problem::at(path(folder), "is missing")
+        .help("run `everseed lock` where the media are, and keep what it writes in version control")
+}
+
 /// Where the `.torrent` of the release `slug` stands.
 pub fn torrent_path(folder: &Path, slug: &str) -> PathBuf {
     beside(folder, &Path::new(TORRENTS).join(format!("{slug}.torrent")))

@@ -17,9 +17,6 @@ use crate::output;
 use crate::problem::Problem;
 use crate::release::{self, Cache, Ledger, Release};
 
-/// The folder of the project that holds what runs remember.
-const STATE_FOLDER: &str = ".everseed";
-
 /// All that a run begins with.
 pub struct Desk<'o> {
     options: &'o Options,
@@ -50,16 +47,13 @@ impl<'o> Desk<'o> {
         let mut site = Site::open(&options.site)?;
         let ledger = Ledger::open(&options.root).map_err(refused)?;
         if options.locked && ledger.former().is_none() {
-            let problem = Problem::at(lock::path(&options.root), "is missing");
-            return Err(refused(
-                problem.help("run `everseed lock` where the media are, and keep what it writes in version control"),
-            ));
+            return Err(refused(lock::missing(&options.root)));
         }
         let state = if options.locked {
             None
         } else {
             not_in_the_site(options, &site).map_err(refused)?;
-            let (path, held) = output::hold_state(&options.root.join(STATE_FOLDER)).map_err(Error::Trouble)?;
+            let (path, held) = output::hold_state(&options.root.join(output::STATE_FOLDER)).map_err(Error::Trouble)?;
             // Generators that clean their output take what was published with it.
             site.recall(&path).map_err(Error::Trouble)?;
             Some(State { path, _held: held })

@@ -128,8 +128,7 @@ pub fn verify_lock(options: &Options, progress: &dyn hash::Progress) -> Result<V
     let Desk { feeds, media, ledger, .. } = Desk::open(options)?;
     let path = lock::path(&options.root);
     if ledger.former().is_none() {
-        let problem = Problem::at(&path, "is missing");
-        return Err(Error::Content(vec![problem.help("run `everseed lock` where the media are")]));
+        return Err(Error::Content(vec![lock::missing(&options.root)]));
     }
     let mut findings = Vec::new();
     for medium in &media {

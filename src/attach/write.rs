@@ -109,12 +109,7 @@ impl<'a> Work<'a> {
         let mut staging = Staging::make(&self.site.path)?;
         let done = self.stage(&mut staging).and_then(|()| guard()).and_then(|()| staging.commit(watch));
         done.and(staging.clean())?;
-        // A folder that holds nothing any more goes; others stay.
-        for place in &self.removed {
-            if let Some(folder) = place.below(&self.site.path).parent().filter(|folder| *folder != self.site.path) {
-                let _ = fs::remove_dir(folder);
-            }
-        }
+        output::remove_empty_folders(&self.site.path, &self.removed);
         Ok(())
     }
 
@@ -140,9 +135,8 @@ impl<'a> Work<'a> {
             Entry::Bytes(bytes) if **at == place => Some(bytes),
             _ => None,
         })?;
-        let former = fs::read(place.below(&self.site.path)).ok()?;
         let replaced = self.changed.iter().filter(|(_, does, _)| *does == Does::Replaces).map(|(place, ..)| *place);
-        output::interim_manifest(&former, new, &replaced.collect())
+        output::interim_manifest(&self.site.path, new, &replaced.collect())
     }
 }
 

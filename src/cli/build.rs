@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use super::args::BuildArgs;
 use super::report::{self, Bar, Failure};
 use crate::config::{self, Config, Target};
+use crate::output;
 use crate::problem::Problem;
 use crate::site::{self, LockUse};
 use crate::units::{count_text, size_text};
-
-/// The folder beside `everseed.toml` that holds what a build remembers.
-pub const STATE_FOLDER: &str = ".everseed";
 
 /// Builds the site and says what was done.
 pub fn run(args: &BuildArgs) -> Result<(), Failure> {
@@ -30,7 +28,7 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
         (false, false) => LockUse::Write,
     };
     let output = args.output.clone().or_else(|| config.output()).unwrap_or_else(|| args.root.join("public"));
-    let summary = site(&options, &output, &args.root.join(STATE_FOLDER))?;
+    let summary = site(&options, &output, &args.root.join(output::STATE_FOLDER))?;
     report::say(if args.json { report::as_json(&summary)? } else { line(&summary) })
 }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::args::{LockArgs, SiteArgs};
 use super::attach as attached;
-use super::build::{STATE_FOLDER, failure, read_config, read_config_if_any};
+use super::build::{failure, read_config, read_config_if_any};
 use super::report::{self, Bar, Failure};
 use crate::attach;
 use crate::config::{Config, Target, TypedAttach};
+use crate::output;
 use crate::problem::Problem;
 use crate::site;
 use crate::units::{count_text, size_text};
@@ -71,7 +72,7 @@ fn of_attached(args: &LockArgs, config: &Config) -> Result<(), Failure> {
 fn update(args: &LockArgs, options: &site::Options) -> Result<(), Failure> {
     let progress = Bar::new();
     let how = site::Update { prune: args.prune, keep: args.keep.clone() };
-    let summary = site::update_lock(options, &args.root.join(STATE_FOLDER), &how, &progress);
+    let summary = site::update_lock(options, &args.root.join(output::STATE_FOLDER), &how, &progress);
     drop(progress);
     let summary = summary.map_err(failure)?;
     summary.warnings.iter().for_each(report::warn);
@@ -105,7 +106,7 @@ fn in_a_line(lock: &Path, counts: [usize; 4], files_hashed: usize, bytes_hashed:
 
 fn verify(args: &LockArgs, options: &site::Options) -> Result<(), Failure> {
     let progress = Bar::new();
-    let verified = site::verify_lock(options, &args.root.join(STATE_FOLDER), &progress);
+    let verified = site::verify_lock(options, &args.root.join(output::STATE_FOLDER), &progress);
     drop(progress);
     let verified = verified.map_err(failure)?;
     tell_verified(&verified.lock, verified.releases, &verified.findings)

@@ -6,17 +6,21 @@ mod journal;
 mod media;
 mod staging;
 
-pub use interim::manifest as interim_manifest;
 pub use journal::{Does, Watch};
 pub use media::Media;
 pub use staging::{Staging, recover, restore};
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::manifest;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
+
+/// The folder of a project that holds what builds remember.
+pub const STATE_FOLDER: &str = ".everseed";
 
 /// A file of an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,25 @@ pub fn hold(path: &Path) -> Result<File, Problem> {
     let folder = File::open(path).map_err(|error| cannot_write(path, &error))?;
     lock(&folder, path)?;
     Ok(folder)
+}
+
+/// The manifest that is true while files at the places `replaced` become others; `None` where that of `out` is true until
+/// `new` is in its place.
+pub fn interim_manifest(out: &Path, new: &[u8], replaced: &BTreeSet<&SitePath>) -> Option<String> {
+    interim::manifest(&fs::read(manifest::place().below(out)).ok()?, new, replaced)
+}
+
+/// Removes the folders of `out` that hold nothing any more, now that the files at the places `removed` are gone.
+pub fn remove_empty_folders(out: &Path, removed: &[SitePath]) {
+    let above = |place: &SitePath| {
+        let path = place.below(out);
+        path.ancestors().skip(1).take_while(|folder| *folder != out).map(Path::to_owned).collect::<Vec<_>>()
+    };
+    let folders: BTreeSet<_> = removed.iter().flat_map(above).collect();
+    // The deepest first; those that are not empty stay.
+    for folder in folders.iter().rev() {
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 /// A folder or file that is not to be written to, with what to do about it.

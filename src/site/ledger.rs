@@ -34,12 +34,7 @@ impl Ledger {
 
     /// The lock as it was, to build from it alone or to hold it against the media.
     pub fn locked(&self) -> Result<Locked, Problem> {
-        let Some(lock) = self.lock.former() else {
-            let problem = Problem::at(lock::path(self.lock.folder()), "is missing");
-            return Err(
-                problem.help("run `everseed lock` where the media are, and keep what it writes in version control")
-            );
-        };
+        let lock = self.lock.former().ok_or_else(|| lock::missing(self.lock.folder()))?;
         Ok(Locked { folder: self.lock.folder().to_owned(), lock: lock.clone() })
     }
 

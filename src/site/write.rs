@@ -1,7 +1,6 @@
 //! The output folder: what differs is written beside it first, then renamed into place, so that a build that fails leaves the
 //! former site whole, one that is killed is taken back, and at each instant the manifest that stands is true.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -90,7 +89,7 @@ impl Output {
                 self.record_all(plan)?;
                 staging.commit(watch).inspect_err(|_| self.record_again())?;
             }
-            self.remove_empty_folders(&removed);
+            output::remove_empty_folders(&self.path, &removed);
             self.record(plan)
         });
         done.and(staging.clean())?;
@@ -207,9 +206,8 @@ impl Output {
     fn interim(&self, plan: &Plan, changed: &[Change]) -> Option<String> {
         let place = manifest::place();
         let Some(Entry::Bytes(new)) = plan.files.get(&place) else { return None };
-        let former = fs::read(place.below(&self.path)).ok()?;
         let replaced = changed.iter().filter(|change| change.does == Does::Replaces).map(|change| change.place);
-        output::interim_manifest(&former, new, &replaced.collect())
+        output::interim_manifest(&self.path, new, &replaced.collect())
     }
 
     /// What the former build wrote and this one does not.
@@ -225,19 +223,6 @@ impl Output {
         let is_file =
             |place: &SitePath| fs::symlink_metadata(place.below(&self.path)).is_ok_and(|metadata| !metadata.is_dir());
         places.filter(is_gone).filter(is_file).collect()
-    }
-
-    fn remove_empty_folders(&self, removed: &[SitePath]) {
-        let paths = removed.iter().map(|place| place.below(&self.path));
-        let above = |path: PathBuf| {
-            let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.path).map(Path::to_owned);
-            folders.collect::<Vec<_>>()
-        };
-        let folders: BTreeSet<_> = paths.flat_map(above).collect();
-        // The deepest first; those that are not empty stay.
-        for folder in folders.iter().rev() {
-            let _ = fs::remove_dir(folder);
-        }
     }
 
     /// Writes down what will be everseed's, before it is: a build that is killed then knows its files.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::build::{self, STATE_FOLDER, read_config};
+use super::build::{self, read_config};
 use super::report::{self, Failure};
 use crate::config::{Config, Target, Typed};
 use crate::output;
@@ -96,7 +96,7 @@ fn data_folder(args: &ServeArgs, config: &Config, source: &Source) -> PathBuf {
         // The current folder, where there is no configuration.
         Source::Site(_) => config.folder(),
     };
-    args.data.clone().or_else(|| config.data()).unwrap_or_else(|| beside.join(STATE_FOLDER))
+    args.data.clone().or_else(|| config.data()).unwrap_or_else(|| beside.join(output::STATE_FOLDER))
 }
 
 fn typed(args: &ServeArgs) -> Typed {
@@ -157,7 +157,7 @@ fn build_for(
 /// Where what builds remember is kept: where `everseed build` keeps it, so that the two know of each other's work, or
 /// below `data` where that can't be written.
 fn build_state(root: &Path, data: &Path) -> PathBuf {
-    let state = root.join(STATE_FOLDER);
+    let state = root.join(output::STATE_FOLDER);
     let probe = state.join("writable");
     let written =
         fs::create_dir_all(&state).and_then(|()| fs::write(&probe, b"")).and_then(|()| fs::remove_file(&probe));
