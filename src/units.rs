@@ -126,6 +126,11 @@ pub fn count_text(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Milliseconds in whole seconds, rounded.
+pub fn whole_secs(ms: u64) -> u64 {
+    ms.saturating_add(500) / 1000
+}
+
 /// `secs` seconds as `1:02:03` or `2:03`.
 pub fn duration_text(secs: u64) -> String {
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);

@@ -12,6 +12,7 @@ use crate::feed;
 use crate::fsx;
 use crate::output;
 use crate::problem::Problem;
+use crate::units::whole_secs;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -63,7 +64,7 @@ impl Data {
                 info_hash: made.release.torrent.info_hashes.main().to_string(),
                 bytes: file.bytes,
                 mime: file.facts.mime.clone(),
-                duration: file.facts.duration_ms.map(|ms| (ms + 500) / 1000),
+                duration: file.facts.duration_ms.map(whole_secs),
                 integrity: file.sha384.as_ref().map(feed::integrity),
             };
             (made.medium.slug.clone(), medium)

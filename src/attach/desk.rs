@@ -119,13 +119,13 @@ impl<'o> Desk<'o> {
     ///
     /// What the lock has is as the lock has it, whatever stands in the site: it was changed on purpose, or not at all.
     pub fn changes(&self, releases: &[Option<Release>], by_lock: Vec<(usize, String)>) -> Vec<Problem> {
+        if self.options.locked {
+            return Vec::new();
+        }
         let mut changes: BTreeMap<usize, Problem> = BTreeMap::new();
         let of = |medium: &Medium, message: String| medium.first().problem(&self.feeds, message);
         for (index, change) in by_lock {
             changes.insert(index, of(&self.media[index], another(&self.media[index], &change)).help(make::CHANGED));
-        }
-        if self.options.locked {
-            return Vec::new();
         }
         for (index, (medium, release)) in self.media.iter().zip(releases).enumerate() {
             if self.ledger.record(&medium.slug).is_some() {

@@ -143,68 +143,75 @@ fn listed(
     is_file: &dyn Fn(&Address) -> bool,
     findings: &mut Vec<Finding>,
 ) -> Vec<Medium> {
-    let several = of_several_queries(options, feeds, prefixes);
+    let addressed = addressed(options, feeds, prefixes, findings);
+    let several = of_several_queries(&addressed);
     let mut media: Vec<Medium> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
+    for (use_, mut address) in addressed {
+        let is_several = address.site_path.as_ref().is_some_and(|path| several.contains(path));
+        if address.direct_url.contains('?') && (is_several || !is_file(&address)) {
+            address.site_path = None;
+        }
+        let source =
+            address.site_path.as_ref().map_or_else(|| address.direct_url.clone(), |path| path.as_str().to_owned());
+        let (date, url) = (use_.item(feeds).date, &use_.enclosure(feeds).url);
+        if let Some(&index) = known.get(&source) {
+            let medium = &mut media[index];
+            if let Some(other) = medium.uses.last().filter(|other| is_another_item(**other, use_, feeds)) {
+                let line = other.enclosure(feeds).line;
+                let message = format!("two items have the enclosure {url:?}; the other is on line {line}");
+                findings.push(Finding { rule: "same-enclosure", problem: use_.problem(feeds, message) });
+            }
+            medium.date = [medium.date, date].into_iter().flatten().min();
+            medium.uses.push(use_);
+            continue;
+        }
+        findings.extend(address.remarks.iter().map(|remark| Finding {
+            rule: "address",
+            problem: use_.problem(feeds, format!("the enclosure {url:?} {remark}")),
+        }));
+        known.insert(source.clone(), media.len());
+        let (uses, file, in_site, is_placed) = (vec![use_], None, None, false);
+        let (slug, name) = Default::default();
+        media.push(Medium { source, address, uses, file, in_site, is_placed, slug, name, date });
+    }
+    media
+}
+
+/// The addresses of all enclosures that have one, in the order in which they stand.
+fn addressed(
+    options: &Options,
+    feeds: &[Feed],
+    prefixes: &Prefixes,
+    findings: &mut Vec<Finding>,
+) -> Vec<(Use, Address)> {
+    let mut addressed = Vec::new();
     for (number, feed) in feeds.iter().enumerate() {
         let feed_at = options.base_url.of(&feed.place);
         for (use_, enclosure) in enclosures(number, feed) {
             let base = enclosure.base.as_deref().and_then(|base| Url::parse(&feed_at).ok()?.join(base).ok());
             let base = base.as_ref().map_or(&*feed_at, Url::as_str);
-            let mut address = match Address::of(&enclosure.url, base, &options.base_url, prefixes) {
-                Ok(address) => address,
+            match Address::of(&enclosure.url, base, &options.base_url, prefixes) {
+                Ok(address) => addressed.push((use_, address)),
                 Err(why) => {
                     let problem = use_.problem(feeds, format!("the enclosure {:?} {why}", enclosure.url));
                     findings.push(Finding { rule: "address", problem });
-                    continue;
                 }
-            };
-            let is_several = address.site_path.as_ref().is_some_and(|path| several.contains(path));
-            if address.direct_url.contains('?') && (is_several || !is_file(&address)) {
-                address.site_path = None;
             }
-            let source =
-                address.site_path.as_ref().map_or_else(|| address.direct_url.clone(), |path| path.as_str().to_owned());
-            let date = use_.item(feeds).date;
-            if let Some(&index) = known.get(&source) {
-                let medium = &mut media[index];
-                if let Some(other) = medium.uses.last().filter(|other| is_another_item(**other, use_, feeds)) {
-                    let line = other.enclosure(feeds).line;
-                    let message =
-                        format!("two items have the enclosure {:?}; the other is on line {line}", enclosure.url);
-                    findings.push(Finding { rule: "same-enclosure", problem: use_.problem(feeds, message) });
-                }
-                medium.date = [medium.date, date].into_iter().flatten().min();
-                medium.uses.push(use_);
-                continue;
-            }
-            findings.extend(address.remarks.iter().map(|remark| Finding {
-                rule: "address",
-                problem: use_.problem(feeds, format!("the enclosure {:?} {remark}", enclosure.url)),
-            }));
-            known.insert(source.clone(), media.len());
-            let (uses, file, in_site, is_placed) = (vec![use_], None, None, false);
-            let (slug, name) = Default::default();
-            media.push(Medium { source, address, uses, file, in_site, is_placed, slug, name, date });
         }
     }
-    media
+    addressed
 }
 
-/// The paths of the site that enclosures of several items of one feed have, each with another query: a program answers there,
-/// as it seems, and not a file.
-fn of_several_queries(options: &Options, feeds: &[Feed], prefixes: &Prefixes) -> HashSet<SitePath> {
+/// The paths of the site that enclosures of one feed have, each with another query: a program answers there, as it seems, and
+/// not a file.
+fn of_several_queries(addressed: &[(Use, Address)]) -> HashSet<SitePath> {
+    let mut queries: HashMap<(usize, &SitePath), &str> = HashMap::new();
     let mut several = HashSet::new();
-    for (number, feed) in feeds.iter().enumerate() {
-        let feed_at = options.base_url.of(&feed.place);
-        let mut queries: HashMap<SitePath, String> = HashMap::new();
-        for (_, enclosure) in enclosures(number, feed).filter(|(_, enclosure)| enclosure.url.contains('?')) {
-            let Ok(address) = Address::of(&enclosure.url, &feed_at, &options.base_url, prefixes) else { continue };
-            let Some(path) = address.site_path else { continue };
-            let former = queries.entry(path.clone()).or_insert_with(|| address.direct_url.clone());
-            if *former != address.direct_url {
-                several.insert(path);
-            }
+    for (use_, address) in addressed.iter().filter(|(_, address)| address.direct_url.contains('?')) {
+        let Some(path) = &address.site_path else { continue };
+        if *queries.entry((use_.feed, path)).or_insert(&address.direct_url) != address.direct_url {
+            several.insert(path.clone());
         }
     }
     several

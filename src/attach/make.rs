@@ -14,7 +14,7 @@ use crate::media::{self, Facts};
 use crate::problem::Problem;
 use crate::release::{self, Cache, Content, Downloads, Ledger, Order, Origin, Release, Task};
 use crate::sitepath::SitePath;
-use crate::units::duration_text;
+use crate::units::{duration_text, whole_secs};
 
 /// What to do about a published torrent that would become another one.
 pub const CHANGED: &str = "what is published under a name stays as it is: give the new file another name, take the \
@@ -246,7 +246,7 @@ pub fn differences(
         }
         if let Some(ms) = file.facts.duration_ms.filter(|_| !item.has_duration && !options.fix.duration) {
             let message =
-                format!("{:?} has no itunes:duration; its file lasts {}", item.title, duration_text((ms + 500) / 1000));
+                format!("{:?} has no itunes:duration; its file lasts {}", item.title, duration_text(whole_secs(ms)));
             find("duration", *use_, message, Some("add it to the feed's template, or let --fix duration do it".into()));
         }
         if item.guid.is_none() {

@@ -81,6 +81,7 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
     // What was hashed is kept, whatever comes of it.
     cache.save().map_err(Error::Trouble)?;
     let (releases, mut findings) = made?;
+    findings.append(&mut desk.findings);
 
     let changes = desk.enter(&releases, &mut findings);
     let changes = desk.changes(&releases, changes);
@@ -90,7 +91,6 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
     let scene = desk.scene();
     let planner = Planner::new(options, &desk.feeds, &desk.media, &releases);
     let (plan, slots) = plan(scene, &planner, &mut still, &mut findings)?;
-    findings.extend(desk.findings.iter().cloned());
     findings.extend(planner.findings());
     let work = Work::new(&desk.site, &plan).map_err(Error::Content)?;
     findings.extend(work.findings());

@@ -22,6 +22,7 @@ use crate::problem::Problem;
 use crate::release::{Origin, Release};
 use crate::sitepath::SitePath;
 use crate::splice::Edit;
+use crate::units::whole_secs;
 
 /// What becomes of a file.
 #[derive(Debug)]
@@ -208,7 +209,7 @@ impl<'a> Planner<'a> {
                         .iter()
                         .map(|made| made.map(|made| made.release.files[0].bytes).filter(|_| self.options.fix.length))
                         .collect(),
-                    duration_secs: duration_ms.filter(|_| wants_duration).map(|ms| ((ms + 500) / 1000).max(1)),
+                    duration_secs: duration_ms.filter(|_| wants_duration).map(|ms| whole_secs(ms).max(1)),
                     alternates: made
                         .iter()
                         .zip(&content.enclosures)

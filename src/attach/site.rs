@@ -5,11 +5,9 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use sha1::{Digest, Sha1};
-
 use super::report::Error;
 use crate::fsx;
-use crate::id::{InfoHashes, hex};
+use crate::id::InfoHashes;
 use crate::manifest::{self, Manifest};
 use crate::output;
 use crate::problem::Problem;
@@ -120,8 +118,7 @@ impl Site {
     }
 
     fn memory(&self, state: &Path) -> PathBuf {
-        let hash = Sha1::digest(self.path.as_os_str().as_encoded_bytes());
-        state.join("attached").join(format!("{}.json", hex(&hash[..8])))
+        output::memory(state, "attached", &self.path)
     }
 
     /// The info-hashes that the `.torrent` at `place` was published with.

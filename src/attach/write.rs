@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::gather::slug_of;
 use super::plan::{Entry, Plan};
@@ -100,8 +101,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Does it. `watch` sees each change. `guard` is asked when everything is staged and nothing is in place yet; its error leaves the site as it was, as
-    /// does every error later on.
+    /// Does it. `watch` sees each change. `guard` is asked when everything is staged and nothing is in place yet; its error
+    /// leaves the site as it was, as does every error later on.
     pub fn commit(&self, guard: impl FnOnce() -> Result<(), Problem>, watch: Watch) -> Result<(), Problem> {
         if self.changed.is_empty() && self.removed.is_empty() {
             return guard();
@@ -153,11 +154,9 @@ fn rank(place: &SitePath, entry: &Entry) -> u8 {
 
 /// What is done to the file at `place`; `None`: it is what it should be.
 fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Problem> {
-    let bytes = match entry {
-        Entry::Edits(edits) => return Ok((!edits.is_empty()).then_some(Does::Replaces)),
-        Entry::Bytes(bytes) => Some(bytes),
-        Entry::Media(_) => None,
-    };
+    if let Entry::Edits(edits) = entry {
+        return Ok((!edits.is_empty()).then_some(Does::Replaces));
+    }
     output::check_folders(&site.path, site.name(), place)?;
     let (path, shown) = (place.below(&site.path), site.shown(place));
     let unreadable = |error: &io::Error| Problem::at(&shown, format!("can't be read: {error}"));
@@ -169,9 +168,14 @@ fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Pr
     if !metadata.is_file() {
         return Err(Problem::at(&shown, "is no file, and attaching writes one of that name").help("remove it"));
     }
-    let Some(bytes) = bytes else { return medium(site, place, entry, &metadata) };
-    if metadata.len() == bytes.len() as u64 && fs::read(&path).map_err(|error| unreadable(&error))? == **bytes {
-        return Ok(None);
+    let is_same = |bytes: &[u8]| {
+        let is_as_long = metadata.len() == bytes.len() as u64;
+        Ok(is_as_long && fs::read(&path).map_err(|error| unreadable(&error))? == bytes)
+    };
+    match entry {
+        Entry::Media(source) => return medium(site, place, source, &metadata),
+        Entry::Bytes(bytes) if is_same(bytes)? => return Ok(None),
+        _ => {}
     }
     if is_ours(site, place, &path).map_err(|error| unreadable(&error))? {
         return Ok(Some(Does::Replaces));
@@ -184,9 +188,8 @@ fn does(site: &Site, place: &SitePath, entry: &Entry) -> Result<Option<Does>, Pr
     Err(Problem::at(&shown, "was not written by everseed, and would be replaced").help(help))
 }
 
-/// What is done to the file at `place`, which is to be a medium, and is like `metadata`.
-fn medium(site: &Site, place: &SitePath, entry: &Entry, metadata: &Metadata) -> Result<Option<Does>, Problem> {
-    let Entry::Media(source) = entry else { unreachable!("it is asked for media alone") };
+/// What is done to the file at `place`, which is to be the medium `source`, and is like `metadata`.
+fn medium(site: &Site, place: &SitePath, source: &Path, metadata: &Metadata) -> Result<Option<Does>, Problem> {
     let of_source = fs::metadata(source).map_err(|error| Problem::at(source, format!("can't be read: {error}")))?;
     let is_same_file = (of_source.ino(), of_source.dev()) == (metadata.ino(), metadata.dev());
     // It was placed with the time of its source.
@@ -204,7 +207,7 @@ fn medium(site: &Site, place: &SitePath, entry: &Entry, metadata: &Metadata) -> 
 }
 
 /// Whether the file at `place`, which differs from what is to stand there, was written by everseed.
-fn is_ours(site: &Site, place: &SitePath, path: &std::path::Path) -> io::Result<bool> {
+fn is_ours(site: &Site, place: &SitePath, path: &Path) -> io::Result<bool> {
     if place.as_str() == manifest::FILE_NAME || site.published(place).is_some() {
         // Another one is refused where the site is opened.
         return Ok(true);

@@ -3,6 +3,7 @@
 use super::alternate::{self, Attributes, Facts};
 use super::xml::{Xml, channel, limited, rfc2822};
 use super::{CHAPTERS_MIME, Category, Channel, DESCRIPTION_BYTES_MAX, Episode, Medium, Show};
+use crate::units::whole_secs;
 
 /// The bytes of `feed.xml`. The episodes stand in it as they are given: newest first.
 pub fn podcast(about: &Channel, show: &Show, episodes: &[Episode]) -> Vec<u8> {
@@ -114,7 +115,7 @@ fn medium(xml: &mut Xml, medium: &Medium) {
     xml.empty("enclosure", &[("url", &medium.url), ("length", &bytes), ("type", &medium.mime)]);
     if let Some(ms) = medium.duration_ms {
         // Whole seconds, rounded; a jingle of 0.4 s is not one of no length.
-        xml.text("itunes:duration", &ms.saturating_add(500).div_euclid(1000).max(1).to_string());
+        xml.text("itunes:duration", &whole_secs(ms).max(1).to_string());
     }
     let facts = Facts {
         url: &medium.url,

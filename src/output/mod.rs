@@ -15,6 +15,9 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha1::{Digest, Sha1};
+
+use crate::id::hex;
 use crate::manifest;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
@@ -41,6 +44,12 @@ pub fn hold_state(state: &Path) -> Result<(PathBuf, File), Problem> {
     let file = File::create(&path).map_err(|error| unwritable(&path, &error))?;
     lock(&file, &path)?;
     Ok((state, file))
+}
+
+/// The file below the folder `state` that holds what is remembered of the folder `out`, of the kind `what`.
+pub fn memory(state: &Path, what: &str, out: &Path) -> PathBuf {
+    let hash = Sha1::digest(out.as_os_str().as_encoded_bytes());
+    state.join(what).join(format!("{}.json", hex(&hash[..8])))
 }
 
 /// Takes the folder `path` for this process, as long as the file is held: another one may know it from elsewhere.

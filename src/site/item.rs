@@ -10,7 +10,7 @@ use crate::media::{Chapter, Kind};
 use crate::mime;
 use crate::release;
 use crate::sitepath::SitePath;
-use crate::units::{duration_text, size_text};
+use crate::units::{duration_text, size_text, whole_secs};
 
 /// A release with its source.
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ impl<'a> Item<'a> {
             })
             .collect();
         let first = &made.files[0];
-        let duration_secs = first.facts.duration_ms.filter(|_| source.medium.single).map(|ms| (ms + 500) / 1000);
+        let duration_secs = first.facts.duration_ms.filter(|_| source.medium.single).map(whole_secs);
         context::Episode {
             title: source.text.title.clone(),
             description: source.text.description.clone().unwrap_or_default(),

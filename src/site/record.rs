@@ -5,11 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha1::{Digest, Sha1};
 
 use crate::fingerprint::Fingerprint;
 use crate::fsx;
-use crate::id::hex;
+use crate::output;
 use crate::problem::Problem;
 
 /// Changes when the meaning of the file does.
@@ -48,24 +47,19 @@ impl Record {
 
     /// The record of `output` below the folder `state`. One that is missing, damaged or of another version is none.
     pub fn load(state: &Path, output: &Path) -> Option<Self> {
-        let json = fs::read(Self::path(state, output)).ok()?;
+        let json = fs::read(output::memory(state, "outputs", output)).ok()?;
         let record: Self = serde_json::from_slice(&json).ok()?;
         (record.version == VERSION && record.output == output).then_some(record)
     }
 
     /// Writes it below the folder `state`.
     pub fn save(&self, state: &Path) -> Result<(), Problem> {
-        let path = Self::path(state, &self.output);
+        let path = output::memory(state, "outputs", &self.output);
         let json = serde_json::to_vec(self).map_err(|error| error.to_string());
         let folder = path.parent().expect("a file stands in a folder");
         json.and_then(|json| {
             fs::create_dir_all(folder).and_then(|()| fsx::write_whole(&path, &json)).map_err(|error| error.to_string())
         })
         .map_err(|error| Problem::at(&path, format!("can't be written: {error}")))
-    }
-
-    fn path(state: &Path, output: &Path) -> PathBuf {
-        let hash = Sha1::digest(output.as_os_str().as_encoded_bytes());
-        state.join("outputs").join(format!("{}.json", hex(&hash[..8])))
     }
 }
