@@ -121,6 +121,36 @@ pub fn size_text(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
+/// Reads a number of bytes: bare, or with a unit behind it, decimal (`kB`, `MB`, `GB`, `TB`) or binary (`KiB`, `MiB`,
+/// `GiB`, `TiB`), as `1.5 GB`.
+pub fn parse_size(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 10] = [
+        ("", 1),
+        ("B", 1),
+        ("kB", 1000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+    ];
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let unit = text[digits.len()..].trim_start();
+    let (_, scale) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // Nine digits behind the point are a byte of a gigabyte; what is beyond them is dropped.
+    let fraction = fraction.get(..9).unwrap_or(fraction);
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let tail = u128::from(scale) * fraction.parse::<u128>().ok()? / 10_u128.pow(u32::try_from(fraction.len()).ok()?);
+    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(u64::try_from(tail).ok()?)
+}
+
 /// `count` and its noun: `1 piece`, `2 pieces`.
 pub fn count_text(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -197,5 +227,24 @@ mod tests {
         assert_eq!([0, 1, 2].map(|count| count_text(count, "piece")), ["0 pieces", "1 piece", "2 pieces"]);
         assert_eq!(duration_text(59), "0:59");
         assert_eq!(duration_text(3723), "1:02:03");
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1500", 1500),
+            ("1500 B", 1500),
+            ("1.5 kB", 1500),
+            ("1.5KiB", 1536),
+            ("2 TB", 2_000_000_000_000),
+            ("0.5 TiB", 1 << 39),
+            (" 10 MB ", 10_000_000),
+        ] {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for text in ["", "MB", "-1", "1,5 MB", "1 mb", "1 M", "1..5 MB", "1. MB", ".5 MB", "99999999999 TB", "1e3"] {
+            assert_eq!(parse_size(text), None, "{text}");
+        }
     }
 }

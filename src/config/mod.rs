@@ -168,6 +168,46 @@ pub struct Seed {
     pub public_addresses: Vec<IpAddr>,
     /// Where peers connect.
     pub listen: Option<String>,
+    /// Connections in all.
+    pub connections_max: Option<usize>,
+    /// Connections from one IPv4 address or one IPv6 /64.
+    pub connections_per_address_max: Option<usize>,
+    /// Connections that have not said yet which torrent they are for.
+    pub half_open_max: Option<usize>,
+    /// Bytes a second to all peers together.
+    pub upload_rate: Option<Size>,
+    /// Bytes a second of each torrent.
+    pub upload_rate_per_torrent: Option<Size>,
+    /// Bytes that may leave in a calendar month before everything is slowed down.
+    pub monthly_quota: Option<Size>,
+    /// Bytes a second from then on.
+    pub quota_rate: Option<Size>,
+    /// Whether peers may come over uTP.
+    pub utp: Option<bool>,
+    /// Whether leechers that the tracker knows are dialled.
+    pub dial: Option<bool>,
+    /// Whether peers are told of each other.
+    pub pex: Option<bool>,
+    /// Whether torrents that are not private are announced to the DHT.
+    pub dht: Option<bool>,
+    /// Days within which all media are read again; 0 for never.
+    pub scrub_days: Option<u32>,
+    /// Bytes a second that are read for it.
+    pub scrub_rate: Option<Size>,
+    /// What is done about a bad piece: `off`, `ask` or `on`.
+    pub heal: Option<String>,
+    /// Roots of other copies of the site, from which damaged files are fetched.
+    pub mirrors: Vec<String>,
+}
+
+/// A number of bytes, bare or with its unit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Size {
+    /// As `1500`.
+    Bytes(u64),
+    /// As `"1.5 kB"`.
+    Text(String),
 }
 
 /// `[serve]`

@@ -1,17 +1,24 @@
 //! From what stands in the file, and what was typed, to the addresses and the options of a server.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::{Config, Faults, or_configured};
+use super::{Config, Faults, Size, or_configured};
 use crate::problem::Problem;
+use crate::seed::{self, Limits, Scrub};
 use crate::serve::{self, Addresses, Udp};
 use crate::tracker::address::Networks;
+use crate::units::parse_size;
 
 /// Where HTTP is served unless somebody says otherwise.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 /// The port at which peers connect unless somebody says otherwise.
 const PEER_PORT: u16 = 6881;
+
+/// Days within which all media are read again unless somebody says otherwise.
+const SCRUB_DAYS: u32 = 30;
 
 /// The least seconds between a peer's announces that an operator may ask for.
 pub const INTERVAL_SECS_MIN: u32 = 60;
@@ -61,6 +68,7 @@ impl Config {
         options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         self.check_trackers(&mut faults);
+        options.seed = self.seed_limits(&mut faults);
         if let Some(secs) = faults.ok(self.interval_secs(typed)).flatten() {
             options.tracker.interval_secs = secs;
             options.tracker.interval_min_secs = secs / 2;
@@ -83,6 +91,55 @@ impl Config {
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
         Addresses { http, udp, peer }
+    }
+
+    /// `[seed]`, but for its addresses.
+    fn seed_limits(&self, faults: &mut Faults) -> Limits {
+        let seed = &self.seed;
+        let mut limits = Limits::default();
+        let counts = [
+            ("connections_max", seed.connections_max, &mut limits.connections_max),
+            ("connections_per_address_max", seed.connections_per_address_max, &mut limits.connections_per_address_max),
+            ("half_open_max", seed.half_open_max, &mut limits.half_open_max),
+        ];
+        for (key, configured, limit) in counts {
+            if let Some(count) = configured {
+                *limit = count;
+                faults.ok(if count > 0 { Ok(()) } else { Err(self.wrong("seed", key, "0 lets nobody in")) });
+            }
+        }
+        let mut rate = |key, size| faults.ok(self.rate(key, size)).flatten();
+        limits.upload_bytes_per_sec = rate("upload_rate", seed.upload_rate.as_ref());
+        limits.upload_of_one_bytes_per_sec = rate("upload_rate_per_torrent", seed.upload_rate_per_torrent.as_ref());
+        let scrub_rate = rate("scrub_rate", seed.scrub_rate.as_ref());
+        let days = seed.scrub_days.unwrap_or(SCRUB_DAYS);
+        limits.scrub = (days > 0).then(|| Scrub {
+            period: Duration::from_secs(u64::from(days) * 24 * 3600),
+            bytes_per_sec: scrub_rate.unwrap_or(seed::SCRUB_BYTES_PER_SEC),
+        });
+        limits.utp = seed.utp.unwrap_or(limits.utp);
+        limits.dial = seed.dial.unwrap_or(limits.dial);
+        limits.pex = seed.pex.unwrap_or(limits.pex);
+        limits
+    }
+
+    /// The bytes a second that stand under `key` of `[seed]`.
+    fn rate(&self, key: &str, size: Option<&Size>) -> Result<Option<NonZeroU64>, Problem> {
+        let Some(bytes) = size.map(|size| self.bytes("seed", key, size)).transpose()? else { return Ok(None) };
+        NonZeroU64::new(bytes).map(Some).ok_or_else(|| {
+            self.wrong("seed", key, "nothing would ever be sent").help("leave it out for no limit, or name one")
+        })
+    }
+
+    /// The bytes that stand under `key`.
+    fn bytes(&self, table: &str, key: &str, size: &Size) -> Result<u64, Problem> {
+        match size {
+            Size::Bytes(bytes) => Ok(*bytes),
+            Size::Text(text) => parse_size(text).ok_or_else(|| {
+                self.wrong(table, key, format!("{text:?} is not a number of bytes"))
+                    .help("write it as 20 MB or 1.5 GiB")
+            }),
+        }
     }
 
     fn address(
@@ -172,6 +229,30 @@ mod tests {
               help: write it with its scheme, https or http, as https://show.example.org/announce
             --interval: 4 seconds are out of range
               help: name 60 to 86400 seconds"#]].assert_eq(&told.join("\n\n"));
+    }
+
+    #[test]
+    fn the_limits_of_the_seed_are_lowered_and_wrong_ones_told_with_their_lines() {
+        let limits = |text: &str| lowered(text, &Typed::default(), false).map(|(_, options)| options.seed);
+        assert_eq!(limits("").expect("nothing"), Limits::default());
+        let some = limits("[seed]\nupload_rate = \"1.5 MB\"\nscrub_days = 0\nconnections_max = 7\nutp = false\n");
+        assert_eq!(
+            some.expect("right"),
+            Limits {
+                upload_bytes_per_sec: NonZeroU64::new(1_500_000),
+                scrub: None,
+                connections_max: 7,
+                utp: false,
+                ..Limits::default()
+            }
+        );
+        let wrong = "[seed]\nupload_rate = 0\nscrub_rate = \"fast\"\nhalf_open_max = 0\n";
+        expect_test::expect![[r#"
+            everseed.toml:4: `half_open_max`: 0 lets nobody in
+            everseed.toml:2: `upload_rate`: nothing would ever be sent
+              help: leave it out for no limit, or name one
+            everseed.toml:3: `scrub_rate`: "fast" is not a number of bytes
+              help: write it as 20 MB or 1.5 GiB"#]].assert_eq(&limits(wrong).expect_err("all is wrong"));
     }
 
     #[test]

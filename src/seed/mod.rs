@@ -26,6 +26,7 @@ pub use server::bind;
 pub use torrents::{Health, Status, Verdict};
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -43,10 +44,16 @@ use announce::Announcer;
 use doors::Doors;
 use torrents::Entry;
 
-/// The most connections in all, unless [`Options`] say otherwise.
+/// The most connections in all, unless [`Limits`] say otherwise.
 pub const CONNECTIONS_MAX: usize = 2000;
-/// The most connections from one IPv4 address or one IPv6 /64, unless [`Options`] say otherwise.
+/// The most connections from one IPv4 address or one IPv6 /64, unless [`Limits`] say otherwise.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
+/// The most connections that have not said yet which torrent they are for, unless [`Limits`] say otherwise.
+pub const HALF_OPEN_MAX: usize = 512;
+/// The time in which each torrent is read once, unless [`Limits`] say otherwise.
+pub const SCRUB_PERIOD: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The most bytes a second that are read for it, unless [`Limits`] say otherwise.
+pub const SCRUB_BYTES_PER_SEC: NonZeroU64 = NonZeroU64::new(32 * 1024 * 1024).expect("it is not 0");
 /// What is read from disk for a connection at a time, in bytes: together with [`crate::wire::OUTPUT_BYTES_MAX`] all
 /// that waits in memory for a peer that does not read.
 pub const BATCH_BYTES_MAX: u32 = 128 * 1024;
@@ -109,24 +116,70 @@ pub struct Options {
     pub peer_id: PeerId,
     /// The port that other peers connect to.
     pub peer_port: u16,
-    /// Connections in all.
-    pub connections_max: usize,
-    /// Connections from one IPv4 address or one IPv6 /64.
-    pub connections_per_address_max: usize,
     /// How long telling other trackers that it stops may take, all of them together.
     pub stop_within: Duration,
+    /// What an operator may set.
+    pub limits: Limits,
 }
 
 impl Options {
     /// Everything by default but the two that have none.
     pub fn new(peer_id: PeerId, peer_port: u16) -> Self {
+        Self { peer_id, peer_port, stop_within: STOP_WITHIN, limits: Limits::default() }
+    }
+}
+
+/// What an operator may set of the seed: `[seed]` of `everseed.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all.
+    pub connections_max: usize,
+    /// Connections from one IPv4 address or one IPv6 /64.
+    pub connections_per_address_max: usize,
+    /// Connections that have not said yet which torrent they are for.
+    pub half_open_max: usize,
+    /// Bytes a second to all peers together; unset, as fast as they take them.
+    pub upload_bytes_per_sec: Option<NonZeroU64>,
+    /// Bytes a second of each torrent.
+    pub upload_of_one_bytes_per_sec: Option<NonZeroU64>,
+    /// Whether peers may come over uTP (BEP 29), at the same port.
+    pub utp: bool,
+    /// Whether leechers that the tracker knows and that have not come are dialled.
+    pub dial: bool,
+    /// Whether the peers of a torrent that is not private are told of each other (BEP 11).
+    pub pex: bool,
+    /// How the media are read again in the background; unset, never.
+    pub scrub: Option<Scrub>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
         Self {
-            peer_id,
-            peer_port,
             connections_max: CONNECTIONS_MAX,
             connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
-            stop_within: STOP_WITHIN,
+            half_open_max: HALF_OPEN_MAX,
+            upload_bytes_per_sec: None,
+            upload_of_one_bytes_per_sec: None,
+            utp: true,
+            dial: true,
+            pex: true,
+            scrub: Some(Scrub::default()),
         }
+    }
+}
+
+/// How all media are read again and again, so that what rots is found before somebody asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scrub {
+    /// The time in which each torrent is read once.
+    pub period: Duration,
+    /// The most bytes that are read for it in a second.
+    pub bytes_per_sec: NonZeroU64,
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self { period: SCRUB_PERIOD, bytes_per_sec: SCRUB_BYTES_PER_SEC }
     }
 }
 
@@ -159,7 +212,7 @@ impl Seed {
             epoch: Instant::now(),
             torrents: RwLock::default(),
             remembered: Mutex::default(),
-            doors: Arc::new(Doors::new(options.connections_max, options.connections_per_address_max)),
+            doors: Arc::new(Doors::new(options.limits.connections_max, options.limits.connections_per_address_max)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             announcer: Mutex::default(),
             stop_within: options.stop_within,

@@ -170,7 +170,8 @@ async fn forty_bad_handshakes_at_once_and_silent_connections_harm_nobody() {
 #[tokio::test]
 async fn in_a_full_house_a_good_client_gets_in() {
     let house = House::new(&[("a", PIECE)]);
-    let options = Options { connections_max: 3, ..options() };
+    let mut options = options();
+    options.limits.connections_max = 3;
     let running = Running::start(vec![house.torrent.clone()], &options);
     let mut silent = Vec::new();
     for _ in 0..10 {

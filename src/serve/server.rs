@@ -72,8 +72,8 @@ pub struct Options {
     pub tracker: tracker::Options,
     /// The web server's limits.
     pub http: http::Options,
-    /// Connections of the permanent seed at most.
-    pub peer_connections_max: usize,
+    /// The permanent seed's limits.
+    pub seed: seed::Limits,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -90,7 +90,7 @@ impl Options {
             own_trackers: Vec::new(),
             tracker: tracker::Options::default(),
             http: http::Options::default(),
-            peer_connections_max: seed::CONNECTIONS_MAX,
+            seed: seed::Limits::default(),
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -197,7 +197,7 @@ impl Server {
         let peer_port = bound.peer_addr().port();
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
-        seed_options.connections_max = options.peer_connections_max;
+        seed_options.limits = options.seed;
         // Nine tenths, so that it ends by itself.
         seed_options.stop_within = options.goodbye_max * 9 / 10;
         let seed = Seed::new(&seed_options);
