@@ -7,6 +7,8 @@
 mod answer;
 mod download;
 mod http;
+#[cfg(feature = "serve")]
+pub mod swarm;
 mod tls;
 
 use std::sync::Arc;
