@@ -60,7 +60,7 @@ impl Release {
     }
 
     /// Seeds it for as long as the test's runtime lives.
-    async fn seed(&self) -> SocketAddr {
+    fn seed(&self) -> SocketAddr {
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), address.port()));
@@ -92,7 +92,7 @@ async fn the_swarm_gives_all_files_and_what_is_there_is_kept() {
         fs::write(folder.path().join("release/zwei ü.txt"), [7; 30]).expect("a file");
         let got = std::sync::atomic::AtomicU64::new(0);
         let wanted = Wanted {
-            peers: vec![release.seed().await],
+            peers: vec![release.seed()],
             progress: &|bytes| got.store(bytes, std::sync::atomic::Ordering::Relaxed),
             ..Wanted::new(&release.torrent, folder.path())
         };
@@ -114,11 +114,8 @@ async fn of_the_files_those_that_are_wanted_come() {
     for is_padded in [false, true] {
         let release = Release::new(is_padded);
         let folder = TempDir::new().expect("a temporary folder");
-        let wanted = Wanted {
-            peers: vec![release.seed().await],
-            files: Some(&[0]),
-            ..Wanted::new(&release.torrent, folder.path())
-        };
+        let wanted =
+            Wanted { peers: vec![release.seed()], files: Some(&[0]), ..Wanted::new(&release.torrent, folder.path()) };
         swarm::download(wanted, &limits()).await.expect("a download");
         let one = fs::read(folder.path().join("release/one.bin")).expect("a file");
         assert!(one == release.bytes("one.bin"));
@@ -153,7 +150,7 @@ async fn a_disk_that_takes_nothing_is_told_by_its_own_words() {
     let folder = TempDir::new().expect("a temporary folder");
     // A folder stands where a file should come to be.
     fs::create_dir_all(folder.path().join("release/one.bin")).expect("a folder");
-    let wanted = Wanted { peers: vec![release.seed().await], ..Wanted::new(&release.torrent, folder.path()) };
+    let wanted = Wanted { peers: vec![release.seed()], ..Wanted::new(&release.torrent, folder.path()) };
     let problem = swarm::download(wanted, &limits()).await.expect_err("it can't be written").to_string();
     let below = problem.strip_prefix(&*folder.path().display().to_string());
     assert_eq!(below, Some("/release/one.bin: can't be written: Is a directory (os error 21)"), "{problem}");
