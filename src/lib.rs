@@ -50,6 +50,7 @@
 //!         files: vec![File { path: SitePath::new("audio/ep001.mp3")?, bytes: 40_000, url: None }],
 //!         page: None,
 //!         published: None,
+//!         retired: None,
 //!     }],
 //! };
 //! std::fs::write(site.join("everseed.json"), manifest.to_json())?;
