@@ -17,7 +17,7 @@ use super::{Place, READS_OF_ONE_MAX, Torrent};
 use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
 use crate::metainfo::Info;
-use crate::wire::{Bitfield, Offer};
+use crate::wire::{self, Bitfield, Offer};
 
 /// What came of hashing a piece.
 #[derive(Debug)]
@@ -116,10 +116,11 @@ impl Entry {
     /// What a new peer is offered; nothing where the torrent is no longer seeded.
     pub fn offer(&self) -> Option<Offer> {
         Some(Offer {
-            piece_length: self.info.piece_length,
-            total_bytes: self.stream_bytes,
+            pieces: wire::Pieces::of_stream(self.info.piece_length, self.stream_bytes),
             have: self.offered.borrow().clone()?,
             metadata: (!self.info.private).then(|| Arc::clone(&self.info_bytes)),
+            v2: None,
+            pex: false,
         })
     }
 
