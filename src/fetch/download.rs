@@ -1,6 +1,7 @@
 //! One file as it comes: what arrives is handed on, and where the connection breaks the rest is asked for.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::{HeaderMap, RANGE};
+use hyper::header::{HeaderMap, HeaderValue, RANGE};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
@@ -17,7 +18,7 @@ use super::http::{Answer, Failure, problem, reason, refused};
 use super::{Opened, Options, Remote, Shared, Validators};
 use crate::problem::Problem;
 
-/// The bytes of one file, read once and in order. What goes wrong is an [`io::Error`] that carries a [`Problem`]
+/// The bytes of one file, or of a part of it, read once and in order. What goes wrong is an [`io::Error`] that carries a [`Problem`]
 /// ([`Problem::carried_by`]), and stays so for all later reads.
 ///
 /// Dropped before the end it gives the connection up. Its `read` blocks, so it may not be called from an async task.
@@ -31,8 +32,10 @@ pub struct Download {
     body: Option<Incoming>,
     /// What has come and was not read yet.
     chunk: Bytes,
-    /// The bytes that have come.
+    /// The byte of the file behind those that have come.
     at: u64,
+    /// The byte behind the last that is wanted.
+    end: u64,
     tries: Tries,
     failed: Option<Problem>,
 }
@@ -43,40 +46,63 @@ impl Download {
         &self.remote
     }
 
+    /// Which byte of the file is read next.
+    pub fn at(&self) -> u64 {
+        self.at - self.chunk.len() as u64
+    }
+
+    /// Behind which byte of the file nothing more is read.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(super) fn open(shared: &Arc<Shared>, text: &str, url: Url, known: &[Validators]) -> Result<Opened, Problem> {
-        let answer = shared.handle.block_on(first_answer(shared, &url, known.first()))?;
+        let answer = shared.handle.block_on(first_answer(shared, &url, &answer::range(0, None), known.first()))?;
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(Opened::Same { known: 0, final_url: answer.url.to_string() });
         }
-        let wrong = |what| problem(&url, &answer.url, what);
-        if let Some(coding) = answer::coding(&answer.headers) {
-            return Err(wrong(format_args!("is sent as `{coding}`, though the file itself was asked for"))
-                .help("switch compression off for media on the server"));
+        let span = span(&url, &answer, 0)?;
+        let download = Self::new(shared, text, url, answer, span, span.total);
+        match known.iter().position(|known| known.prove(&download.remote)) {
+            Some(known) => Ok(Opened::Same { known, final_url: download.remote.final_url }),
+            None => Ok(Opened::Body(download)),
         }
-        let Some(span) = Span::of(&answer) else {
-            return Err(wrong(format_args!("the server doesn't say how large the file is"))
-                .help("let it send Content-Length: podcast apps need it"));
-        };
-        if span.from != 0 {
-            let from = span.from;
-            return Err(wrong(format_args!("the answer begins at byte {from} instead of byte 0"))
-                .help("mend how the server answers Range"));
+    }
+
+    pub(super) fn part(
+        shared: &Arc<Shared>,
+        text: &str,
+        url: Url,
+        wanted: &Range<u64>,
+        bytes: u64,
+    ) -> Result<Self, Problem> {
+        let range = answer::range(wanted.start, Some(wanted.end));
+        let answer = shared.handle.block_on(first_answer(shared, &url, &range, None))?;
+        let span = span(&url, &answer, wanted.start)?;
+        if span.total != bytes {
+            let total = span.total;
+            return Err(problem(&url, &answer.url, format_args!("has {total} bytes, and {bytes} are wanted"))
+                .help("it is another file: correct the URL, or copy the file there"));
         }
+        // A server without ranges sends all of it, from its first byte.
+        let end = if answer.status == StatusCode::PARTIAL_CONTENT { wanted.end } else { bytes };
+        Ok(Self::new(shared, text, url, answer, span, end))
+    }
+
+    fn new(shared: &Arc<Shared>, text: &str, url: Url, answer: Answer, span: Span, end: u64) -> Self {
         let remote = answer::remote(&answer, text, span.total);
-        if let Some(known) = known.iter().position(|known| known.prove(&remote)) {
-            return Ok(Opened::Same { known, final_url: remote.final_url });
-        }
-        Ok(Opened::Body(Self {
+        Self {
             shared: Arc::clone(shared),
             url,
             last_url: answer.url,
             remote,
             body: Some(answer.body),
             chunk: Bytes::new(),
-            at: 0,
+            at: span.from,
+            end,
             tries: Tries::default(),
             failed: None,
-        }))
+        }
     }
 
     /// The next bytes; none at the end of the file.
@@ -97,14 +123,22 @@ impl Download {
                 },
             };
             self.body = None;
-            if self.at < self.remote.bytes {
+            if self.at < self.end {
                 self.resume(&why).await?;
             }
         }
     }
 
-    fn received(&mut self, data: Bytes) -> Result<Bytes, Problem> {
-        if data.len() as u64 > self.remote.bytes - self.at {
+    fn received(&mut self, mut data: Bytes) -> Result<Bytes, Problem> {
+        let left = self.end - self.at;
+        if data.len() as u64 > left {
+            if self.end < self.remote.bytes {
+                // A part that a server, or a resumed answer, gives more of.
+                data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                self.body = None;
+                self.at = self.end;
+                return Ok(data);
+            }
             let bytes = self.remote.bytes;
             return Err(self
                 .problem(format_args!("more came than the {bytes} bytes that were announced"))
@@ -192,11 +226,36 @@ impl Read for Download {
     }
 }
 
+/// Which bytes an answer holds that was to begin at byte 0 or, where it is a part, at byte `from`.
+fn span(url: &Url, answer: &Answer, from: u64) -> Result<Span, Problem> {
+    let wrong = |what| problem(url, &answer.url, what);
+    if let Some(coding) = answer::coding(&answer.headers) {
+        return Err(wrong(format_args!("is sent as `{coding}`, though the file itself was asked for"))
+            .help("switch compression off for media on the server"));
+    }
+    let Some(span) = Span::of(answer) else {
+        return Err(wrong(format_args!("the server doesn't say how large the file is"))
+            .help("let it send Content-Length: podcast apps need it"));
+    };
+    let wanted = if answer.status == StatusCode::PARTIAL_CONTENT { from } else { 0 };
+    if span.from != wanted {
+        let from = span.from;
+        return Err(wrong(format_args!("the answer begins at byte {from} instead of byte {wanted}"))
+            .help("mend how the server answers Range"));
+    }
+    Ok(span)
+}
+
 /// Asks until there is an answer that is a file, or no use in asking.
-async fn first_answer(shared: &Shared, url: &Url, known: Option<&Validators>) -> Result<Answer, Problem> {
+async fn first_answer(
+    shared: &Shared,
+    url: &Url,
+    range: &HeaderValue,
+    known: Option<&Validators>,
+) -> Result<Answer, Problem> {
     let mut headers = HeaderMap::new();
     // From the first byte on is the whole file, and the answer tells whether there are ranges.
-    headers.insert(RANGE, answer::range(0));
+    headers.insert(RANGE, range.clone());
     if let Some(known) = known {
         known.unless_same(&mut headers);
     }

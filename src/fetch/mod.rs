@@ -7,8 +7,11 @@
 mod answer;
 mod download;
 mod http;
+#[cfg(feature = "serve")]
+pub mod swarm;
 mod tls;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,6 +164,14 @@ impl Client {
     /// content coding that was not asked for.
     pub fn open(&self, url: &str, known: &[Validators]) -> Result<Opened, Problem> {
         Download::open(&self.shared, url, parse(url)?, known)
+    }
+
+    /// Asks for the bytes `wanted` of a file that has `bytes` of them in all. A server that knows no ranges sends it from
+    /// its first byte on: [`Download::at`] tells.
+    ///
+    /// It blocks, as [`Client::open`] does. Errors beside the ones there: a file of another size.
+    pub fn part(&self, url: &str, wanted: &Range<u64>, bytes: u64) -> Result<Download, Problem> {
+        Download::part(&self.shared, url, parse(url)?, wanted, bytes)
     }
 }
 
