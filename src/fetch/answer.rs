@@ -1,5 +1,7 @@
 //! What the head of an answer says about the file.
 
+use std::ops::Range;
+
 use hyper::StatusCode;
 use hyper::body::Body;
 use hyper::header::{
@@ -63,7 +65,8 @@ pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
     (!matches!(coding.as_str(), "" | "identity")).then_some(coding)
 }
 
-fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+/// The value of a header, where it is one that is kept.
+pub(super) fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?.trim();
     (!value.is_empty() && value.len() <= VALUE_BYTES_MAX).then(|| value.to_owned())
 }
@@ -116,6 +119,15 @@ impl Validators {
 /// `bytes=N-`.
 pub(super) fn range(from: u64) -> HeaderValue {
     HeaderValue::try_from(format!("bytes={from}-")).expect("digits and ASCII may stand in a header")
+}
+
+/// `bytes=N-M`, of a file of `bytes` bytes; without M where that is its end.
+pub(super) fn range_of(wanted: &Range<u64>, bytes: u64) -> HeaderValue {
+    if wanted.end == bytes {
+        return range(wanted.start);
+    }
+    let last = wanted.end.saturating_sub(1);
+    HeaderValue::try_from(format!("bytes={}-{last}", wanted.start)).expect("digits and ASCII may stand in a header")
 }
 
 fn insert(headers: &mut HeaderMap, header: Option<(HeaderName, &String)>) {

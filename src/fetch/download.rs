@@ -1,23 +1,25 @@
 //! One file as it comes: what arrives is handed on, and where the connection breaks the rest is asked for.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::header::{HeaderMap, RANGE};
-use tokio::time::{sleep, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::answer::{self, Span};
 use super::http::{Answer, Failure, problem, reason, refused};
-use super::{Opened, Options, Remote, Shared, Validators};
+use super::{Failed, Opened, Options, Remote, Shared, Validators};
 use crate::problem::Problem;
 
-/// The bytes of one file, read once and in order. What goes wrong is an [`io::Error`] that carries a [`Problem`]
+/// The bytes of one file, or of a part of it, read once and in order. What goes wrong is an [`io::Error`] that carries a [`Problem`]
 /// ([`Problem::carried_by`]), and stays so for all later reads.
 ///
 /// Dropped before the end it gives the connection up. Its `read` blocks, so it may not be called from an async task.
@@ -31,8 +33,13 @@ pub struct Download {
     body: Option<Incoming>,
     /// What has come and was not read yet.
     chunk: Bytes,
-    /// The bytes that have come.
+    /// The byte of the file that comes next.
     at: u64,
+    /// The byte behind the last one that is wanted.
+    end: u64,
+    /// Whether its reader checks the bytes by itself; then the server need not say that the file is still the same.
+    is_checked: bool,
+    slowness: Slowness,
     tries: Tries,
     failed: Option<Problem>,
 }
@@ -70,22 +77,69 @@ impl Download {
             shared: Arc::clone(shared),
             url,
             last_url: answer.url,
+            at: 0,
+            end: remote.bytes,
             remote,
             body: Some(answer.body),
             chunk: Bytes::new(),
-            at: 0,
+            is_checked: false,
+            slowness: Slowness::default(),
             tries: Tries::default(),
             failed: None,
         }))
     }
 
+    pub(super) fn part(
+        shared: &Arc<Shared>,
+        text: &str,
+        url: Url,
+        wanted: Range<u64>,
+        bytes: u64,
+    ) -> Result<Self, Failed> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RANGE, answer::range_of(&wanted, bytes));
+        let answer = shared.handle.block_on(shared.answer(&url, &headers))?;
+        let wrong = |what| problem(&url, &answer.url, what).help("another copy of the file may do");
+        if let Some(coding) = answer::coding(&answer.headers) {
+            return Err(wrong(format_args!("is sent as `{coding}`, though the file itself was asked for")).into());
+        }
+        let Some(span) = Span::of(&answer) else {
+            return Err(wrong(format_args!("answered {} without saying which bytes these are", answer.status)).into());
+        };
+        if span.total != bytes {
+            return Err(wrong(format_args!("has {} bytes instead of {bytes}", span.total)).into());
+        }
+        if span.from != wanted.start {
+            let from = wanted.start;
+            return Err(wrong(format_args!("asked for the bytes from {from} on, the server sent others")).into());
+        }
+        Ok(Self {
+            shared: Arc::clone(shared),
+            remote: answer::remote(&answer, text, bytes),
+            url,
+            last_url: answer.url,
+            body: Some(answer.body),
+            chunk: Bytes::new(),
+            at: wanted.start,
+            end: wanted.end,
+            is_checked: true,
+            slowness: Slowness::default(),
+            tries: Tries::default(),
+            failed: None,
+        })
+    }
+
     /// The next bytes; none at the end of the file.
     async fn receive(&mut self) -> Result<Bytes, Problem> {
         loop {
+            if self.is_checked && self.at == self.end {
+                // What a server sends beyond is not waited for.
+                self.body = None;
+            }
             let why = match &mut self.body {
                 // The connection was left at the end.
                 None => return Ok(Bytes::new()),
-                Some(body) => match timeout(self.shared.options.stall_within, body.frame()).await {
+                Some(body) => match self.slowness.frame(body, &self.shared.options).await {
                     Ok(Some(Ok(frame))) => match frame.into_data() {
                         Ok(data) if !data.is_empty() => return self.received(data),
                         // Trailers say nothing about the bytes.
@@ -97,14 +151,24 @@ impl Download {
                 },
             };
             self.body = None;
-            if self.at < self.remote.bytes {
+            if self.at < self.end {
                 self.resume(&why).await?;
             }
         }
     }
 
-    fn received(&mut self, data: Bytes) -> Result<Bytes, Problem> {
-        if data.len() as u64 > self.remote.bytes - self.at {
+    fn received(&mut self, mut data: Bytes) -> Result<Bytes, Problem> {
+        if self.is_checked {
+            let wanted = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+            data.truncate(wanted);
+            if self.slowness.is_too_slow(data.len() as u64, &self.shared.options) {
+                let options = &self.shared.options;
+                let (bytes, secs) = (options.slow_bytes, options.slow_within.as_secs_f64());
+                return Err(self
+                    .problem(format_args!("sent less than {bytes} bytes in {secs} s"))
+                    .help("another copy of the file may do"));
+            }
+        } else if data.len() as u64 > self.remote.bytes - self.at {
             let bytes = self.remote.bytes;
             return Err(self
                 .problem(format_args!("more came than the {bytes} bytes that were announced"))
@@ -124,12 +188,16 @@ impl Download {
             return Err(self.problem(what).help("try again; a server that answers Range with 206 could go on"));
         }
         let validators = self.remote.validators();
-        if !validators.any() {
+        if !validators.any() && !self.is_checked {
             let what = format_args!("{broken}, and the server doesn't say whether the file is still the same");
             return Err(self.problem(what).help("try again; a server that sends ETag or Last-Modified could go on"));
         }
         let mut headers = HeaderMap::new();
-        validators.rest(at, &mut headers);
+        if self.is_checked {
+            headers.insert(RANGE, answer::range_of(&(at..self.end), bytes));
+        } else {
+            validators.rest(at, &mut headers);
+        }
         let mut last = self.problem(broken).help("try again later");
         let mut at_least = Duration::ZERO;
         loop {
@@ -154,7 +222,7 @@ impl Download {
         let span = Span::of(&answer);
         // A 416 says that the file ends before this byte; If-Range asks for the whole of a file that is another one.
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE
-            || !validators.fit(&answer)
+            || !(self.is_checked || validators.fit(&answer))
             || span.is_some_and(|span| span.total != bytes)
         {
             return Err(self
@@ -192,6 +260,38 @@ impl Read for Download {
     }
 }
 
+/// How little comes from a server that sends, but hardly: it would hold up all that waits for its file.
+#[derive(Debug, Default)]
+struct Slowness {
+    /// Since when, as far as it was waited for.
+    waited: Duration,
+    /// What has come since.
+    bytes: u64,
+}
+
+impl Slowness {
+    /// The next frame; an error where none comes in time. A reader that takes its time is not the server's fault.
+    async fn frame(
+        &mut self,
+        body: &mut Incoming,
+        options: &Options,
+    ) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Elapsed> {
+        let begun = Instant::now();
+        let frame = timeout(options.stall_within, body.frame()).await;
+        self.waited += begun.elapsed();
+        frame
+    }
+
+    /// Takes in so many bytes; whether it was too little for the time.
+    fn is_too_slow(&mut self, bytes: u64, options: &Options) -> bool {
+        self.bytes += bytes;
+        if self.bytes >= options.slow_bytes {
+            *self = Self::default();
+        }
+        self.waited > options.slow_within
+    }
+}
+
 /// Asks until there is an answer that is a file, or no use in asking.
 async fn first_answer(shared: &Shared, url: &Url, known: Option<&Validators>) -> Result<Answer, Problem> {
     let mut headers = HeaderMap::new();
@@ -219,7 +319,7 @@ async fn first_answer(shared: &Shared, url: &Url, known: Option<&Validators>) ->
 
 /// How often was tried again.
 #[derive(Debug, Default)]
-struct Tries {
+pub(super) struct Tries {
     /// Since the last byte.
     in_row: u32,
     total: u32,
@@ -231,7 +331,7 @@ impl Tries {
     }
 
     /// Waits before the next try; where there is none, `last` is why.
-    async fn pause(&mut self, options: &Options, at_least: Duration, last: &Problem) -> Result<(), Problem> {
+    pub(super) async fn pause(&mut self, options: &Options, at_least: Duration, last: &Problem) -> Result<(), Problem> {
         if self.in_row == options.tries_max || self.total == options.resumes_max {
             return Err(last.clone());
         }
