@@ -252,7 +252,8 @@ mod tests {
             everseed.toml:2: `upload_rate`: nothing would ever be sent
               help: leave it out for no limit, or name one
             everseed.toml:3: `scrub_rate`: "fast" is not a number of bytes
-              help: write it as 20 MB or 1.5 GiB"#]].assert_eq(&limits(wrong).expect_err("all is wrong"));
+              help: write it as 20 MB or 1.5 GiB"#]]
+        .assert_eq(&limits(wrong).expect_err("all is wrong"));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! What the head of an answer says about the file.
 
-use std::ops::Range;
-
 use hyper::StatusCode;
 use hyper::body::Body;
 use hyper::header::{
@@ -84,7 +82,7 @@ impl Validators {
 
     /// What is sent to have the rest of the file from byte `from` on, and the whole if it is another one.
     pub(super) fn rest(&self, from: u64, headers: &mut HeaderMap) {
-        headers.insert(RANGE, range(from));
+        headers.insert(RANGE, range(from, None));
         // A weak ETag may not stand in If-Range (RFC 9110 section 13.1.5).
         let strong = self.etag.as_ref().filter(|etag| !etag.starts_with("W/"));
         insert(headers, strong.or(self.last_modified.as_ref()).map(|validator| (IF_RANGE, validator)));
@@ -116,18 +114,10 @@ impl Validators {
     }
 }
 
-/// `bytes=N-`.
-pub(super) fn range(from: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("bytes={from}-")).expect("digits and ASCII may stand in a header")
-}
-
-/// `bytes=N-M`, of a file of `bytes` bytes; without M where that is its end.
-pub(super) fn range_of(wanted: &Range<u64>, bytes: u64) -> HeaderValue {
-    if wanted.end == bytes {
-        return range(wanted.start);
-    }
-    let last = wanted.end.saturating_sub(1);
-    HeaderValue::try_from(format!("bytes={}-{last}", wanted.start)).expect("digits and ASCII may stand in a header")
+/// `bytes=N-`, or `bytes=N-M` up to the byte before `end`.
+pub(super) fn range(from: u64, end: Option<u64>) -> HeaderValue {
+    let last = end.map(|end| (end.max(from + 1) - 1).to_string()).unwrap_or_default();
+    HeaderValue::try_from(format!("bytes={from}-{last}")).expect("digits and ASCII may stand in a header")
 }
 
 fn insert(headers: &mut HeaderMap, header: Option<(HeaderName, &String)>) {

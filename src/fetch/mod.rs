@@ -8,6 +8,8 @@ mod answer;
 mod document;
 mod download;
 mod http;
+#[cfg(feature = "serve")]
+pub mod swarm;
 mod tls;
 
 use std::ops::Range;
@@ -204,11 +206,13 @@ impl Client {
         Download::open(&self.shared, url, parse(url)?, known)
     }
 
-    /// The bytes `wanted` of the file at `url`, which has `bytes` bytes, as web seeds give them (BEP 19): for a reader that
-    /// checks them by itself. A server that gives files from their start only is read where they begin there.
+    /// Asks for the bytes `wanted` of a file that has `bytes` of them in all. A server that knows no ranges sends it from
+    /// its first byte on: [`Download::at`] tells. Its reader checks what comes: where the connection breaks, the server
+    /// need not say that the file is still the same.
     ///
-    /// It blocks as [`Client::open`] does, and asks again as often. Errors are the same, and a file of another size.
-    pub fn part(&self, url: &str, wanted: Range<u64>, bytes: u64) -> Result<Download, Failed> {
+    /// It blocks, as [`Client::open`] does. Errors beside the ones there: a file of another size, and later a server that
+    /// hardly sends ([`Options::slow_bytes`]).
+    pub fn part(&self, url: &str, wanted: &Range<u64>, bytes: u64) -> Result<Download, Failed> {
         Download::part(&self.shared, url, parse(url)?, wanted, bytes)
     }
 
