@@ -90,7 +90,7 @@ impl Config {
             let here = for_this_machine && http.ip().is_loopback();
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
-        Addresses { http, udp, peer }
+        Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(seed::Limits::default().utp) }
     }
 
     /// `[seed]`, but for its addresses.

@@ -45,6 +45,7 @@ mod tests {
             files: vec![File { path: path(&format!("media/{name}")), bytes: 1, url: None }],
             page: None,
             published: None,
+            retired: None,
         };
         let torrents = torrents.iter().map(entry).collect();
         let base_url = "https://show.example.org/".into();

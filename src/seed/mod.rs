@@ -212,7 +212,7 @@ impl Seed {
             epoch: Instant::now(),
             torrents: RwLock::default(),
             remembered: Mutex::default(),
-            doors: Arc::new(Doors::new(options.limits.connections_max, options.limits.connections_per_address_max)),
+            doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             announcer: Mutex::default(),
             stop_within: options.stop_within,

@@ -14,7 +14,7 @@ use super::site::{OwnTrackers, Published, Site};
 use super::status::{Everseed, FAULTS_MAX, Row, Snapshot};
 use crate::id::InfoHash;
 use crate::seed::{self, Health, Seed};
-use crate::store::{self, Lifetime, Sample, Writer};
+use crate::store::{self, Lifetime, Point, Sample, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
 
 /// Lines that one look at the torrents' health writes at most.
@@ -169,14 +169,17 @@ impl State {
             .into_iter()
             .map(|status| Sample {
                 info_hash: status.info_hash,
-                at,
-                seeds: status.counts.complete,
-                leechers: status.counts.incomplete,
-                lifetime: Lifetime {
-                    completed: status.lifetime.completed,
-                    uploaded: status.lifetime.uploaded,
-                    downloaded: status.lifetime.downloaded,
-                    sent: sent.get(&status.info_hash).copied().unwrap_or(0),
+                point: Point {
+                    at,
+                    seeds: status.counts.complete,
+                    leechers: status.counts.incomplete,
+                    lifetime: Lifetime {
+                        completed: status.lifetime.completed,
+                        uploaded: status.lifetime.uploaded,
+                        downloaded: status.lifetime.downloaded,
+                        sent: sent.get(&status.info_hash).copied().unwrap_or(0),
+                        web_sent: 0,
+                    },
                 },
             })
             .collect();

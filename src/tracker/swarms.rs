@@ -22,6 +22,10 @@ pub const NUMWANT_MAX: u32 = 200;
 pub const RETIRED_MAX: usize = 100_000;
 /// Peers that one call of [`Swarms::expire`] looks at: a fraction of a millisecond's work.
 pub const EXPIRE_BATCH: usize = 10_000;
+/// Swarms that one call of [`Swarms::leechers`] looks at, and peers of one family that it looks at in each.
+pub const CALL_BATCH: usize = 1_000;
+/// Leechers of one torrent that it names at most.
+pub const LEECHERS_OF_ONE_MAX: usize = 16;
 /// Peers of its own swarm that an announce looks at for expired ones, so that a small swarm is never out of date.
 const EXPIRE_PER_ANNOUNCE: usize = 8;
 /// Other seeds that must be known before the everseed is drawn like any peer instead of coming first (rule 26).
@@ -120,6 +124,8 @@ pub struct Swarms {
     shuffle: Shuffle,
     /// Where the next expiry goes on: a swarm, and a place in it.
     sweep: (usize, Cursor),
+    /// The swarm whose leechers are named next.
+    call: usize,
     seed_at: Vec<SocketAddr>,
 }
 
@@ -139,6 +145,7 @@ impl Swarms {
             keyed,
             shuffle: Shuffle::default(),
             sweep: (0, Cursor::default()),
+            call: 0,
             seed_at: Vec::new(),
         }
     }
@@ -308,6 +315,32 @@ impl Swarms {
             }
         }
         before - self.peers
+    }
+
+    /// Names leechers of torrents that the everseed has, so that it can call on those that have not come: at most
+    /// [`LEECHERS_OF_ONE_MAX`] of each and `max` in all. It looks at [`CALL_BATCH`] swarms and goes on where the last
+    /// call stopped.
+    pub fn leechers(&mut self, max: usize, now: Seconds) -> Vec<(InfoHash, Vec<SocketAddr>)> {
+        let life_secs = self.options.life_secs();
+        let mut named = Vec::new();
+        let mut open = max;
+        for _ in 0..self.each.len().min(CALL_BATCH) {
+            if open == 0 {
+                break;
+            }
+            self.call = (self.call + 1) % self.each.len();
+            let swarm = &self.each[self.call];
+            if swarm.seed != SeedState::Offered || swarm.peers() == swarm.seeds() {
+                continue;
+            }
+            let mut leechers = Vec::new();
+            swarm.leechers(open.min(LEECHERS_OF_ONE_MAX), now, life_secs, &mut self.random, &mut leechers);
+            if !leechers.is_empty() {
+                open -= leechers.len();
+                named.push((swarm.info_hash, leechers));
+            }
+        }
+        named
     }
 
     fn give_peers(&mut self, at: usize, announce: &Announce, kind: Kind, now: Seconds, reply: &mut Reply) {
