@@ -22,6 +22,7 @@
 //!         files: vec![File { path: SitePath::new("audio/ep001.mp3")?, bytes: 40_000, url: None }],
 //!         page: None,
 //!         published: Some("2026-05-01".into()),
+//!         retired: None,
 //!     }],
 //! };
 //! let json = manifest.to_json();
@@ -41,8 +42,17 @@ use crate::sitepath::SitePath;
 /// The name of the manifest below a site's root.
 pub const FILE_NAME: &str = "everseed.json";
 /// The paths below a site's root that the server answers by itself: a file that a publisher puts there is not seen.
-pub const SERVED: [&str; 8] =
-    ["announce", "api/swarms.json", "healthz", "metrics", "scrape", "swarms", "swarms.css", "swarms.js"];
+pub const SERVED: [&str; 9] = [
+    "announce",
+    "api/series.json",
+    "api/swarms.json",
+    "healthz",
+    "metrics",
+    "scrape",
+    "swarms",
+    "swarms.css",
+    "swarms.js",
+];
 /// How the generator of a manifest ends where everseed was attached to the site of another generator: its other files are
 /// that one's.
 pub const ATTACHED: &str = " attach";
@@ -54,7 +64,7 @@ pub const BYTES_MAX: u64 = 64 << 20;
 pub const TORRENTS_MAX: usize = 100_000;
 
 /// What a site publishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The program that wrote it, with its version.
     pub generator: String,
@@ -62,7 +72,7 @@ pub struct Manifest {
     pub title: String,
     /// The absolute URL of the site's root, with a `/` at its end.
     pub base_url: String,
-    /// The torrents, newest first.
+    /// The torrents, newest first; those that are retired last.
     pub torrents: Vec<Entry>,
 }
 
@@ -87,6 +97,9 @@ pub struct Entry {
     pub page: Option<String>,
     /// The day or moment of publication, in the format of RFC 3339.
     pub published: Option<String>,
+    /// The moment at which the site stopped publishing it, in the format of RFC 3339, where it has: another one took its place, or
+    /// its page is gone. It is tracked and seeded as every other for those who still have its link, and nothing of the site leads to it.
+    pub retired: Option<String>,
 }
 
 /// A file of a torrent.
@@ -235,6 +248,8 @@ struct WireEntry {
     page: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     published: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retired: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -258,6 +273,7 @@ impl From<&Entry> for WireEntry {
             files: entry.files.iter().map(WireFile::from).collect(),
             page: entry.page.clone(),
             published: entry.published.clone(),
+            retired: entry.retired.clone(),
         }
     }
 }
@@ -287,6 +303,7 @@ impl WireEntry {
             bytes: self.bytes,
             page: self.page,
             published: self.published,
+            retired: self.retired,
         })
     }
 }
@@ -313,6 +330,7 @@ mod tests {
                 files: vec![File { path: path("media/ep1.mp3"), bytes: 3, url: None }],
                 page: Some("https://show.example.org/episodes/ep1/".into()),
                 published: Some("2026-05-01".into()),
+                retired: None,
             }],
         }
     }
@@ -370,6 +388,18 @@ mod tests {
         let nameless = manifest().to_json().replace("info_hash", "other_hash");
         expect!["torrents[0]: it has neither `info_hash` nor `info_hash_v2` [None] build the site again; the format is described in the README"]
             .assert_eq(&error(&nameless));
+    }
+
+    #[test]
+    fn a_torrent_that_was_retired_says_when() {
+        let mut manifest = manifest();
+        manifest.torrents[0].retired = Some("2026-06-01T12:00:00Z".into());
+        let json = manifest.to_json();
+        assert!(
+            json.contains("\"published\": \"2026-05-01\",\n      \"retired\": \"2026-06-01T12:00:00Z\"\n"),
+            "{json}"
+        );
+        assert_eq!(Manifest::parse(json.as_bytes()), Ok(manifest));
     }
 
     #[test]

@@ -176,6 +176,7 @@ impl<'a> Planner<'a> {
                 files: vec![manifest::File { path: medium.place(), bytes, url }],
                 page: medium.first().item(self.feeds).link.clone(),
                 published: medium.date.map(rfc3339),
+                retired: None,
             }
         });
         Manifest {

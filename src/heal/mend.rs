@@ -12,7 +12,7 @@ use super::pieces::{Part, Pieces};
 use super::quarantine::Ward;
 use super::sources::{self, Source, Tried, sources};
 use super::{Healer, Subject, Watch};
-use crate::fetch::swarm;
+use crate::fetch::{Failed, swarm};
 use crate::problem::Problem;
 use crate::units::count_text;
 
@@ -216,9 +216,10 @@ impl<'m> Mending<'m> {
                     tried.pieces += 1;
                 }
                 Ok(false) => wrong += 1,
-                Err(problem) => {
-                    tried.problem.get_or_insert(problem);
-                    if visit.failed.iter().filter(|failed| **failed).count() >= FAILURES_MAX {
+                Err(failed) => {
+                    tried.problem.get_or_insert(failed.problem);
+                    let files = visit.failed.iter().filter(|failed| **failed).count();
+                    if failed.is_unreachable || files >= FAILURES_MAX {
                         break;
                     }
                 }
@@ -239,7 +240,7 @@ impl<'m> Mending<'m> {
     }
 
     /// Fills `buffer` with a piece, and tells whether it is right.
-    fn piece_from(&self, visit: &mut Visit<'_>, piece: u64, buffer: &mut Vec<u8>) -> Result<bool, Problem> {
+    fn piece_from(&self, visit: &mut Visit<'_>, piece: u64, buffer: &mut Vec<u8>) -> Result<bool, Failed> {
         buffer.clear();
         buffer.resize(self.pieces.bytes(piece), 0);
         let parts = self.pieces.parts(piece);
@@ -266,9 +267,9 @@ impl<'m> Mending<'m> {
         Ok(false)
     }
 
-    fn part_from(&self, visit: &mut Visit<'_>, piece: u64, part: &Part, buffer: &mut [u8]) -> Result<(), Problem> {
+    fn part_from(&self, visit: &mut Visit<'_>, piece: u64, part: &Part, buffer: &mut [u8]) -> Result<(), Failed> {
         let Some(url) = visit.source.urls[part.file].as_deref().filter(|_| !visit.failed[part.file]) else {
-            return Err(Problem::new(format!("{} is not there", self.subject.files[part.file].below)));
+            return Err(Problem::new(format!("{} is not there", self.subject.files[part.file].below)).into());
         };
         let total = self.pieces.file_bytes(part.file);
         let until = self.run_end(visit, piece, part);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::{Options, Subject};
-use crate::fetch::{Client, Download};
+use crate::fetch::{Client, Download, Failed};
 use crate::metainfo::Layout;
 use crate::problem::Problem;
 use crate::sitepath::encode_segment;
@@ -93,7 +93,7 @@ impl<'c> Reader<'c> {
         offset: u64,
         until: u64,
         buffer: &mut [u8],
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Failed> {
         let end = offset + buffer.len() as u64;
         let is_ahead = |download: &Download| {
             // Without ranges the file comes from its start again: what lies between is read, however far it is.
@@ -108,8 +108,8 @@ impl<'c> Reader<'c> {
             self.client.part(url, &(offset..until.max(end)), total)?
         };
         let failed = |error: io::Error| match Problem::carried_by(&error) {
-            Some(problem) => problem.clone(),
-            None => Problem::new(format!("{url}: {error}")),
+            Some(problem) => Failed::from(problem.clone()),
+            None => Problem::new(format!("{url}: {error}")).into(),
         };
         let gap = offset.saturating_sub(download.at());
         let skipped = io::copy(&mut download.by_ref().take(gap), &mut io::sink()).map_err(failed)?;

@@ -14,8 +14,12 @@
 mod announce;
 mod disk;
 mod doors;
+mod faults;
 mod peer;
 mod server;
+mod spans;
+mod state;
+mod status;
 #[cfg(test)]
 mod test_house;
 mod torrents;
@@ -23,7 +27,7 @@ mod verify;
 
 pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
 pub use server::bind;
-pub use torrents::{Health, Status, Verdict};
+pub use status::{Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -212,7 +216,7 @@ impl Seed {
             epoch: Instant::now(),
             torrents: RwLock::default(),
             remembered: Mutex::default(),
-            doors: Arc::new(Doors::new(options.limits.connections_max, options.limits.connections_per_address_max)),
+            doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             announcer: Mutex::default(),
             stop_within: options.stop_within,

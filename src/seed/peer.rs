@@ -179,6 +179,7 @@ impl Conversation {
         let Some(swarm) = &self.swarm else { return };
         let blocks = self.connection.take_blocks(BATCH_BYTES_MAX, now);
         if !blocks.is_empty() {
+            self.ticket.asked();
             self.reading = Some(Box::pin(read(Arc::clone(&self.seed), Arc::clone(&swarm.entry), blocks)));
         }
     }

@@ -230,6 +230,7 @@ impl<'a> Item<'a> {
                 .collect(),
             page: Some(self.options.base_url.join(&self.url())),
             published: Some(self.source.date.to_string()),
+            retired: None,
         }
     }
 }

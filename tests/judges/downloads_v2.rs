@@ -170,6 +170,7 @@ fn published(kind: Kind) -> (House, [Torrent; 2]) {
             files: files.collect(),
             page: None,
             published: None,
+            retired: None,
         });
         house = house.write(&format!("public/torrents/{name}.torrent"), torrent.bytes());
         for (below, bytes) in content {

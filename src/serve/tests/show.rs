@@ -83,6 +83,7 @@ impl Show {
             files: vec![File { path: path(format!("media/{name}")), bytes: content.len() as u64, url: None }],
             page: Some(format!("{}episodes/{name}/", self.manifest.base_url)),
             published: None,
+            retired: None,
         };
         self.write(&format!("torrents/{name}.torrent"), torrent.bytes());
         self.write(&format!("media/{name}"), content);
@@ -144,6 +145,7 @@ impl Show {
             files: files.iter().map(published).collect(),
             page: None,
             published: None,
+            retired: None,
         };
         self.write(&format!("torrents/{name}.torrent"), torrent.bytes());
         self.manifest.torrents.push(entry);
