@@ -4,6 +4,8 @@
 mod args;
 mod attach;
 mod build;
+#[cfg(feature = "serve")]
+mod heal;
 mod init;
 mod lock;
 mod report;
@@ -65,6 +67,8 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         }
         Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
+        #[cfg(feature = "serve")]
+        Command::Heal(args) => heal::run(&args, typed),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

@@ -2,6 +2,8 @@
 
 mod attach;
 #[cfg(feature = "serve")]
+mod heal;
+#[cfg(feature = "serve")]
 mod server;
 mod site;
 

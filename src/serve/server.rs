@@ -16,6 +16,7 @@ use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
+use super::heal::{self, Healing};
 use super::history::History;
 use super::http::{self, Counters};
 use super::log::Log;
@@ -27,6 +28,7 @@ use super::state::{Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
 use crate::chores::Chores;
+use crate::heal::Mode;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
@@ -79,6 +81,8 @@ pub struct Options {
     pub seed: seed::Limits,
     /// How much may leave in a month; unset, it is only counted.
     pub quota: Option<Quota>,
+    /// What is done about damaged files.
+    pub healing: Healing,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -97,6 +101,7 @@ impl Options {
             http: http::Options::default(),
             seed: seed::Limits::default(),
             quota: None,
+            healing: Healing::default(),
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -159,8 +164,9 @@ pub struct Server {
     peers_restored: usize,
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
+    healing: Healing,
     // Held as long as the server lives.
-    _data: DataFolder,
+    data: DataFolder,
 }
 
 impl Server {
@@ -267,7 +273,8 @@ impl Server {
             goodbye_max: options.goodbye_max,
             peers_restored,
             tick: TICK,
-            _data: data,
+            healing: options.healing,
+            data,
         })
     }
 
@@ -288,7 +295,7 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, .. } = self;
+        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, healing, data, .. } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -319,6 +326,9 @@ impl Server {
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        if healing.mode != Mode::Off {
+            chores.spawn("healing", heal::follow(Arc::clone(&state), healing, data.path().to_owned()));
+        }
         let outcome = tokio::select! {
             () = until => Ok(()),
             problem = rooms.fallen() => Err(problem),

@@ -181,13 +181,15 @@ impl Shared {
             return head(stream, "304 Not Modified", 0, &headers);
         }
         let total = file.bytes.len();
-        let from = range.and_then(|range| range.strip_suffix('-')?.parse().ok()).filter(|_| !file.whole_only);
-        if from.is_some_and(|from| from >= total) {
+        let range = range.as_deref().and_then(|range| range.split_once('-')).filter(|_| !file.whole_only);
+        let from = range.and_then(|(from, _)| from.parse::<usize>().ok());
+        let end = range.and_then(|(_, last)| last.parse::<usize>().ok()).map_or(total, |last| (last + 1).min(total));
+        if from.is_some_and(|from| from >= end) {
             return head(stream, "416 Range Not Satisfiable", 0, &headers);
         }
-        let body = &file.bytes[from.unwrap_or_default()..];
+        let body = &file.bytes[from.unwrap_or_default()..end];
         let status = if let Some(from) = from {
-            headers.push(("Content-Range", format!("bytes {from}-{}/{total}", total - 1)));
+            headers.push(("Content-Range", format!("bytes {from}-{}/{total}", end - 1)));
             "206 Partial Content"
         } else {
             "200 OK"

@@ -2,6 +2,7 @@
 
 mod client;
 mod files;
+mod heal;
 mod http;
 mod kinds;
 mod sent;
