@@ -14,8 +14,9 @@ use everseed::metainfo::{Draft, File, Hashes, Info, Layout, Torrent, encode};
 use everseed::seed::{Options, Place, Seed, bind};
 use everseed::units::PieceLength;
 use expect_test::expect;
+use house::dht;
 use house::web::{self, Web};
-use house::{House, KIB, Run, episode, until};
+use house::{House, KIB, PATIENCE, Run, episode, until};
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
@@ -187,6 +188,59 @@ async fn a_download_that_is_dropped_ends() {
     let read = tokio::io::AsyncReadExt::read_to_end(&mut peer, &mut said);
     let ended = tokio::time::timeout(Duration::from_secs(30), read).await;
     assert!(ended.is_ok(), "the peer is still connected");
+}
+
+/// The DHT tells who has a torrent, and those give it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_announced_to_the_dht_is_found_there() {
+    let release = Release::new(false);
+    let info_hash = release.torrent.info_hashes.main();
+    let node = dht::Node::new(info_hash.0);
+    let dht = swarm::Dht { bootstrap: vec![node.addr.to_string()] };
+    let seed = release.seed();
+    let ours = everseed::fetch::dht::Node::start(&dht).await.expect("a node");
+    let announce = ours.announce(&info_hash, seed.port(), Duration::from_secs(3600));
+    let announced = async {
+        while node.announced() != [(info_hash.0, seed)] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = announce => panic!("it takes its time"),
+        told = tokio::time::timeout(PATIENCE, announced) => told.expect("it is announced"),
+    }
+    assert_eq!(ours.nodes(), 1);
+
+    let folder = TempDir::new().expect("a temporary folder");
+    let wanted = Wanted { dht: Some(dht), ..Wanted::new(&release.torrent, folder.path()) };
+    swarm::download(wanted, &limits()).await.expect("a download");
+    assert!(fs::read(folder.path().join("release/one.bin")).expect("a file") == release.bytes("one.bin"));
+}
+
+/// The DHT is asked about what everybody may know of, and announced to where the operator says so.
+#[test]
+fn a_server_announces_its_torrents_to_the_dht_if_it_is_told_to() {
+    let show = Copied::new();
+    let torrent = fs::read(show.house.public().join("torrents/ep1.torrent")).expect("a torrent");
+    let info_hash = everseed::metainfo::parse(torrent).expect("a torrent").info_hashes.main();
+    let node = dht::Node::new(info_hash.0);
+    let off = format!("[seed]\ndht_nodes = [\"{}\"]\n", node.addr);
+    let on = format!("{off}dht = true\n");
+    let serve = |toml: &str| {
+        let config = show.house.beside("server.toml");
+        fs::write(&config, toml).expect("written");
+        show.house.serve_site_with(&["--config", &config.display().to_string()])
+    };
+    let server = serve(&on);
+    until("it is announced", || node.announced() == [(info_hash.0, server.peers())]);
+    server.said("dht: torrents that are not private are announced");
+    let (status, took) = server.stop();
+    assert!(status.success() && took < Duration::from_secs(2), "{status} {took:?}");
+    // Not a packet where it is off.
+    let asked = node.asked().len();
+    let server = serve(&off);
+    until("it serves", || server.get("/healthz").text().contains("ok"));
+    assert_eq!(node.asked().len(), asked);
 }
 
 /// A show of two episodes, built, and a web server with another copy of it below `/copy/`.

@@ -26,8 +26,21 @@ impl Config {
             .iter()
             .map(|text| heal::mirror(text).map_err(|wrong| self.wrong("seed", "mirrors", wrong).help(MIRROR_HELP)));
         healing.options.mirrors = mirrors.filter_map(|mirror| faults.ok(mirror)).collect();
-        healing.options.dht = (self.seed.dht == Some(true)).then(Dht::default);
+        healing.options.dht = self.dht(faults);
         healing
+    }
+
+    /// `dht` and `dht_nodes` of `[seed]`.
+    pub(super) fn dht(&self, faults: &mut Faults) -> Option<Dht> {
+        let nodes = self.seed.dht_nodes.iter().map(|node| {
+            let parts = node.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            parts.map(|_| node.clone()).ok_or_else(|| {
+                let problem = self.wrong("seed", "dht_nodes", format!("{node:?} is not a host with a port"));
+                problem.help("write it as dht.example.org:6881, or leave all out for those that the world uses")
+            })
+        });
+        let bootstrap = nodes.filter_map(|node| faults.ok(node)).collect();
+        (self.seed.dht == Some(true)).then_some(Dht { bootstrap })
     }
 
     fn heal_mode(&self, text: &str) -> Result<Mode, Problem> {
@@ -60,19 +73,18 @@ mod tests {
     fn healing_is_asked_for_unless_somebody_says_otherwise() {
         let nothing = healing("").expect("nothing");
         assert_eq!((nothing.mode, nothing.options.mirrors.len(), nothing.options.dht), (Mode::Ask, 0, None));
-        let some =
-            "[seed]\nheal = \"on\"\nmirrors = [\"https://a.example.org/show\", \"http://b.example.org\"]\ndht = true\n";
+        let some = "[seed]\nheal = \"on\"\nmirrors = [\"https://a.example.org/show\", \"http://b.example.org\"]\ndht = true\ndht_nodes = [\"[2001:db8::1]:6881\"]\n";
         let some = healing(some).expect("right");
         assert_eq!(some.mode, Mode::On);
         assert_eq!(some.options.mirrors, ["https://a.example.org/show/", "http://b.example.org/"]);
-        assert_eq!(some.options.dht, Some(Dht::default()));
+        assert_eq!(some.options.dht, Some(Dht { bootstrap: vec!["[2001:db8::1]:6881".into()] }));
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_line_and_what_may_stand_there() {
         let wrong = [
             "[seed]\nheal = \"no\"\nmirrors = [\"mirror.example.org\"]\n",
-            "[seed]\n\nheal = \"asks\"\nmirrors = [\"https://me:pass@mirror.example.org\", \"https://b.example.org/?a\"]\n",
+            "[seed]\ndht_nodes = [\"dht.example.org\"]\nheal = \"asks\"\nmirrors = [\"https://me:pass@mirror.example.org\", \"https://b.example.org/?a\"]\n",
         ];
         let told = wrong.map(|text| healing(text).expect_err("wrong"));
         expect_test::expect![[r#"
@@ -86,6 +98,8 @@ mod tests {
             everseed.toml:4: `mirrors`: a user name or password stands in the address of a copy of the site
               help: write the root of the copy, https or http, as https://mirror.example.org/show/
             everseed.toml:4: `mirrors`: "https://b.example.org/?a" is not the root of a copy of the site: it has a `?` or a `#`
-              help: write the root of the copy, https or http, as https://mirror.example.org/show/"#]].assert_eq(&told.join("\n\n"));
+              help: write the root of the copy, https or http, as https://mirror.example.org/show/
+            everseed.toml:2: `dht_nodes`: "dht.example.org" is not a host with a port
+              help: write it as dht.example.org:6881, or leave all out for those that the world uses"#]].assert_eq(&told.join("\n\n"));
     }
 }

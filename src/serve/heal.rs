@@ -127,11 +127,11 @@ pub async fn follow(state: Arc<State>, healing: Healing, data: PathBuf) {
             treat(&state, &healing, &data, info_hash, &mut patients).await;
             continue;
         }
-        let changed = tokio::select! {
-            changed = changes.changed() => changed,
+        let waited = tokio::select! {
+            waited = changes.changed() => waited,
             () = sleep_until(next.map_or_else(Instant::now, |(due, _)| due)), if next.is_some() => Ok(()),
         };
-        if changed.is_err() {
+        if waited.is_err() {
             return;
         }
     }

@@ -16,6 +16,7 @@ mod body;
 mod bound;
 mod clock;
 mod data;
+mod dht;
 mod files;
 mod heal;
 mod history;

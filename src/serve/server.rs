@@ -16,6 +16,7 @@ use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
+use super::dht;
 use super::heal::{self, Healing};
 use super::history::History;
 use super::http::{self, Counters};
@@ -28,6 +29,7 @@ use super::state::{Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
 use crate::chores::Chores;
+use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
@@ -83,6 +85,8 @@ pub struct Options {
     pub quota: Option<Quota>,
     /// What is done about damaged files.
     pub healing: Healing,
+    /// The mainline DHT, if torrents that are not private are announced there.
+    pub dht: Option<Dht>,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -102,6 +106,7 @@ impl Options {
             seed: seed::Limits::default(),
             quota: None,
             healing: Healing::default(),
+            dht: None,
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -165,6 +170,8 @@ pub struct Server {
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
     healing: Healing,
+    /// The DHT, and the port that is announced there.
+    dht: Option<(Dht, u16)>,
     // Held as long as the server lives.
     data: DataFolder,
 }
@@ -207,6 +214,7 @@ impl Server {
         let writer = Arc::new(writer);
 
         let peer_port = bound.peer_addr().port();
+        let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
         let upload_bytes_per_sec = options.seed.upload_bytes_per_sec;
@@ -219,7 +227,7 @@ impl Server {
         let mut swarms = Swarms::new(
             tracker::Options {
                 seed_addresses: options.public_addresses,
-                seed_port: options.public_peer_port.unwrap_or(peer_port),
+                seed_port: public_peer_port,
                 seed_id,
                 ..options.tracker
             },
@@ -274,6 +282,7 @@ impl Server {
             peers_restored,
             tick: TICK,
             healing: options.healing,
+            dht: options.dht.map(|dht| (dht, public_peer_port)),
             data,
         })
     }
@@ -295,7 +304,7 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, healing, data, .. } = self;
+        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, healing, dht, data, .. } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -326,6 +335,9 @@ impl Server {
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        if let Some((dht, port)) = dht {
+            chores.spawn("announcing to the DHT", dht::announce(Arc::clone(&state), dht, port));
+        }
         if healing.mode != Mode::Off {
             chores.spawn("healing", heal::follow(Arc::clone(&state), healing, data.path().to_owned()));
         }
