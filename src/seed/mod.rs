@@ -16,9 +16,11 @@ mod disk;
 mod doors;
 mod peer;
 mod server;
+mod stream;
 #[cfg(test)]
 mod test_house;
 mod torrents;
+mod utp;
 mod verify;
 
 pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
