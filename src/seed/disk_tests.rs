@@ -69,7 +69,10 @@ fn padded() -> House {
 fn padding_is_zeros_that_lie_nowhere() {
     let house = padded();
     for entry in [entry(&house), verified(&house)] {
-        assert_eq!(entry.offer().map(|offer| offer.total_bytes), Some(5 * PIECE as u64));
+        assert_eq!(
+            entry.offer().map(|offer| (offer.pieces.count(), offer.pieces.bytes_of(4))),
+            Some((5, Some(PIECE as u32)))
+        );
         for (piece, begin, bytes) in
             [(2, 0, PIECE), (2, PIECE / 2 - 3, 20), (2, PIECE / 2 + 1, 9), (3, 0, PIECE), (3, 2, 90)]
         {

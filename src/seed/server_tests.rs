@@ -63,7 +63,8 @@ impl Leecher {
     async fn greet(address: SocketAddr, info_hash: InfoHash) -> Self {
         let mut stream = TcpStream::connect(address).await.expect("a listener");
         let mut hello = Vec::new();
-        Handshake { extended: false, info_hash, peer_id: PeerId(*b"-TT0000-abcdefghijkl") }.write(&mut hello);
+        Handshake { extended: false, fast: false, v2: false, info_hash, peer_id: PeerId(*b"-TT0000-abcdefghijkl") }
+            .write(&mut hello);
         stream.write_all(&hello).await.expect("sent");
         let mut answer = [0; 68];
         timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("in time").expect("a handshake");
@@ -148,7 +149,13 @@ async fn forty_bad_handshakes_at_once_and_silent_connections_harm_nobody() {
             1 => stream.write_all(b"\x13BitTorrent protocol\0\0").await.expect("sent"),
             2 => {
                 let mut hello = Vec::new();
-                let unknown = Handshake { extended: true, info_hash: InfoHash([n; 20]), peer_id: PeerId([n; 20]) };
+                let unknown = Handshake {
+                    extended: true,
+                    fast: false,
+                    v2: false,
+                    info_hash: InfoHash([n; 20]),
+                    peer_id: PeerId([n; 20]),
+                };
                 unknown.write(&mut hello);
                 stream.write_all(&hello).await.expect("sent");
             }

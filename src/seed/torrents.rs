@@ -15,7 +15,7 @@ use super::{FAULTS_MAX, Place, READS_OF_ONE_MAX, Torrent};
 use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
 use crate::metainfo::{Info, Layout};
-use crate::wire::{Bitfield, Offer};
+use crate::wire::{self, Bitfield, Offer};
 
 /// How a torrent stands. The variants are ordered from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -264,10 +264,11 @@ impl Entry {
     /// What a new peer is offered; nothing where the torrent is no longer seeded.
     pub fn offer(&self) -> Option<Offer> {
         Some(Offer {
-            piece_length: self.info.piece_length,
-            total_bytes: self.stream_bytes,
+            pieces: wire::Pieces::of_stream(self.info.piece_length, self.stream_bytes),
             have: self.offered.borrow().clone()?,
             metadata: (!self.info.private).then(|| Arc::clone(&self.info_bytes)),
+            v2: None,
+            pex: false,
         })
     }
 

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{BLOCK_BYTES_MAX, PARTIAL_BYTES_MAX};
+use crate::units::PieceLength;
+use crate::wire::{BLOCK_BYTES_MAX, PARTIAL_BYTES_MAX, Pieces};
 
 const SECOND: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(1000);
@@ -72,16 +73,17 @@ fn offer(have: &[u32], private: bool) -> Offer {
     let mut bits = Bitfield::empty(3);
     have.iter().for_each(|&piece| bits.put(piece, true));
     Offer {
-        piece_length: PieceLength::new(256 * 1024).expect("a power of two"),
-        total_bytes: 2 * 256 * 1024 + 5,
+        pieces: Pieces::of_stream(PieceLength::new(256 * 1024).expect("a power of two"), 2 * 256 * 1024 + 5),
         have: Arc::new(bits),
         metadata: (!private).then(|| Arc::from(&b"d4:name1:ae"[..])),
+        v2: None,
+        pex: false,
     }
 }
 
 fn hello(extended: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    Handshake { extended, info_hash: HASH, peer_id: PeerId([b'p'; 20]) }.write(&mut out);
+    Handshake { extended, fast: false, v2: false, info_hash: HASH, peer_id: PeerId([b'p'; 20]) }.write(&mut out);
     out
 }
 
@@ -105,7 +107,7 @@ fn a_handshake_is_answered_with_handshake_bitfield_and_extensions_in_this_order(
     peer.say(&hello(true)).expect("a handshake");
     let answer = peer.hear();
     let expected = [
-        &b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\0"[..],
+        &b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\x04"[..],
         &[7; 20],
         b"-ES0100-abcdefghijkl",
         b"\0\0\0\x02\x05\xe0",
@@ -192,7 +194,7 @@ fn what_no_leecher_sends_ends_the_conversation() {
     assert_eq!(Peer::talking().say(&message(id::REQUEST, &[0; 11])), Err(Close::Malformed));
     assert_eq!(Peer::talking().say(&message(id::PIECE, &[0; 9])), Err(Close::Malformed));
     let mut own = Vec::new();
-    Handshake { extended: true, info_hash: HASH, peer_id: local().peer_id }.write(&mut own);
+    Handshake { extended: true, fast: false, v2: false, info_hash: HASH, peer_id: local().peer_id }.write(&mut own);
     assert_eq!(Peer::new().say(&own), Err(Close::Ourselves));
 }
 
@@ -281,10 +283,11 @@ fn millions_of_restored_pieces_are_announced_in_bounded_portions() {
     connection.receive(&hello(false), START).expect("a handshake");
     let length = PieceLength::new(16384).expect("a power of two");
     let offer = Offer {
-        piece_length: length,
-        total_bytes: u64::from(pieces) * 16384,
+        pieces: Pieces::of_stream(length, u64::from(pieces) * 16384),
         have: Arc::new(Bitfield::empty(pieces)),
         metadata: None,
+        v2: None,
+        pex: false,
     };
     connection.accept(&local(), offer, START).expect("accepted");
     connection.offer_now(Arc::new(Bitfield::full(pieces))).expect("more than before");
