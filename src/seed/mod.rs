@@ -12,26 +12,37 @@
 //! ```
 
 mod announce;
+mod dial;
 mod disk;
 mod doors;
+mod faults;
+mod hello;
 mod peer;
+mod peers;
+mod reading;
 mod server;
+mod spans;
+mod state;
+mod status;
 mod stream;
 #[cfg(test)]
 mod test_house;
+#[cfg(test)]
+mod test_peer;
 mod torrents;
 mod utp;
+mod utp_door;
 mod verify;
 
 pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
-pub use server::bind;
-pub use torrents::{Health, Status, Verdict};
+pub use server::{Sockets, bind};
+pub use status::{Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
@@ -40,11 +51,15 @@ use tokio::time::Instant;
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::metainfo::{self, Info};
+use crate::pace::Pace;
 use crate::problem::Problem;
-use crate::wire::Local;
+use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
+use dial::Calls;
 use doors::Doors;
+use hello::EXCHANGES_MAX;
 use torrents::Entry;
+use utp_door::Door;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
 pub const CONNECTIONS_MAX: usize = 2000;
@@ -194,6 +209,13 @@ pub struct Seed {
     remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
+    limits: Limits,
+    /// What names each torrent in an encrypted hello.
+    keys: RwLock<HashMap<[u8; 20], InfoHash>>,
+    exchanges: Semaphore,
+    calls: Calls,
+    door: Mutex<Option<Door>>,
+    pace: Pace,
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
@@ -216,6 +238,12 @@ impl Seed {
             remembered: Mutex::default(),
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            limits: options.limits.clone(),
+            keys: RwLock::default(),
+            exchanges: Semaphore::new(EXCHANGES_MAX),
+            calls: Calls::default(),
+            door: Mutex::default(),
+            pace: Pace::new(options.limits.upload_bytes_per_sec),
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
@@ -241,13 +269,16 @@ impl Seed {
                 continue;
             }
             let remembered = remembered.get(&info_hash).unwrap_or(&nothing);
-            let entry = Entry::new(torrent, self.changes.clone(), remembered);
+            let mut entry = Entry::new(torrent, self.changes.clone(), remembered);
+            entry.pace = self.limits.upload_of_one_bytes_per_sec.map(|rate| Pace::new(Some(rate)));
             if let Some(former) = former.get(&info_hash) {
                 // Its files have moved; what it has sent stays told.
                 entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
             }
             entries.insert(info_hash, Arc::new(entry));
         }
+        let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         drop((entries, remembered));
         former.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -303,6 +334,31 @@ impl Seed {
         if let Some(entry) = self.entry(info_hash) {
             entry.sent.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Changes how many bytes a second leave to all peers together, at once.
+    pub fn set_upload(&self, bytes_per_sec: Option<NonZeroU64>) {
+        self.pace.set(bytes_per_sec);
+    }
+
+    /// What is offered of a torrent to a peer; nothing where it is no longer seeded.
+    fn offer(&self, entry: &Entry) -> Option<Offer> {
+        let mut offer = entry.offer()?;
+        offer.pex &= self.limits.pex;
+        Some(offer)
+    }
+
+    /// The door over uTP, while it is open.
+    fn utp_door(&self) -> Option<Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_utp_door(&self, door: Option<Door>) {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = door;
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, HashMap<[u8; 20], InfoHash>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, info_hash: &InfoHash) -> Option<Arc<Entry>> {

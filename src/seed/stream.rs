@@ -52,6 +52,14 @@ impl Stream {
         })
     }
 
+    /// The address at which the connection is here, over TCP.
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(stream) => Some(stream.local_addr().ok()?.ip().to_canonical()),
+            Self::Utp(_) => None,
+        }
+    }
+
     /// Waits until bytes have come, which are put behind `inbox`, or until the first of `outbox` have gone. Nothing is
     /// lost where the waiting is given up.
     ///

@@ -67,7 +67,7 @@ fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, Joi
     let trackers = trackers.iter().map(|url| vec![(*url).to_owned()]).collect();
     seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(Arc::clone(&seed).serve(Vec::new(), async move { _ = stopped.await }));
+    let task = tokio::spawn(Arc::clone(&seed).serve(crate::seed::Sockets::default(), async move { _ = stopped.await }));
     (seed, stop, task)
 }
 
