@@ -185,7 +185,11 @@ mod tests {
         let again = peer(&peers, "192.0.2.2:2");
         peers.go(two);
         let (added, dropped, told) = peers.news(one, told);
-        assert_eq!((said(&added), said(&dropped)), ("[2001:db8::1]:3".into(), String::new()), "the second is still there");
+        assert_eq!(
+            (said(&added), said(&dropped)),
+            ("[2001:db8::1]:3".into(), String::new()),
+            "the second is still there"
+        );
         peers.go(again);
         peers.go(three);
         peer(&peers, "[2001:db8::1]:3");

@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::super::{Health, hello};
 use super::super::test_house::{House, PIECE};
 use super::super::test_peer::{Leecher, PATIENCE, Running, Way, handshake, options, request};
+use super::super::{Health, hello};
 use super::*;
 use crate::id::{InfoHash, PeerId};
 use crate::wire::mse::{Dialling, Provide};
@@ -364,7 +364,10 @@ async fn peers_of_a_torrent_are_told_of_each_other_unless_it_is_private() {
             }
         }
         let expected = b"\x14\x09d5:added6:\x7f\0\0\x01\x1b\x597:added.f1:\0e";
-        assert_eq!(said.escape_ascii().to_string(), if told { expected.escape_ascii().to_string() } else { String::new() });
+        assert_eq!(
+            said.escape_ascii().to_string(),
+            if told { expected.escape_ascii().to_string() } else { String::new() }
+        );
         running.stop().await;
     }
 }

@@ -34,9 +34,12 @@ pub struct Running {
 
 impl Running {
     pub fn start(torrents: Vec<Torrent>, options: &Options) -> Self {
+        Self::start_at(sockets(), torrents, options)
+    }
+
+    pub fn start_at((tcp, utp): (TcpListener, std::net::UdpSocket), torrents: Vec<Torrent>, options: &Options) -> Self {
         let seed = Seed::new(options);
         seed.set_torrents(torrents);
-        let (tcp, utp) = sockets();
         let address = tcp.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
         let sockets = Sockets { tcp: vec![tcp], utp: Some(utp) };
@@ -48,6 +51,13 @@ impl Running {
         self.stop.send(()).expect("it runs");
         let ended = timeout(PATIENCE, self.task).await.expect("it stops");
         ended.expect("without a panic").expect("not by itself");
+    }
+
+    /// Waits until peers can be called over uTP.
+    pub async fn reaches_door(&self) {
+        // Whoever is answered over uTP has come through it.
+        Leecher::connect(self.address, true).await;
+        assert!(self.seed.utp_door().is_some());
     }
 
     /// Waits until a torrent stands so.
@@ -112,7 +122,7 @@ impl Leecher {
     pub async fn connect(address: SocketAddr, is_utp: bool) -> Self {
         let (stream, utp) = if is_utp {
             let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
-            let utp = Arc::new(Utp::new(socket.into_std().expect("a socket"), 1).expect("uTP"));
+            let utp = Arc::new(Utp::with(socket.into_std().expect("a socket"), 1, 1 << 20).expect("uTP"));
             let line = timeout(PATIENCE, utp.connect(address)).await.expect("in time").expect("an answer");
             (Stream::Utp(Box::new(line)), Some(utp))
         } else {

@@ -38,8 +38,9 @@ pub const NEWCOMERS_PER_ADDRESS_MAX: usize = 32;
 pub const LINGERING_MAX: usize = 256;
 /// How long they may.
 pub const LINGER_MAX: Duration = Duration::from_secs(3);
-/// Bytes of a stream that wait to be taken in. A peer that sends them one in a packet makes some 64 of each.
-const RECEIVE_BYTES: usize = 8 * 1024;
+/// Bytes of a stream that wait to be taken in: a thousand requests. A peer that sends them one in a packet makes some 64
+/// bytes of each.
+const RECEIVE_BYTES: usize = 16 * 1024;
 /// Bytes of a stream that are sent and not acknowledged, at first.
 const SEND_BYTES: usize = 16 * 1024;
 /// The same where the line carries them: 2.5 MB a second at a tenth of a second's round trip.
@@ -83,8 +84,14 @@ type Key = (SocketAddr, u16);
 /// The UDP socket with all streams over it.
 pub(super) struct Utp {
     gate: Arc<Gate>,
-    streams_max: NonZeroUsize,
+    options: Options,
     streams: Mutex<Arc<Streams>>,
+}
+
+#[derive(Clone, Copy)]
+struct Options {
+    receive_bytes: Option<NonZeroUsize>,
+    streams_max: Option<NonZeroUsize>,
 }
 
 /// A stream.
@@ -105,6 +112,11 @@ impl Utp {
     /// Takes over a bound socket, for so many streams that are spoken over. To be called on the thread that is to do
     /// the work, in its runtime.
     pub fn new(socket: std::net::UdpSocket, streams_max: usize) -> io::Result<Self> {
+        Self::with(socket, streams_max, RECEIVE_BYTES)
+    }
+
+    /// For one that downloads, as the tests do.
+    pub(super) fn with(socket: std::net::UdpSocket, streams_max: usize, receive_bytes: usize) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let is_ipv6 = socket.local_addr()?.is_ipv6();
         let gate = Arc::new(Gate {
@@ -115,9 +127,12 @@ impl Utp {
             known: Notify::new(),
             state: Mutex::default(),
         });
-        let streams_max = NonZeroUsize::MIN.saturating_add(streams_max + NEWCOMERS_MAX + LINGERING_MAX);
-        let streams = Mutex::new(streams(&gate, streams_max)?);
-        Ok(Self { gate, streams_max, streams })
+        let options = Options {
+            receive_bytes: NonZeroUsize::new(receive_bytes),
+            streams_max: NonZeroUsize::new(streams_max + NEWCOMERS_MAX + LINGERING_MAX),
+        };
+        let streams = Mutex::new(streams(&gate, options)?);
+        Ok(Self { gate, options, streams })
     }
 
     /// The next stream that a peer opens; it has not said anything yet. To be called in the runtime of [`Utp::new`], and
@@ -159,22 +174,22 @@ impl Utp {
         let mut known = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&known, stopped) {
             *self.gate.state() = State::default();
-            if let Ok(streams) = streams(&self.gate, self.streams_max) {
+            if let Ok(streams) = streams(&self.gate, self.options) {
                 *known = streams;
             }
         }
     }
 }
 
-fn streams(gate: &Arc<Gate>, streams_max: NonZeroUsize) -> io::Result<Arc<Streams>> {
+fn streams(gate: &Arc<Gate>, options: Options) -> io::Result<Arc<Streams>> {
     let options = SocketOpts {
-        vsock_rx_bufsize_bytes: NonZeroUsize::new(RECEIVE_BYTES),
+        vsock_rx_bufsize_bytes: options.receive_bytes,
         vsock_tx_bufsize_bytes_initial: NonZeroUsize::new(SEND_BYTES),
         vsock_tx_bufsize_bytes_max: NonZeroUsize::new(SEND_BYTES_MAX),
         // A block is written whole, and nobody waits for its end until the next one comes.
         disable_nagle: true,
         remote_inactivity_timeout: Some(INACTIVE_MAX),
-        max_live_vsocks: Some(streams_max),
+        max_live_vsocks: options.streams_max,
         ..SocketOpts::default()
     };
     UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Default::default(), options).map_err(io::Error::other)
