@@ -6,7 +6,6 @@
   const HEALTH = {
     verified: () => "Verified",
     verifying: () => "Verifying",
-    web_seed_only: () => "Web seed only",
     elsewhere: () => "Elsewhere",
     degraded: (torrent) => `Degraded: ${torrent.bad_pieces} of ${torrent.pieces} pieces bad`,
     missing: () => "Missing",
