@@ -122,6 +122,7 @@
       health: HEALTH[torrent.health]?.(torrent) ?? torrent.health,
       size: size(torrent.bytes),
       sent: size(torrent.sent_bytes),
+      retired: torrent.retired ? `retired ${torrent.retired.slice(0, 10)}` : "",
     };
     for (const field of row.querySelectorAll("[data-cell]")) {
       put(field, texts[field.dataset.cell]);

@@ -26,6 +26,10 @@ const COMING: &str = ".new-";
 /// What the name of a folder begins with that is on its way out.
 const GOING: &str = ".gone-";
 
+/// What to do about a medium that was written over.
+const MOVE: &str = "move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers \
+    can finish what they began";
+
 /// A torrent that was published, and is not any more.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -128,24 +132,29 @@ impl Kept {
         shelf: &Path,
         now: OffsetDateTime,
         progress: &dyn Progress,
-    ) -> Result<Self, String> {
-        let torrent = torrent_of(candidate).ok_or("its .torrent is not there any more")?;
-        let mut why = String::new();
+    ) -> Result<Self, Problem> {
+        let entry = &candidate.entry;
+        let lost = |why: String| {
+            Problem::new(format!("{:?} is not published any more, and can't be seeded any longer: {why}", entry.title))
+        };
+        let torrent = torrent_of(candidate).ok_or_else(|| lost("its .torrent is not there any more".into()))?;
+        let mut first_fault = None;
         for paths in candidate.places.iter().filter(|paths| paths.len() == torrent.metainfo.info.files().len()) {
             // Not a link to it: a second name of a link would be a link.
             let paths: Vec<_> = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
             match intact::check(&torrent.metainfo.info, &paths, progress) {
                 Ok(read) => {
-                    let files = paths.iter().zip(&read);
-                    let placed = place(&candidate.entry, torrent, files, shelf, now);
-                    return placed.map_err(|error| format!("it can't be kept in {}: {error}", shelf.display()));
+                    let placed = place(entry, torrent, paths.iter().zip(&read), shelf, now);
+                    let told = |error| lost(format!("it can't be kept in {}: {error}", shelf.display()));
+                    return placed.map_err(told);
                 }
                 // The first place is where it was published.
-                Err(fault) if why.is_empty() => why = said(&fault, &candidate.entry),
-                Err(_) => {}
+                Err(fault) => first_fault = first_fault.or(Some(fault)),
             }
         }
-        Err(why)
+        let fault = first_fault.unwrap_or(Fault::Missing(0));
+        let problem = lost(said(&fault, entry));
+        Err(if matches!(fault, Fault::Length(_) | Fault::Bytes) { problem.help(MOVE) } else { problem })
     }
 }
 

@@ -20,10 +20,6 @@ use crate::units::{count_text, size_text};
 const FOLDERS_MAX: usize = 2 * TORRENTS_MAX;
 /// The most torrents that are told of one by one.
 const TOLD_MAX: usize = 10;
-/// What to do about a medium that was written over.
-const MOVE: &str = "move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can \
-    finish what they began";
-
 /// What is done with the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -48,6 +44,8 @@ pub struct Shelf {
     gone: Vec<PathBuf>,
     /// Whether the folder may be empty since it was opened.
     may_be_empty: bool,
+    /// Whether it can't be used, which was told.
+    is_unusable: bool,
     problems: Vec<Problem>,
 }
 
@@ -59,10 +57,12 @@ impl Shelf {
         // Whole seconds are what records have.
         let now = now.replace_nanosecond(0).expect("0 is a number of nanoseconds");
         let (kept, added, gone, problems) = Default::default();
-        let mut shelf = Self { folder, limits, now, usage, kept, added, gone, may_be_empty: false, problems };
+        let mut shelf =
+            Self { folder, limits, now, usage, kept, added, gone, may_be_empty: false, is_unusable: false, problems };
         match folders(&shelf.folder) {
             Ok(folders) => folders.into_iter().for_each(|(path, named)| shelf.read(path, named)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // Of a file it is told when there is something to keep.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(error) => shelf.unusable("read", &error),
         }
         shelf
@@ -91,8 +91,8 @@ impl Shelf {
                     added.push(kept.folder.clone());
                     Some(kept)
                 }
-                Err(why) => {
-                    lost.push((candidate.entry.title, why));
+                Err(problem) => {
+                    lost.push(problem);
                     None
                 }
             },
@@ -101,7 +101,7 @@ impl Shelf {
         self.kept = kept;
         self.kept.sort_by(|a, b| (Reverse(a.record.retired), &a.folder).cmp(&(Reverse(b.record.retired), &b.folder)));
         self.added = added;
-        self.tell(&lost, &beyond);
+        self.tell(lost, &beyond);
         let folder = |item| if let Item::Kept(kept) = item { Some(kept.folder) } else { None };
         self.gone.extend(expired.into_iter().chain(beyond).filter_map(folder));
     }
@@ -157,7 +157,7 @@ impl Shelf {
         kept: &mut [Kept],
         live: &HashSet<InfoHashes>,
     ) -> Vec<Candidate> {
-        if self.usage == Use::Read || self.limits.days == 0 {
+        if self.usage == Use::Read || self.limits.days == 0 || self.is_unusable {
             return Vec::new();
         }
         let mut seen = live.clone();
@@ -188,16 +188,15 @@ impl Shelf {
         let message = format!("can't be {how}: {error}; what is not published any more is not seeded any longer");
         let help = "make it a folder that the user who builds can write, or say `retired_days = 0` in [torrent]";
         self.problems.push(Problem::at(&self.folder, message).help(help));
+        self.is_unusable = true;
     }
 
-    fn tell(&mut self, lost: &[(String, String)], beyond: &[Item]) {
-        self.problems.extend(lost.iter().take(TOLD_MAX).map(|(title, why)| {
-            let message = format!("{title:?} is not published any more, and can't be seeded any longer: {why}");
-            Problem::new(message).help(MOVE)
-        }));
-        if let Some(more) = lost.len().checked_sub(TOLD_MAX).filter(|&more| more > 0) {
+    fn tell(&mut self, mut lost: Vec<Problem>, beyond: &[Item]) {
+        let more = lost.split_off(lost.len().min(TOLD_MAX)).len();
+        self.problems.append(&mut lost);
+        if more > 0 {
             let more = count_text(more as u64, "more torrent");
-            self.problems.push(Problem::new(format!("{more} can't be seeded any longer")).help(MOVE));
+            self.problems.push(Problem::new(format!("{more} can't be seeded any longer")));
         }
         if beyond.is_empty() || self.usage == Use::Read {
             return;

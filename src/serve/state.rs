@@ -345,6 +345,7 @@ fn row<'a>(
         },
         bad_pieces: seed.map_or(0, |seed| seed.pieces_bad.into()),
         pieces: one.torrent.metainfo.info.piece_count(),
+        retired: one.entry.retired.clone(),
     }
 }
 

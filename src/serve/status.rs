@@ -67,6 +67,9 @@ pub struct Row {
     pub bad_pieces: u64,
     /// Pieces.
     pub pieces: u64,
+    /// When the site stopped publishing it, where it has (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<String>,
 }
 
 impl Row {
@@ -223,10 +226,14 @@ mod tests {
             health,
             bad_pieces,
             pieces: 15,
+            retired: None,
         };
         Snapshot {
             title: "A <show>".into(),
-            torrents: vec![row("One & only", "verified", 0), row("Two", "degraded", 2)],
+            torrents: vec![
+                row("One & only", "verified", 0),
+                Row { retired: Some("2025-10-01T12:00:00Z".into()), ..row("Two", "degraded", 2) },
+            ],
             everseed: Everseed {
                 peer_port: 6881,
                 connections: 3,
@@ -265,6 +272,7 @@ mod tests {
             "6881",
             "2025-10-09 08:53:20 UTC",
             "Two: 2 of 15 pieces are bad",
+            "retired 2025-10-01",
             "href=\"episodes/one/\"",
         ] {
             assert!(html.contains(part), "{part} is missing in {html}");
