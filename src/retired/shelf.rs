@@ -68,17 +68,20 @@ impl Shelf {
         shelf
     }
 
-    /// Takes in those of `candidates` whose bytes are still there, and lets go of what is published again (`live`), of what has been
+    /// Takes in those of `candidates` whose bytes are still there, and lets go of what is `published` again, of what has been
     /// kept for long enough, and of what there is no room for. The folders that go are there until [`Shelf::close`].
-    pub fn retire(&mut self, candidates: Vec<Candidate>, live: &HashSet<InfoHashes>, progress: &dyn Progress) {
+    pub fn retire(&mut self, candidates: Vec<Candidate>, published: &HashSet<InfoHashes>, progress: &dyn Progress) {
         let kept = std::mem::take(&mut self.kept);
         let (again, mut kept): (Vec<_>, Vec<_>) =
-            kept.into_iter().partition(|kept| live.contains(&kept.torrent.info_hashes));
+            kept.into_iter().partition(|kept| published.contains(&kept.torrent.info_hashes));
         self.gone.extend(again.into_iter().map(|kept| kept.folder));
-        let new = self.new_ones(candidates, &mut kept, live);
-        let items = kept.into_iter().map(|kept| Item::Kept(Box::new(kept))).chain(new.into_iter().map(Item::New));
+        let new = self.new_ones(candidates, &mut kept, published);
+        let items = kept
+            .into_iter()
+            .map(|kept| Item::Kept(Box::new(kept)))
+            .chain(new.into_iter().map(|candidate| Item::New(Box::new(candidate))));
 
-        let (shelf, now) = (&self.folder, self.now);
+        let (folder, now) = (&self.folder, self.now);
         let size = |item: &Item| match item {
             Item::Kept(kept) => Size { retired: kept.record.retired, bytes: kept.bytes() },
             Item::New(candidate) => Size { retired: now, bytes: candidate.entry.bytes },
@@ -86,7 +89,7 @@ impl Shelf {
         let (mut added, mut lost) = (Vec::new(), Vec::new());
         let keep = |item| match item {
             Item::Kept(kept) => Some(*kept),
-            Item::New(candidate) => match Kept::bring(&candidate, shelf, now, progress) {
+            Item::New(candidate) => match Kept::bring(&candidate, folder, now, progress) {
                 Ok(kept) => {
                     added.push(kept.folder.clone());
                     Some(kept)
@@ -155,12 +158,12 @@ impl Shelf {
         &mut self,
         candidates: Vec<Candidate>,
         kept: &mut [Kept],
-        live: &HashSet<InfoHashes>,
+        published: &HashSet<InfoHashes>,
     ) -> Vec<Candidate> {
         if self.usage == Use::Read || self.limits.days == 0 || self.is_unusable {
             return Vec::new();
         }
-        let mut seen = live.clone();
+        let mut seen = published.clone();
         let mut new = Vec::new();
         for candidate in candidates {
             let hashes = candidate.entry.info_hashes;
@@ -215,7 +218,7 @@ impl Shelf {
 /// What the rule chooses among.
 enum Item {
     Kept(Box<Kept>),
-    New(Candidate),
+    New(Box<Candidate>),
 }
 
 impl Item {

@@ -38,13 +38,13 @@ impl House {
         self.retire_with(day, candidates, &HashSet::new(), Use::Write)
     }
 
-    fn retire_with(&self, day: i64, candidates: &[Candidate], live: &HashSet<InfoHashes>, usage: Use) -> String {
-        let mut shelf = self.open(day, usage);
-        shelf.retire(candidates.to_vec(), live, &());
+    fn retire_with(&self, day: i64, candidates: &[Candidate], again: &HashSet<InfoHashes>, usage: Use) -> String {
+        let mut opened = self.open(day, usage);
+        opened.retire(candidates.to_vec(), again, &());
         let day = |kept: &Kept| (kept.record.retired - NOW.replace_nanosecond(0).expect("0 nanoseconds")).whole_days();
         let kept: Vec<_> =
-            shelf.kept().iter().map(|kept| format!("{} of day {}", kept.record.title, day(kept))).collect();
-        let told = shelf.close(true).into_iter().map(|problem| self.shown(&problem.to_string()));
+            opened.kept().iter().map(|kept| format!("{} of day {}", kept.record.title, day(kept))).collect();
+        let told = opened.close(true).into_iter().map(|problem| self.shown(&problem.to_string()));
         kept.into_iter().chain(told).collect::<Vec<_>>().join("\n")
     }
 
@@ -104,8 +104,8 @@ fn what_is_published_again_is_not_retired() {
     let house = House::new();
     let (one, two) = (house.episode("one"), house.episode("two"));
     house.retire(0, &[one.clone(), two.clone()]);
-    let live = HashSet::from([one.entry.info_hashes]);
-    assert_eq!(house.retire_with(1, &[one, two], &live, Use::Write), "TWO of day 1");
+    let again = HashSet::from([one.entry.info_hashes]);
+    assert_eq!(house.retire_with(1, &[one, two], &again, Use::Write), "TWO of day 1");
     assert_eq!(house.folders(), 1);
 }
 
@@ -113,11 +113,11 @@ fn what_is_published_again_is_not_retired() {
 fn a_preview_shows_what_is_kept_and_changes_nothing() {
     let house = House::new();
     let (one, two) = (house.episode("one"), house.episode("two"));
-    house.retire(0, &[one.clone()]);
+    house.retire(0, std::slice::from_ref(&one));
     let before = listing(house.root());
-    let live = HashSet::from([one.entry.info_hashes]);
-    assert_eq!(house.retire_with(1, &[two.clone()], &HashSet::new(), Use::Read), "ONE of day 0");
-    assert_eq!(house.retire_with(1, &[two.clone()], &live, Use::Read), "");
+    let again = HashSet::from([one.entry.info_hashes]);
+    assert_eq!(house.retire_with(1, std::slice::from_ref(&two), &HashSet::new(), Use::Read), "ONE of day 0");
+    assert_eq!(house.retire_with(1, std::slice::from_ref(&two), &again, Use::Read), "");
     assert_eq!(house.retire_with(99, &[two], &HashSet::new(), Use::Read), "");
     assert_eq!(listing(house.root()), before);
 }
@@ -206,7 +206,7 @@ fn a_folder_that_cannot_be_written_is_told_and_holds_nobody_up() {
     fs::write(house.root().join(FOLDER), "a file").expect("written");
     expect![[r#"
         [folder]/retired: can't be written: File exists (os error 17); what is not published any more is not seeded any longer
-          help: make it a folder that the user who builds can write, or say `retired_days = 0` in [torrent]"#]].assert_eq(&house.retire(0, &[one.clone()]));
+          help: make it a folder that the user who builds can write, or say `retired_days = 0` in [torrent]"#]].assert_eq(&house.retire(0, std::slice::from_ref(&one)));
     fs::remove_file(house.root().join(FOLDER)).expect("removed");
     fs::create_dir(house.root().join(FOLDER)).expect("made");
     let set = |mode| fs::set_permissions(house.root().join(FOLDER), fs::Permissions::from_mode(mode)).expect("set");
