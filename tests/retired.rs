@@ -60,7 +60,7 @@ fn listed(house: &House) -> Vec<String> {
 fn what_was_published_is_kept_for_its_days_and_the_build_says_so() {
     let house = show();
     let mut told = String::new();
-    let mut tell = |what: &str, run: Run| told += &format!("{what}\n{}\n", run.whole());
+    let mut tell = |what: &str, run: Run| told.extend([what, "\n", &run.whole(), "\n"]);
     tell("published", build(&house, 1, &[]));
     replace(&house, "ep1.mp3", &mp3(1, 100 * KIB));
     tell("replaced by mistake", build(&house, 2, &[]));
@@ -317,8 +317,8 @@ mod served {
         download(&server, &former, &folder).await;
         assert!(fs::read(folder.join("ep1.mp3")).expect("downloaded") == bytes);
         // Who has the link from the page finds the other one, and who asks for the retired one its new web seed.
-        let served = server.get(&format!("/retired/{hash}.torrent"));
-        let dressed = metainfo::parse(served.body).expect("a torrent");
+        let answer = server.get(&format!("/retired/{hash}.torrent"));
+        let dressed = metainfo::parse(answer.body).expect("a torrent");
         assert_eq!(dressed.info_hashes, former.info_hashes);
         let path = dressed.metainfo.web_seeds[0].trim_start_matches("https://show.example.org").to_owned();
         assert!(server.get(&path).body == bytes);

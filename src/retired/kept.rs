@@ -26,10 +26,6 @@ const COMING: &str = ".new-";
 /// What the name of a folder begins with that is on its way out.
 const GOING: &str = ".gone-";
 
-/// What to do about a medium that was written over.
-const MOVE: &str = "move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers \
-    can finish what they began";
-
 /// A torrent that was published, and is not any more.
 #[derive(Debug, Clone)]
 pub struct Candidate {
@@ -39,6 +35,15 @@ pub struct Candidate {
     pub torrents: Vec<PathBuf>,
     /// Where its files may stand: in each of these places all of them, in the torrent's order.
     pub places: Vec<Vec<PathBuf>>,
+    /// What to do another time, so that its bytes are not written over.
+    pub help: &'static str,
+}
+
+impl Candidate {
+    /// Whether there is something that may be its bytes.
+    pub fn is_there(&self) -> bool {
+        self.places.iter().any(|paths| paths.iter().all(|path| path.exists()))
+    }
 }
 
 /// A torrent that is kept.
@@ -154,7 +159,7 @@ impl Kept {
         }
         let fault = first_fault.unwrap_or(Fault::Missing(0));
         let problem = lost(said(&fault, entry));
-        Err(if matches!(fault, Fault::Length(_) | Fault::Bytes) { problem.help(MOVE) } else { problem })
+        Err(if matches!(fault, Fault::Length(_) | Fault::Bytes) { problem.help(candidate.help) } else { problem })
     }
 }
 

@@ -106,14 +106,14 @@ fn what_is_lost_says_why_and_leaves_nothing() {
     told.push(house.bring(&candidate).expect_err("nowhere to keep it"));
     expect![[r#"
         "EP1" is not published any more, and can't be seeded any longer: media/ep1/ep1.mp3 has other bytes now
-          help: move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can finish what they began
+          help: do not write over it
         "EP1" is not published any more, and can't be seeded any longer: media/ep1/ep1.mp3 has other bytes now
-          help: move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can finish what they began
+          help: do not write over it
         "EP1" is not published any more, and can't be seeded any longer: media/ep1/ep1.mp3 is not there any more
         "EP1" is not published any more, and can't be seeded any longer: its .torrent is not there any more
         "EP1" is not published any more, and can't be seeded any longer: its .torrent is not there any more
         "SET" is not published any more, and can't be seeded any longer: its files have other bytes now
-          help: move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can finish what they began
+          help: do not write over it
         "EP1" is not published any more, and can't be seeded any longer: it can't be kept in [folder]/retired: No such file or directory (os error 2)"#]]
     .assert_eq(&told.join("\n"));
 }

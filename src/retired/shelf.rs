@@ -176,6 +176,12 @@ impl Shelf {
                 None => new.push(candidate),
             }
         }
+        let missing: Vec<_> = new.extract_if(.., |candidate| !candidate.is_there()).collect();
+        if !missing.is_empty() {
+            let named = named(missing.iter().map(|candidate| &*candidate.entry.title));
+            let message = format!("not published any more, and not seeded any longer, for the files are gone: {named}");
+            self.problems.push(Problem::new(message));
+        }
         // Before anything is read for it.
         self.may_be_empty = !new.is_empty();
         match if new.is_empty() { Ok(()) } else { fs::create_dir_all(&self.folder) } {
@@ -204,12 +210,8 @@ impl Shelf {
         if beyond.is_empty() || self.usage == Use::Read {
             return;
         }
-        let named: Vec<_> = beyond.iter().take(TOLD_MAX).map(|item| format!("{:?}", item.title())).collect();
-        let more = match beyond.len() - named.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let message = format!("has no room for what is not published any more: {}{more}", named.join(", "));
+        let named = named(beyond.iter().map(Item::title));
+        let message = format!("has no room for what is not published any more: {named}");
         let help = format!("give it more than {} with `retired_max` in [torrent]", size_text(self.limits.bytes_max));
         self.problems.push(Problem::at(&self.folder, message).help(help));
     }
@@ -228,6 +230,14 @@ impl Item {
             Self::New(candidate) => &candidate.entry.title,
         }
     }
+}
+
+/// The first of `titles`, and how many more there are.
+fn named<'t>(titles: impl ExactSizeIterator<Item = &'t str>) -> String {
+    let more = titles.len().saturating_sub(TOLD_MAX);
+    let named: Vec<_> = titles.take(TOLD_MAX).map(|title| format!("{title:?}")).collect();
+    let named = named.join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 /// The folders below `shelf` that are ours, in the order of their names.

@@ -169,12 +169,16 @@ fn what_is_lost_is_told_up_to_a_number() {
     let told = house.retire(0, &candidates);
     let lines: Vec<_> = told.lines().collect();
     expect![[r#"
-          help: move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can finish what they began
+          help: do not write over it
         "EP09" is not published any more, and can't be seeded any longer: media/ep09/medium.mp3 has other bytes now
-          help: move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can finish what they began
+          help: do not write over it
         1 more torrent can't be seeded any longer"#]].assert_eq(&lines[lines.len() - 4..].join("\n"));
     assert_eq!(lines.len(), 2 * TOLD_MAX + 1);
     assert!(!house.root().join(FOLDER).exists());
+    for candidate in &candidates {
+        fs::remove_file(&candidate.places[0][0]).expect("removed");
+    }
+    expect![[r#"not published any more, and not seeded any longer, for the files are gone: "EP00", "EP01", "EP02", "EP03", "EP04", "EP05", "EP06", "EP07", "EP08", "EP09" and 1 more"#]].assert_eq(&house.retire(0, &candidates));
 }
 
 #[test]
