@@ -64,7 +64,7 @@ pub const BYTES_MAX: u64 = 64 << 20;
 pub const TORRENTS_MAX: usize = 100_000;
 
 /// What a site publishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The program that wrote it, with its version.
     pub generator: String,

@@ -10,7 +10,6 @@ use crate::problem::Problem;
 use crate::seed::{self, Limits, Scrub};
 use crate::serve::{self, Addresses, Quota, Udp};
 use crate::tracker::address::Networks;
-use crate::units::parse_size;
 
 /// Where HTTP is served unless somebody says otherwise.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -150,17 +149,6 @@ impl Config {
         NonZeroU64::new(bytes).map(Some).ok_or_else(|| {
             self.wrong("seed", key, "nothing would ever be sent").help("leave it out for no limit, or name one")
         })
-    }
-
-    /// The bytes that stand under `key`.
-    fn bytes(&self, table: &str, key: &str, size: &Size) -> Result<u64, Problem> {
-        match size {
-            Size::Bytes(bytes) => Ok(*bytes),
-            Size::Text(text) => parse_size(text).ok_or_else(|| {
-                self.wrong(table, key, format!("{text:?} is not a number of bytes"))
-                    .help("write it as 20 MB or 1.5 GiB")
-            }),
-        }
     }
 
     fn address(

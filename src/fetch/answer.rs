@@ -63,7 +63,8 @@ pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
     (!matches!(coding.as_str(), "" | "identity")).then_some(coding)
 }
 
-fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+/// The value of a header, where it is one that is kept.
+pub(super) fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?.trim();
     (!value.is_empty() && value.len() <= VALUE_BYTES_MAX).then(|| value.to_owned())
 }

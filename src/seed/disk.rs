@@ -16,7 +16,8 @@ use std::time::Duration;
 use sha1::{Digest, Sha1};
 use tokio::time::Instant;
 
-use super::torrents::{Entry, Outcome, Slot, Span};
+use super::spans::{Slot, Span};
+use super::torrents::{Entry, Outcome};
 use crate::fingerprint::Fingerprint;
 use crate::wire::{Block, PIECE_HEADER_BYTES, piece_header};
 

@@ -9,8 +9,8 @@ use std::io::Write;
 use proptest::prelude::*;
 use tokio::sync::watch;
 
+use super::super::status::{Health, Verdict};
 use super::super::test_house::{House, PIECE, modified};
-use super::super::torrents::{Health, Verdict};
 use super::super::{Place, Torrent};
 use super::*;
 use crate::metainfo::{self, Hashes, Layout};

@@ -14,8 +14,12 @@
 mod announce;
 mod disk;
 mod doors;
+mod faults;
 mod peer;
 mod server;
+mod spans;
+mod state;
+mod status;
 #[cfg(test)]
 mod test_house;
 mod torrents;
@@ -23,7 +27,7 @@ mod verify;
 
 pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
 pub use server::bind;
-pub use torrents::{Health, Status, Verdict};
+pub use status::{Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;

@@ -1,7 +1,6 @@
 //! What is known of each torrent's files: the one state that serving, counting and showing read.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,98 +10,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::disk::{FileFault, settles_within};
-use super::{FAULTS_MAX, Place, READS_OF_ONE_MAX, Torrent};
+use super::spans::{Slot, Span, places};
+use super::state::{FileState, Pieces, Seen, State};
+use super::status::{Health, Status, Verdict};
+use super::{Place, READS_OF_ONE_MAX, Torrent};
 use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
-use crate::metainfo::{Info, Layout};
+use crate::metainfo::Info;
 use crate::wire::{self, Bitfield, Offer};
-
-/// How a torrent stands. The variants are ordered from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Health {
-    /// Every piece matched its hash when its files were last changed or first seen.
-    Verified,
-    /// No fault is known and not every piece has been hashed yet; pieces are hashed when they are asked for.
-    Verifying,
-    /// It is of v2 alone, which is not spoken to peers here. Its files are there, with their sizes.
-    WebSeedOnly,
-    /// What can't be sent of it is published elsewhere, and need not be here.
-    Elsewhere,
-    /// Some of its pieces can't be sent.
-    Degraded,
-    /// None of its files is there to be read.
-    Missing,
-}
-
-impl fmt::Display for Health {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Verified => "verified",
-            Self::Verifying => "verifying",
-            Self::WebSeedOnly => "web seed only",
-            Self::Elsewhere => "elsewhere",
-            Self::Degraded => "degraded",
-            Self::Missing => "missing",
-        })
-    }
-}
-
-/// What a status page shows of a torrent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// How it stands.
-    pub health: Health,
-    /// Its pieces.
-    pub pieces: u32,
-    /// Pieces that matched their hash.
-    pub pieces_verified: u32,
-    /// Pieces that are not sent, those aside that are published elsewhere.
-    pub pieces_bad: u32,
-    /// What is wrong, a sentence a file: `media/ep1.mp3 is 3 bytes shorter than its torrent says`.
-    /// At most [`FAULTS_MAX`], and one that counts the others.
-    pub faults: Vec<String>,
-    /// Bytes of its content sent to peers, as counted here and restored by [`super::Seed::add_sent`].
-    pub sent_bytes: u64,
-    /// Peers connected for it.
-    pub connections: usize,
-}
-
-/// That a file matched its torrent as a whole when it looked like this. Kept across restarts, it saves the pass over
-/// all files at the start; a piece is hashed before its first sending nevertheless.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The torrent.
-    pub info_hash: InfoHash,
-    /// The file.
-    pub path: PathBuf,
-    /// What it looked like.
-    pub fingerprint: Fingerprint,
-}
-
-/// A file with content, as its torrent sees it.
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub path: PathBuf,
-    /// As people know it.
-    pub name: String,
-    /// Whether it is published elsewhere, so that it need not be here.
-    pub is_elsewhere: bool,
-    /// Where its bytes begin in the torrent's.
-    pub start: u64,
-    pub bytes: u64,
-}
-
-/// A run of bytes within one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    /// Its index in [`Entry::slots`].
-    pub slot: usize,
-    /// Where it begins among the bytes that were asked for.
-    pub at: u64,
-    /// Where it begins in the file.
-    pub offset: u64,
-    pub bytes: u64,
-}
 
 /// What came of hashing a piece.
 #[derive(Debug)]
@@ -133,69 +48,6 @@ pub(super) struct Entry {
     /// What peers may ask for; nothing once the torrent is no longer seeded, or where it has no pieces of v1.
     offered: watch::Sender<Option<Arc<Bitfield>>>,
     changes: watch::Sender<u64>,
-}
-
-#[derive(Debug)]
-struct State {
-    health: Health,
-    /// There are no pieces of v1, which are the ones that are sent.
-    has_no_v1: bool,
-    files: Vec<FileState>,
-    /// How many files can't be right.
-    faulty: usize,
-    /// How many of these can't be read at all.
-    gone: usize,
-    /// How many of these are published elsewhere, and so may be gone.
-    excused: usize,
-    /// Pieces that match, as hashed here or remembered.
-    good: Pieces,
-    /// Pieces that were hashed here since their files last changed.
-    hashed: Pieces,
-    bad: Pieces,
-    /// Bad pieces of files that may be gone.
-    excused_pieces: Pieces,
-    /// Bad pieces that may become good without their files looking different.
-    recheck: Pieces,
-}
-
-#[derive(Debug)]
-struct FileState {
-    /// Whether it need not be here.
-    is_elsewhere: bool,
-    seen: Option<Seen>,
-    /// How it looked when it was last known to match as a whole.
-    remembered: Option<Fingerprint>,
-    /// What the system said when a piece could not be read.
-    trouble: Option<String>,
-}
-
-#[derive(Debug)]
-struct Seen {
-    what: Result<Fingerprint, FileFault>,
-    since: Instant,
-}
-
-#[derive(Debug)]
-struct Pieces {
-    bits: Bitfield,
-    count: u32,
-}
-
-impl Pieces {
-    fn new(len: u32) -> Self {
-        Self { bits: Bitfield::empty(len), count: 0 }
-    }
-
-    /// Returns whether it was otherwise before.
-    fn put(&mut self, piece: u32, value: bool) -> bool {
-        match (self.bits.get(piece), value) {
-            (false, true) => self.count += 1,
-            (true, false) => self.count -= 1,
-            _ => return false,
-        }
-        self.bits.put(piece, value);
-        true
-    }
 }
 
 impl Entry {
@@ -445,61 +297,8 @@ impl Entry {
         }
     }
 
-    fn faults(&self, state: &State) -> Vec<String> {
-        if state.bad.count == 0 && state.faulty == 0 {
-            return Vec::new();
-        }
-        let bad = self.bad_pieces_of_files(state);
-        let sentences = self.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
-            let name = &slot.name;
-            if file.is_excused() {
-                return None;
-            }
-            if let Some(Seen { what: Err(fault), .. }) = &file.seen {
-                return Some(format!("{name} {}", fault.said_of(slot.bytes)));
-            }
-            let count = bad.get(&index)?;
-            let pieces = self.pieces_of(slot);
-            let pieces = pieces.end - pieces.start;
-            Some(match &file.trouble {
-                None => format!("{name} differs from its torrent in {count} of {pieces} pieces"),
-                Some(why) => format!("{name} cannot be read in {count} of {pieces} pieces: {why}"),
-            })
-        });
-        let mut faults: Vec<String> = sentences.collect();
-        if faults.is_empty() && state.health == Health::Degraded {
-            faults.push("its padding is not of zeros, as its pieces say".into());
-        }
-        if faults.len() > FAULTS_MAX {
-            let more = faults.len() - FAULTS_MAX;
-            faults.truncate(FAULTS_MAX);
-            faults.push(format!("and {more} more"));
-        }
-        faults
-    }
-
-    /// How many bad pieces each file has, those aside that need not be here. A piece of several files is counted for those of them that are known to be
-    /// damaged by themselves, and for all where none is.
-    fn bad_pieces_of_files(&self, state: &State) -> HashMap<usize, u32> {
-        let blamed = |&piece: &u32| state.bad.bits.get(piece) && !state.excused_pieces.bits.get(piece);
-        let bad = || (0..state.bad.bits.len()).filter(blamed);
-        let files_of = |piece| {
-            let (offset, bytes) = self.piece(piece);
-            self.spans(offset, bytes.into()).map(|span| span.slot)
-        };
-        let damaged: HashSet<usize> = bad().filter(|&piece| files_of(piece).count() == 1).flat_map(files_of).collect();
-        let is_damaged = |slot: &usize| damaged.contains(slot) || state.files[*slot].is_faulty();
-        let mut counts = HashMap::new();
-        for piece in bad() {
-            let any = files_of(piece).any(|slot| is_damaged(&slot));
-            for slot in files_of(piece).filter(|slot| !any || is_damaged(slot)) {
-                *counts.entry(slot).or_default() += 1;
-            }
-        }
-        counts
-    }
-
-    fn pieces_of(&self, slot: &Slot) -> std::ops::Range<u32> {
+    /// The pieces that hold a byte of a file.
+    pub fn pieces_of(&self, slot: &Slot) -> std::ops::Range<u32> {
         let length = u64::from(self.info.piece_length.bytes());
         let piece = |n: u64| u32::try_from(n).expect("pieces are numbered in 32 bits");
         piece(slot.start / length)..piece((slot.start + slot.bytes).div_ceil(length))
@@ -517,67 +316,5 @@ impl Entry {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where each file that is no padding begins in the bytes that pieces are cut from, and how many it has.
-fn places(info: &Info) -> Vec<(u64, u64)> {
-    match &info.layout {
-        Layout::Single(bytes) => vec![(0, *bytes)],
-        Layout::Multi(files) => {
-            let starts = files.iter().scan(0, |end, file| {
-                let start = *end;
-                *end += file.bytes;
-                Some((start, file))
-            });
-            starts.filter(|(_, file)| !file.is_pad).map(|(start, file)| (start, file.bytes)).collect()
-        }
-    }
-}
-
-impl State {
-    fn conclude(&self) -> Health {
-        if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
-            Health::Missing
-        } else if self.excused < self.faulty || self.excused_pieces.count < self.bad.count {
-            Health::Degraded
-        } else if self.excused > 0 {
-            Health::Elsewhere
-        } else if self.has_no_v1 {
-            Health::WebSeedOnly
-        } else if self.good.count == self.good.bits.len() {
-            Health::Verified
-        } else {
-            Health::Verifying
-        }
-    }
-
-    /// Adds what is to be said of a file to the counts, or takes it back.
-    fn count(&mut self, slot: usize, step: fn(usize, usize) -> usize) {
-        let file = &self.files[slot];
-        let (gone, excused, faulty) = (file.is_gone(), file.is_excused(), file.is_faulty());
-        self.gone = step(self.gone, gone.into());
-        self.excused = step(self.excused, excused.into());
-        self.faulty = step(self.faulty, faulty.into());
-    }
-}
-
-impl FileState {
-    /// Whether it is published elsewhere and not here, which is as it may be.
-    fn is_excused(&self) -> bool {
-        self.is_elsewhere && matches!(self.seen, Some(Seen { what: Err(FileFault::Missing), .. }))
-    }
-
-    fn is_gone(&self) -> bool {
-        matches!(&self.seen, Some(Seen { what: Err(fault), .. }) if fault.is_absence())
-    }
-
-    fn is_faulty(&self) -> bool {
-        matches!(self.seen, Some(Seen { what: Err(_), .. }))
-    }
-
-    fn is_as_remembered(&self) -> bool {
-        let Some(Seen { what: Ok(fingerprint), .. }) = &self.seen else { return false };
-        self.remembered == Some(*fingerprint)
     }
 }

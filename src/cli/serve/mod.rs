@@ -151,6 +151,7 @@ fn build_for(
         // A preview publishes nothing.
         options.lock = LockUse::Read;
     }
+    options.now = Some(build::now()?);
     let state = build_state(root, data);
     if state == data {
         // Nor can the lock be written there.
