@@ -144,10 +144,9 @@ mod tests {
     use crate::serve::status::{Everseed, Row};
     use expect_test::expect;
 
-    #[test]
-    fn every_metric_has_its_help_and_type() {
+    fn snapshot() -> Snapshot {
         let row = |health| Row { seeds: 2, leechers: 3, completed: 4, bad_pieces: 11, health, ..Row::default() };
-        let snapshot = Snapshot {
+        Snapshot {
             torrents: vec![row("verified"), row("missing")],
             everseed: Everseed {
                 connections: 5,
@@ -162,7 +161,12 @@ mod tests {
                 ..Everseed::default()
             },
             ..Snapshot::default()
-        };
+        }
+    }
+
+    #[test]
+    fn every_metric_has_its_help_and_type() {
+        let snapshot = snapshot();
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
         tracker.udp_announces.store(7, Ordering::Relaxed);
         let sources = Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, started_secs: 10 };

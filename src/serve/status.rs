@@ -202,8 +202,9 @@ pub struct Ask {
 pub struct Pages {
     /// This one, counted from 1.
     pub page: usize,
-    /// How many there are.
-    pub pages: usize,
+    /// How many pages there are.
+    #[serde(rename = "pages")]
+    pub of: usize,
     /// Torrents of all pages.
     pub found: usize,
 }
@@ -222,7 +223,7 @@ impl Ask {
                     let words = value.trim();
                     let ends = words.char_indices().map(|(at, char)| at + char.len_utf8());
                     let end = ends.take_while(|&end| end <= WORDS_BYTES_MAX).last().unwrap_or(0);
-                    ask.words = words[..end].to_owned();
+                    ask.words = words[..end].into();
                     ask.page.get_or_insert(1);
                 }
                 "page" => ask.page = Some(value.parse().unwrap_or(1)),
@@ -243,7 +244,7 @@ impl Ask {
         let (found, pages) = (rows.len(), rows.len().div_ceil(ROWS_MAX).max(1));
         let page = page.clamp(1, pages);
         let rows = rows.into_iter().skip((page - 1) * ROWS_MAX).take(ROWS_MAX).collect();
-        (rows, Some(Pages { page, pages, found }))
+        (rows, Some(Pages { page, of: pages, found }))
     }
 }
 
@@ -484,7 +485,7 @@ pub mod tests {
         torrents[240] = Row { retired: Some("2026".into()), ..row("Füllhorn", 0xef, "verified", 0) };
         let found = |query: &str| {
             let (rows, pages) = ask(query).choose(&torrents);
-            let pages = pages.map(|pages| (pages.page, pages.pages, pages.found));
+            let pages = pages.map(|pages| (pages.page, pages.of, pages.found));
             let titles = rows.iter().take(4).map(|row| row.title.as_str()).collect::<Vec<_>>().join(", ");
             format!("{query}: {} {pages:?} {titles}", rows.len())
         };
