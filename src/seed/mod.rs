@@ -26,7 +26,7 @@ mod test_house;
 mod torrents;
 mod verify;
 
-pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
+pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use server::bind;
 pub use status::{Health, Status, Verdict};
