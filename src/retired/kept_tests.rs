@@ -45,7 +45,8 @@ fn what_is_brought_in_reads_back_and_outlives_where_it_stood() {
         9af54c04b50a1646988bb44f43fbd524fad95b77/files/set/sub/b.bin
         9af54c04b50a1646988bb44f43fbd524fad95b77/files/set/sub/c.bin
         9af54c04b50a1646988bb44f43fbd524fad95b77/published.torrent
-        9af54c04b50a1646988bb44f43fbd524fad95b77/retired.toml"#]].assert_eq(&listing(&house.shelf()).join("\n"));
+        9af54c04b50a1646988bb44f43fbd524fad95b77/retired.toml"#]]
+    .assert_eq(&listing(&house.shelf()).join("\n"));
     assert_eq!(fs::read_to_string(&kept.files[2].0).expect("there"), "three");
     assert!(kept.files[2].1.as_str().ends_with("/set/sub/c.bin"), "{}", kept.files[2].1);
     let read = Kept::read(&kept.folder).expect("well-formed").expect("kept");
@@ -109,7 +110,8 @@ fn what_is_lost_says_why_and_leaves_nothing() {
         its .torrent is not there any more
         its .torrent is not there any more
         its files have other bytes now
-        it can't be kept in [folder]/retired: No such file or directory (os error 2)"#]].assert_eq(&told.join("\n"));
+        it can't be kept in [folder]/retired: No such file or directory (os error 2)"#]]
+    .assert_eq(&told.join("\n"));
 }
 
 #[test]
@@ -154,7 +156,8 @@ fn a_folder_that_does_not_fit_is_told_and_one_that_is_not_ours_is_none() {
         [folder]/retired/[hash]/published.torrent: can't be read: No such file or directory (os error 2)
           help: make it readable, or remove the folder
         [folder]/retired/[hash]/retired.toml:1: key with no value, expected `=`
-          help: write each value as `key = value`; text stands in quotation marks"#]].assert_eq(&all.join("\n"));
+          help: write each value as `key = value`; text stands in quotation marks"#]]
+    .assert_eq(&all.join("\n"));
     fs::remove_file(kept.folder.join(record::FILE_NAME)).expect("removed");
     assert!(Kept::read(&kept.folder).expect("nothing").is_none());
     let named = [

@@ -137,6 +137,7 @@ mod tests {
             retired.toml: `retired` is not a moment: "yesterday"
               help: write it as 2026-05-01T12:00:00Z, or remove the folder
             retired.toml:3: unknown key `titel`
-              help: did you mean `title`?"#]].assert_eq(&told.join("\n"));
+              help: did you mean `title`?"#]]
+        .assert_eq(&told.join("\n"));
     }
 }

@@ -80,12 +80,14 @@ fn the_oldest_make_room_which_is_told() {
         THREE of day 2
         TWO of day 1
         [folder]/retired: has no room for what is not published any more: "ONE"
-          help: give it more than 25 B with `retired_max` in [torrent]"#]].assert_eq(&house.retire(2, &[three]));
+          help: give it more than 25 B with `retired_max` in [torrent]"#]]
+    .assert_eq(&house.retire(2, &[three]));
     assert_eq!(house.folders(), 2);
     house.limits.bytes_max = 9;
     expect![[r#"
         [folder]/retired: has no room for what is not published any more: "THREE", "TWO"
-          help: give it more than 9 B with `retired_max` in [torrent]"#]].assert_eq(&house.retire(3, &[]));
+          help: give it more than 9 B with `retired_max` in [torrent]"#]]
+    .assert_eq(&house.retire(3, &[]));
     assert_eq!(house.folders(), 0);
 }
 
@@ -191,7 +193,8 @@ fn a_folder_that_is_damaged_or_was_written_into_is_told_and_somebody_elses_stays
         THREE of day 0
         [folder]/retired/[two]/retired.toml:1: `retired` is missing
           help: add a line `retired = ...`
-        [folder]/retired/[one]/files/medium.mp3: changed since "ONE" was retired, which is not seeded any longer"#]].assert_eq(&told);
+        [folder]/retired/[one]/files/medium.mp3: changed since "ONE" was retired, which is not seeded any longer"#]]
+    .assert_eq(&told);
     assert!(house.root().join(FOLDER).join("mine").is_dir());
     assert_eq!(house.folders(), 3, "what can't be read stays");
 }
