@@ -202,7 +202,7 @@ impl Call {
         if self.is_ourselves(&stream) {
             return Outcome::Enough;
         }
-        let Some(offer) = self.seed.offer(&self.entry) else { return Outcome::Enough };
+        let Some(offer) = self.seed.offer(&self.entry).await else { return Outcome::Enough };
         let began = self.seed.now();
         let mut connection =
             Connection::dial(&self.seed.local, self.info_hash, offer, began).with_peer_at(self.address.ip());

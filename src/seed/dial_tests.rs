@@ -19,9 +19,9 @@ async fn called(listener: &TcpListener) -> Stream {
 async fn download(stream: Stream, hello: Hello, house: &House) -> Vec<u8> {
     let mut leecher = Leecher::on(stream, hello);
     let theirs = leecher.take(HANDSHAKE_BYTES).await.expect("a handshake");
-    assert_eq!(theirs[28..48], house.torrent.info_hash.0);
+    assert_eq!(theirs[28..48], house.torrent.info_hash().0);
     let mut answer = Vec::new();
-    handshake(house.torrent.info_hash).write(&mut answer);
+    handshake(house.torrent.info_hash()).write(&mut answer);
     leecher.send(&answer).await;
     leecher.content(house).await
 }
@@ -39,7 +39,7 @@ async fn a_leecher_that_does_not_come_is_called() {
     let house = House::new(&[("a", PIECE * 3 + 7)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
     let (listener, address) = listener();
-    running.seed.dial(&house.torrent.info_hash, vec![address]);
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
     assert!(download(called(&listener).await, PLAIN, &house).await == house.content);
     running.stop().await;
 }
@@ -49,7 +49,7 @@ async fn one_that_insists_on_encryption_is_called_once_more() {
     let house = House::new(&[("a", PIECE * 3 + 7)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
     let (listener, address) = listener();
-    running.seed.dial(&house.torrent.info_hash, vec![address]);
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
     drop(called(&listener).await);
     let own = Seed::new(&options());
     own.set_torrents(vec![house.torrent.clone()]);
@@ -70,7 +70,7 @@ async fn one_that_takes_no_tcp_is_called_over_utp() {
     let address = udp.local_addr().expect("bound");
     let utp = Utp::with(udp, 1, 1 << 20).expect("uTP");
     running.reaches_door().await;
-    running.seed.dial(&house.torrent.info_hash, vec![address]);
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
     let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
     assert!(download(Stream::Utp(Box::new(line)), PLAIN, &house).await == house.content);
     running.stop().await;
@@ -80,7 +80,7 @@ async fn one_that_takes_no_tcp_is_called_over_utp() {
 async fn who_is_there_is_not_called() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let info_hash = house.torrent.info_hash;
+    let info_hash = house.torrent.info_hash();
     // It has not said at which port it listens.
     let _there = Leecher::greet(running.address, info_hash).await;
     let (listener, address) = listener();
@@ -100,9 +100,9 @@ async fn it_does_not_speak_with_itself() {
     options.peer_port = tcp.local_addr().expect("bound").port();
     let running = Running::start_at((tcp, udp), vec![house.torrent.clone()], &options);
     let (listener, address) = listener();
-    running.seed.dial(&house.torrent.info_hash, vec![running.address, address]);
+    running.seed.dial(&house.torrent.info_hash(), vec![running.address, address]);
     let _call = called(&listener).await;
-    let connections = || running.seed.status(&house.torrent.info_hash).expect("seeded").connections;
+    let connections = || running.seed.status(&house.torrent.info_hash()).expect("seeded").connections;
     while connections() != 1 {
         tokio::task::yield_now().await;
     }

@@ -177,7 +177,7 @@ impl Conversation {
 
     async fn run(&mut self) -> Result<(), End> {
         loop {
-            self.work()?;
+            self.work().await?;
             let wants_input = self.connection.wants_input();
             let deadline = self.seed.epoch + self.deadline();
             tokio::select! {
@@ -215,13 +215,13 @@ impl Conversation {
     }
 
     /// Does all that can be done without waiting.
-    fn work(&mut self) -> Result<(), End> {
+    async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
-        self.listen(now)?;
+        self.listen(now).await?;
         if self.outbox.bytes.is_empty() && self.reading.is_none() {
             self.speak(now);
             // There is room again for what was left lying; it is taken before more is read from the socket.
-            self.listen(now)?;
+            self.listen(now).await?;
         }
         if self.inbox.is_empty() {
             // Thousands of quiet peers hold nothing.
@@ -230,7 +230,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn listen(&mut self, now: Duration) -> Result<(), End> {
+    async fn listen(&mut self, now: Duration) -> Result<(), End> {
         loop {
             let done = self.connection.receive(&self.inbox, now)?;
             self.inbox.drain(..done);
@@ -241,7 +241,12 @@ impl Conversation {
             let Some(info_hash) = self.connection.asks_for() else { break };
             let entry = self.seed.entry(&info_hash).ok_or(End::Close)?;
             let swarm = Swarm::enter(entry, info_hash, self.stream.peer_address()?.ip());
-            let offer = self.seed.offer(&swarm.entry).ok_or(End::Close)?;
+            let offer = tokio::select! {
+                biased;
+                () = self.ticket.give_way() => None,
+                offer = timeout_at(self.seed.epoch + self.connection.deadline(), self.seed.offer(&swarm.entry)) => offer.ok().flatten(),
+            };
+            let offer = offer.ok_or(End::Close)?;
             self.swarm = Some(swarm);
             self.connection.accept(&self.seed.local, offer, now)?;
         }
@@ -277,8 +282,7 @@ impl Conversation {
             return self.fill(bytes, 0);
         }
         let Some(swarm) = &self.swarm else { return };
-        let paces = swarm.entry.pace.iter().chain([&self.seed.pace]);
-        let bytes_max = paces.fold(BATCH_BYTES_MAX, |bytes, pace| pace.turn_bytes(bytes));
+        let bytes_max = self.seed.paces(&swarm.entry).fold(BATCH_BYTES_MAX, |bytes, pace| pace.turn_bytes(bytes));
         let blocks = self.connection.take_blocks(bytes_max, now);
         if !blocks.is_empty() {
             self.ticket.asked();

@@ -12,9 +12,9 @@ use crate::wire::PEX_PEERS_MAX;
 /// Comings and goings of a torrent that are kept for those who have not been told of them yet.
 const NEWS_MAX: usize = 4 * PEX_PEERS_MAX;
 
-/// The peers of a torrent.
+/// The peers of a torrent. There are thousands of torrents, of which few have any: those hold nothing.
 #[derive(Debug, Default)]
-pub(super) struct Peers(Mutex<State>);
+pub(super) struct Peers(Mutex<Option<Box<State>>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -55,6 +55,7 @@ impl Peers {
     /// A peer is there; it is known by the number.
     pub fn come(&self, swarm: InfoHash, ip: IpAddr) -> u64 {
         let mut state = self.state();
+        let state = state.get_or_insert_default();
         let number = state.next;
         state.next += 1;
         state.here.insert(number, Here { swarm, ip: ip.to_canonical(), port: None });
@@ -64,6 +65,7 @@ impl Peers {
     /// It takes connections at this port.
     pub fn listens(&self, number: u64, port: u16) {
         let mut state = self.state();
+        let Some(state) = state.as_mut() else { return };
         let Some(here) = state.here.get(&number).filter(|here| here.port.is_none()) else { return };
         let (swarm, address) = (here.swarm, SocketAddr::new(here.ip, port));
         if !state.knows(swarm, address) {
@@ -76,9 +78,13 @@ impl Peers {
 
     /// It is gone.
     pub fn go(&self, number: u64) {
-        let mut state = self.state();
+        let mut peers = self.state();
+        let Some(state) = peers.as_mut() else { return };
         let Some(here) = state.here.remove(&number) else { return };
-        if let Some(address) = here.address()
+        if state.here.is_empty() {
+            // Nobody is left to be told.
+            *peers = None;
+        } else if let Some(address) = here.address()
             && !state.knows(here.swarm, address)
         {
             state.tell(News { swarm: here.swarm, address, came: false });
@@ -89,13 +95,15 @@ impl Peers {
     /// any at its IP address.
     pub fn has(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        self.state().here.values().any(|here| here.ip == ip && here.port.is_none_or(|port| port == address.port()))
+        let is_at = |here: &Here| here.ip == ip && here.port.is_none_or(|port| port == address.port());
+        self.state().as_ref().is_some_and(|state| state.here.values().any(is_at))
     }
 
     /// Who has come and who has gone since the peer `number` was told, up to [`PEX_PEERS_MAX`] of each; and what it has
     /// been told when it has been told that.
     pub fn news(&self, number: u64, told: Told) -> (Vec<SocketAddr>, Vec<SocketAddr>, Told) {
         let state = self.state();
+        let Some(state) = state.as_ref() else { return (Vec::new(), Vec::new(), told) };
         let end = state.first + state.news.len() as u64;
         let Some(me) = state.here.get(&number) else { return (Vec::new(), Vec::new(), told) };
         let suits = |swarm: InfoHash, address: SocketAddr| {
@@ -124,7 +132,7 @@ impl Peers {
         (which(true), which(false), Told(Some(until)))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Option<Box<State>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

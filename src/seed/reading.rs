@@ -9,7 +9,6 @@ use tokio::time::sleep;
 use super::Seed;
 use super::disk::{self, Refused};
 use super::torrents::Entry;
-use crate::pace::Pace;
 use crate::wire::Block;
 
 /// How often blocks are tried again that are not to be had just now, since a file changes or too many are open.
@@ -31,8 +30,8 @@ pub(super) struct Read {
 pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>, buffer: Vec<u8>) -> Read {
     let bytes = blocks.iter().map(|block| u64::from(block.bytes)).sum();
     // Before the disk is read: what waits for its pace waits as requests, and holds no bytes.
-    for pace in entry.pace.iter().chain([&seed.pace]) {
-        Pace::take(pace, bytes).await;
+    for pace in seed.paces(&entry) {
+        pace.take(bytes).await;
     }
     let mut buffer = buffer;
     for _ in 0..AGAIN_MAX {
@@ -59,7 +58,7 @@ async fn attempt(
     buffer: Vec<u8>,
 ) -> Option<(Vec<u8>, Result<Vec<Block>, Later>)> {
     // First the torrent's own share: whoever waits for a stalled disk holds no place that others need.
-    let own = Arc::clone(&entry.reads).acquire_owned().await.ok()?;
+    let own = entry.reads().acquire_owned().await.ok()?;
     let all = Arc::clone(&seed.reads).acquire_owned().await.ok()?;
     let (entry, blocks, mut bytes) = (Arc::clone(entry), blocks.to_vec(), buffer);
     let reading = tokio::task::spawn_blocking(move || {
@@ -75,14 +74,14 @@ fn read_now(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) -> Result<Vec<Bl
     let mut bad = Vec::new();
     match disk::read_blocks(entry, blocks, out) {
         Ok(()) => return Ok(bad),
-        Err(Refused::Bad) => {}
+        Err(Refused::Bad | Refused::Unknown) => {}
         Err(Refused::Busy | Refused::Changing) => return Err(Later),
     }
     // One of them is not to be had, and the others are to be sent.
     for run in blocks.chunk_by(|a, b| a.piece == b.piece) {
         match disk::read_blocks(entry, run, out) {
             Ok(()) => {}
-            Err(Refused::Bad) => bad.extend_from_slice(run),
+            Err(Refused::Bad | Refused::Unknown) => bad.extend_from_slice(run),
             Err(Refused::Busy | Refused::Changing) => {
                 out.clear();
                 return Err(Later);

@@ -24,8 +24,8 @@ async fn a_leecher_gets_the_content_at_once_and_the_torrent_is_verified_beside()
     running.reaches(&house.torrent, Health::Verified).await;
     assert!(Leecher::download(running.address, &house).await == house.content);
     let sent = 2 * house.content.len() as u64;
-    running.seed.add_sent(&house.torrent.info_hash, 1000);
-    let status = running.seed.status(&house.torrent.info_hash).expect("seeded");
+    running.seed.add_sent(&house.torrent.info_hash(), 1000);
+    let status = running.seed.status(&house.torrent.info_hash()).expect("seeded");
     assert_eq!((status.sent_bytes, running.seed.sent_bytes()), (sent + 1000, sent));
     assert_eq!((status.pieces, status.pieces_verified, status.faults), (4, 4, Vec::new()));
     running.stop().await;
@@ -87,7 +87,7 @@ async fn a_hundred_thousand_requests_without_reading_cost_what_the_socket_holds(
     const MIB: u64 = 1 << 20;
     let house = House::new(&[("a", PIECE * 64)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let mut greedy = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut greedy = Leecher::greet(running.address, house.torrent.info_hash()).await;
     let asked: Vec<u8> = (0..100_000_u32).flat_map(|n| request(n % 64, n / 64, 8192)).collect();
     // It ends by being told to wait: the pipe fills, as nothing is read at the other end.
     let sending = async { greedy.stream.write_all(&asked).await };
@@ -119,9 +119,9 @@ async fn a_missing_file_is_told_and_a_restored_one_announced_to_who_is_there() {
     fs::remove_file(house.path("b")).expect("removed");
     let running = Running::start(vec![house.torrent.clone()], &options());
     running.reaches(&house.torrent, Health::Degraded).await;
-    let status = running.seed.status(&house.torrent.info_hash).expect("seeded");
+    let status = running.seed.status(&house.torrent.info_hash()).expect("seeded");
     assert_eq!(status.faults, ["media/b is missing"]);
-    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash()).await;
     assert_eq!(leecher.message().await.as_deref(), Some(&[5, 0x80][..]), "a bitfield without piece 1");
 
     fs::write(house.path("b"), &house.content[PIECE..]).expect("restored");
@@ -134,7 +134,7 @@ async fn a_missing_file_is_told_and_a_restored_one_announced_to_who_is_there() {
     fs::remove_file(house.path("b")).expect("removed");
     leecher.ask(1, 0, 16384).await;
     assert_eq!(leecher.block().await, None, "hung up on");
-    assert_eq!(running.seed.health(&house.torrent.info_hash), Some(Health::Degraded));
+    assert_eq!(running.seed.health(&house.torrent.info_hash()), Some(Health::Degraded));
     running.stop().await;
 }
 
@@ -143,9 +143,9 @@ async fn torrents_come_and_go_while_it_runs() {
     let (first, second) = (House::new(&[("a", PIECE)]), House::new(&[("b", PIECE * 2)]));
     let running = Running::start(vec![first.torrent.clone()], &options());
     running.reaches(&first.torrent, Health::Verified).await;
-    let mut leecher = Leecher::greet(running.address, first.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, first.torrent.info_hash()).await;
     running.seed.set_torrents(vec![first.torrent.clone(), second.torrent.clone()]);
-    assert_eq!(running.seed.health(&first.torrent.info_hash), Some(Health::Verified), "it keeps its state");
+    assert_eq!(running.seed.health(&first.torrent.info_hash()), Some(Health::Verified), "it keeps its state");
     assert!(Leecher::download(running.address, &second).await == second.content);
     leecher.ask(0, 0, 16384).await;
     assert!(leecher.block().await.is_some_and(|block| block == first.content));
@@ -161,11 +161,9 @@ async fn a_torrent_whose_files_move_is_looked_at_anew_and_keeps_its_count() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
     assert!(Leecher::download(running.address, &house).await == house.content);
-    let mut moved = house.torrent.clone();
-    moved.files[0].path = house.path("b");
-    running.seed.set_torrents(vec![moved]);
+    running.seed.set_torrents(vec![house.with_moved("a", "b")]);
     running.seed.look().await;
-    let status = running.seed.status(&house.torrent.info_hash).expect("seeded");
+    let status = running.seed.status(&house.torrent.info_hash()).expect("seeded");
     assert_eq!((status.health, status.sent_bytes), (Health::Missing, PIECE as u64));
     fs::rename(house.path("a"), house.path("b")).expect("renamed");
     running.seed.look().await;
@@ -177,7 +175,7 @@ async fn a_torrent_whose_files_move_is_looked_at_anew_and_keeps_its_count() {
 async fn it_stops_at_once_and_hangs_up() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash()).await;
     let (seed, address) = (Arc::clone(&running.seed), running.address);
     running.stop().await;
     assert_eq!(leecher.block().await, None);
@@ -190,7 +188,7 @@ async fn over_tcp_and_utp_plain_and_encrypted_the_content_comes() {
     let house = House::new(&[("a", PIECE * 5 + 7), ("b", 100)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
     for way in Way::ALL {
-        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash).await;
+        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
         assert!(leecher.content(&house).await == house.content, "{way:?}");
         // Who takes plain bytes behind the exchange of keys gets them.
         assert!(leecher.ciphers.is_none(), "{way:?}");
@@ -205,8 +203,8 @@ async fn who_insists_on_encryption_gets_it() {
     for is_utp in [false, true] {
         let mut leecher = Leecher::connect(running.address, is_utp).await;
         let mut hello = Vec::new();
-        handshake(house.torrent.info_hash).write(&mut hello);
-        let mut exchange = Dialling::new([7; 20], &[9; 300], house.torrent.info_hash, Provide::Rc4, &hello);
+        handshake(house.torrent.info_hash()).write(&mut hello);
+        let mut exchange = Dialling::new([7; 20], &[9; 300], house.torrent.info_hash(), Provide::Rc4, &hello);
         let mut output = Vec::new();
         let established = loop {
             exchange.take_output(&mut output);
@@ -233,7 +231,7 @@ async fn over_utp_the_handshake_comes_in_a_packet_of_its_own() {
     let running = Running::start(vec![house.torrent.clone()], &options());
     let mut leecher = Leecher::connect(running.address, true).await;
     let mut hello = Vec::new();
-    handshake(house.torrent.info_hash).write(&mut hello);
+    handshake(house.torrent.info_hash()).write(&mut hello);
     leecher.send(&hello).await;
     // A read gives what one packet brought, where nobody was late to read.
     let first = timeout(PATIENCE, leecher.stream.read(&mut leecher.inbox)).await.expect("in time");
@@ -265,7 +263,7 @@ async fn hellos_that_are_cut_off_or_wrong_keep_nobody_else_out() {
         strangers.push(leecher);
     }
     for way in Way::ALL {
-        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash).await;
+        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
         assert!(leecher.content(&house).await == house.content, "{way:?}");
     }
     running.stop().await;
@@ -278,7 +276,7 @@ async fn a_torrent_that_is_not_here_is_not_found_by_an_encrypted_hello_either() 
     running.seed.set_torrents(vec![house.torrent.clone()]);
     let own = Seed::new(&options());
     let mut leecher = Leecher::connect(running.address, false).await;
-    let hello = hello::dial(&own, &mut leecher.stream, other.torrent.info_hash, b"");
+    let hello = hello::dial(&own, &mut leecher.stream, other.torrent.info_hash(), b"");
     assert!(timeout(PATIENCE, hello).await.expect("in time").is_err(), "hung up on");
     running.stop().await;
 }
@@ -287,12 +285,12 @@ async fn a_torrent_that_is_not_here_is_not_found_by_an_encrypted_hello_either() 
 async fn a_peer_that_reads_nothing_over_utp_costs_what_its_stream_holds() {
     let house = House::new(&[("a", PIECE * 64)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let mut greedy = Leecher::greet_by(Way::Utp, running.address, house.torrent.info_hash).await;
+    let mut greedy = Leecher::greet_by(Way::Utp, running.address, house.torrent.info_hash()).await;
     let asked: Vec<u8> = (0..100_000_u32).flat_map(|n| request(n % 64, n / 64, 8192)).collect();
     let sending = async { greedy.stream.write_all(&asked).await };
     let downloads = async {
         for way in Way::ALL {
-            let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash).await;
+            let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
             assert!(leecher.content(&house).await == house.content, "{way:?}");
         }
     };
@@ -311,7 +309,7 @@ async fn a_bad_piece_is_rejected_and_the_others_are_sent() {
     let house = House::new(&[("a", PIECE * 3)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
     running.reaches(&house.torrent, Health::Verified).await;
-    let fast = Handshake { fast: true, ..handshake(house.torrent.info_hash) };
+    let fast = Handshake { fast: true, ..handshake(house.torrent.info_hash()) };
     let mut leecher = Leecher::greet_as(Way::Tcp, running.address, &fast).await;
     let mut damaged = house.content.clone();
     damaged[PIECE + 5] ^= 1;
@@ -341,11 +339,10 @@ async fn a_bad_piece_is_rejected_and_the_others_are_sent() {
 #[tokio::test]
 async fn peers_of_a_torrent_are_told_of_each_other_unless_it_is_private() {
     let house = House::new(&[("a", PIECE)]);
-    let mut private = house.torrent.clone();
-    private.info.private = true;
+    let private = house.with_info(|info| info.private = true);
     for (torrent, told) in [(house.torrent.clone(), true), (private, false)] {
         let running = Running::start(vec![torrent.clone()], &options());
-        let extended = Handshake { extended: true, ..handshake(torrent.info_hash) };
+        let extended = Handshake { extended: true, ..handshake(torrent.info_hash()) };
         let mut first = Leecher::greet_as(Way::Tcp, running.address, &extended).await;
         first.send(&extension(b"d1:md6:ut_pexi1ee1:pi7001ee")).await;
         // Its own is told as soon as it is read: whoever asks for the next thing has been read.
@@ -384,7 +381,7 @@ async fn bytes_leave_at_the_pace_that_is_set() {
     let mut options = options();
     options.limits.upload_bytes_per_sec = std::num::NonZeroU64::new(1);
     let running = Running::start(vec![house.torrent.clone()], &options);
-    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash()).await;
     for piece in 0..4 {
         leecher.ask(piece, 0, PIECE as u32).await;
     }

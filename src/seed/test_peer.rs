@@ -64,7 +64,7 @@ impl Running {
     pub async fn reaches(&self, torrent: &Torrent, health: Health) {
         let mut changes = self.seed.changes();
         let wait = async {
-            while self.seed.health(&torrent.info_hash) != Some(health) {
+            while self.seed.health(&torrent.info_hash()) != Some(health) {
                 changes.changed().await.expect("the seed lives");
             }
         };
@@ -223,7 +223,7 @@ impl Leecher {
 
     /// The same for who has not come yet.
     pub async fn download(address: SocketAddr, house: &House) -> Vec<u8> {
-        Self::greet(address, house.torrent.info_hash).await.content(house).await
+        Self::greet(address, house.torrent.info_hash()).await.content(house).await
     }
 }
 

@@ -127,6 +127,8 @@ pub struct Swarms {
     /// The swarm whose leechers are named next.
     call: usize,
     seed_at: Vec<SocketAddr>,
+    /// Where clients were last told the everseed is, of IPv4 and of IPv6, while no public address is configured.
+    seed_learned: [Option<SocketAddr>; 2],
 }
 
 impl Swarms {
@@ -147,6 +149,7 @@ impl Swarms {
             sweep: (0, Cursor::default()),
             call: 0,
             seed_at: Vec::new(),
+            seed_learned: [None; 2],
         }
     }
 
@@ -282,6 +285,14 @@ impl Swarms {
         self.each.iter().map(status)
     }
 
+    /// Where clients are told the everseed is: the public addresses of [`Options::seed_addresses`], or where none are
+    /// configured, those at which announces arrived, as far as one did.
+    pub fn seed_addresses(&self) -> Vec<SocketAddr> {
+        let configured = self.options.seed_addresses.iter();
+        let configured = configured.map(|ip| SocketAddr::new(ip.to_canonical(), self.options.seed_port));
+        configured.chain(self.seed_learned.iter().copied().flatten()).collect()
+    }
+
     /// Peers of all torrents; the everseed is none of them.
     pub fn peers(&self) -> usize {
         self.peers
@@ -351,6 +362,9 @@ impl Swarms {
         self.seed_at.clear();
         if offered {
             seed_addresses(&self.options, announce, &mut self.seed_at);
+            if self.options.seed_addresses.is_empty() {
+                self.seed_at.iter().for_each(|addr| learn(&mut self.seed_learned, *addr));
+            }
         }
         // Of several addresses of the everseed those that the wire cannot carry still are its own: no stranger's
         // announce takes their place. So they are left out only when it comes to giving.
@@ -431,6 +445,15 @@ fn seed_addresses(options: &Options, announce: &Announce, seed_at: &mut Vec<Sock
     } else {
         seed_at.extend(options.seed_addresses.iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)));
         seed_at.sort_by_key(|addr| addr.is_ipv4() != announce.addr.is_ipv4());
+    }
+}
+
+/// Keeps an address that leads here, where none is known of its family that leads farther.
+fn learn(learned: &mut [Option<SocketAddr>; 2], addr: SocketAddr) {
+    let reach = |ip: IpAddr| (!ip.is_loopback(), !super::address::is_private(ip));
+    let known = &mut learned[usize::from(addr.is_ipv6())];
+    if known.is_none_or(|known| reach(known.ip()) <= reach(addr.ip())) {
+        *known = Some(addr);
     }
 }
 

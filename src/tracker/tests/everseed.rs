@@ -55,6 +55,28 @@ fn rule_14_without_public_addresses_it_stands_where_the_announce_arrived() {
 }
 
 #[test]
+fn rule_14_the_addresses_that_are_told_are_known_configured_or_learned() {
+    let told = |house: &House| house.swarms.seed_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut house = house(&["203.0.113.1", "::ffff:203.0.113.2"]);
+    assert_eq!(told(&house), ["203.0.113.1:6881", "203.0.113.2:6881"]);
+    house.announce(&leecher("192.0.2.1:1"));
+    assert_eq!(told(&house).len(), 2);
+
+    let mut house = self::house(&[]);
+    let mut arriving = |client: &str, arrived_at: &str| {
+        house.announce(&Announce { arrived_at: ip(arrived_at), ..leecher(client) });
+        told(&house).join(" ")
+    };
+    assert_eq!(arriving("192.0.2.1:1", "0.0.0.0"), "");
+    assert_eq!(arriving("127.0.0.1:1", "127.0.0.1"), "127.0.0.1:6881");
+    assert_eq!(arriving("10.0.0.9:1", "10.0.0.1"), "10.0.0.1:6881");
+    assert_eq!(arriving("192.0.2.1:1", "198.51.100.1"), "198.51.100.1:6881");
+    assert_eq!(arriving("10.0.0.9:1", "10.0.0.1"), "198.51.100.1:6881", "the one that leads the farthest");
+    assert_eq!(arriving("[2001:db8::9]:1", "2001:db8::1"), "198.51.100.1:6881 [2001:db8::1]:6881");
+    assert_eq!(arriving("192.0.2.1:1", "198.51.100.2"), "198.51.100.2:6881 [2001:db8::1]:6881", "the latest");
+}
+
+#[test]
 fn rule_14_a_client_of_this_host_is_not_handed_to_strangers_under_loopback() {
     let mut house = House::new();
     house.announce(&leecher("127.0.0.1:1"));
