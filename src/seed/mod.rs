@@ -16,6 +16,7 @@ mod content;
 mod disk;
 mod doors;
 mod faults;
+mod hashes;
 mod meta;
 mod peer;
 mod server;
