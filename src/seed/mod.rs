@@ -17,6 +17,7 @@ mod dial;
 mod disk;
 mod doors;
 mod faults;
+mod hashes;
 mod hello;
 mod meta;
 mod peer;
