@@ -68,7 +68,9 @@ impl Release {
         let files = FILES.map(|(name, _)| folders.place(name, false)).to_vec();
         let torrent = everseed::seed::Torrent::new(&self.torrent, files, &[]).expect("all its files");
         seed.set_torrents(vec![torrent]);
-        tokio::spawn(Arc::clone(&seed).serve(everseed::seed::Sockets { tcp: vec![listener], utp: None }, std::future::pending()));
+        tokio::spawn(
+            Arc::clone(&seed).serve(everseed::seed::Sockets { tcp: vec![listener], utp: None }, std::future::pending()),
+        );
         address
     }
 

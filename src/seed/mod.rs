@@ -59,6 +59,7 @@ use announce::Announcer;
 use dial::Calls;
 use doors::Doors;
 use hello::EXCHANGES_MAX;
+use reading::HASHINGS_MAX;
 use torrents::Entry;
 use utp_door::Door;
 
@@ -172,6 +173,7 @@ pub struct Seed {
     remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
+    hashings: Arc<Semaphore>,
     limits: Limits,
     /// What names each torrent in an encrypted hello.
     keys: RwLock<HashMap<[u8; 20], InfoHash>>,
@@ -201,6 +203,7 @@ impl Seed {
             remembered: Mutex::default(),
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            hashings: Arc::new(Semaphore::new(HASHINGS_MAX)),
             limits: options.limits.clone(),
             keys: RwLock::default(),
             exchanges: Semaphore::new(EXCHANGES_MAX),

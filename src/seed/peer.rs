@@ -19,9 +19,9 @@ use super::reading::{self, Read};
 use super::stream::{Moved, Stream};
 use super::torrents::Entry;
 use super::{BATCH_BYTES_MAX, Seed, WRITE_STALL_MAX};
-use crate::id::InfoHash;
+use crate::id::{InfoHash, NodeHash};
 use crate::wire::mse::Ciphers;
-use crate::wire::{Bitfield, Close, Connection, HANDSHAKE_WITHIN, PARTIAL_BYTES_MAX, PEX_EVERY};
+use crate::wire::{Bitfield, Close, Connection, HANDSHAKE_WITHIN, HashRequest, PARTIAL_BYTES_MAX, PEX_EVERY};
 
 /// Speaks with a peer that came, until one of both has enough. `came` is what it has said already.
 ///
@@ -75,6 +75,9 @@ impl From<io::Error> for End {
     }
 }
 
+/// Something that the disk is asked for.
+type Underway<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 struct Conversation {
     seed: Arc<Seed>,
     stream: Stream,
@@ -84,7 +87,8 @@ struct Conversation {
     /// What came and is less than a message, or waits until there is room for what it asks.
     inbox: Vec<u8>,
     outbox: Outbox,
-    reading: Option<Pin<Box<dyn Future<Output = Read> + Send>>>,
+    reading: Option<Underway<Read>>,
+    hashing: Option<(HashRequest, Underway<Option<Vec<NodeHash>>>)>,
     /// The torrent, once the peer has named it.
     swarm: Option<Swarm>,
     /// Whether its handshake is done.
@@ -170,6 +174,7 @@ impl Conversation {
             inbox,
             outbox: Outbox::default(),
             reading: None,
+            hashing: None,
             swarm: None,
             is_known: false,
         }
@@ -185,7 +190,12 @@ impl Conversation {
                 biased;
                 () = self.ticket.give_way() => return Err(End::Close),
                 have = offered(&mut self.swarm) => self.connection.offer_now(have.ok_or(End::Close)?)?,
-                read = finished(&mut self.reading) => {
+                hashes = finished(self.hashing.as_mut().map(|(_, underway)| underway)) => {
+                    if let Some((request, _)) = self.hashing.take() {
+                        self.connection.answer_hashes(&request, hashes.as_deref());
+                    }
+                }
+                read = finished(self.reading.as_mut()) => {
                     self.reading = None;
                     self.connection.reject(&read.bad)?;
                     self.fill(read.bytes, read.content);
@@ -267,8 +277,11 @@ impl Conversation {
 
     /// Begins to write what is next, or to read it from the disk.
     fn speak(&mut self, now: Duration) {
-        if let Some(request) = self.connection.take_hash_request() {
-            self.connection.answer_hashes(&request, None);
+        if let Some(swarm) = &self.swarm
+            && let Some(request) = self.connection.take_hash_request()
+        {
+            let hashes = reading::hashes(Arc::clone(&self.seed), Arc::clone(&swarm.entry), request);
+            self.hashing = Some((request, Box::pin(hashes)));
         }
         self.tell_of_others(now);
         let mut bytes = std::mem::take(&mut self.outbox).bytes;
@@ -340,9 +353,9 @@ impl Outbox {
     }
 }
 
-async fn finished(reading: &mut Option<Pin<Box<dyn Future<Output = Read> + Send>>>) -> Read {
-    match reading {
-        Some(reading) => reading.await,
+async fn finished<T>(underway: Option<&mut Underway<T>>) -> T {
+    match underway {
+        Some(underway) => underway.await,
         None => pending().await,
     }
 }

@@ -9,12 +9,17 @@ use tokio::time::sleep;
 use super::Seed;
 use super::disk::{self, Refused};
 use super::torrents::Entry;
-use crate::wire::Block;
+use crate::id::NodeHash;
+use crate::wire::{Block, HashRequest};
 
 /// How often blocks are tried again that are not to be had just now, since a file changes or too many are open.
 const AGAIN_MAX: u32 = 20;
 /// How long it takes until they are.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Requests for hashes that are answered at a time: one costs its sender a packet, and may cost here the hashing of
+/// [`super::hashes::HASHED_BYTES_MAX`].
+pub(super) const HASHINGS_MAX: usize = 1;
 
 /// What came of reading blocks.
 pub(super) struct Read {
@@ -46,6 +51,18 @@ pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>,
         sleep(AGAIN_AFTER).await;
     }
     Read { bytes: Vec::new(), content: 0, bad: blocks }
+}
+
+/// The hashes that a peer asks for (BEP 52), where there are such.
+pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
+    let hashing = Arc::clone(&seed.hashings).acquire_owned().await.ok()?;
+    let own = entry.reads().acquire_owned().await.ok()?;
+    let all = Arc::clone(&seed.reads).acquire_owned().await.ok()?;
+    let finding = tokio::task::spawn_blocking(move || {
+        let _places = (hashing, own, all);
+        super::hashes::hashes(&entry, &request)
+    });
+    finding.await.ok()?
 }
 
 /// Blocks may be had later.
