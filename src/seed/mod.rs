@@ -122,8 +122,6 @@ pub struct Limits {
     pub upload_bytes_per_sec: Option<NonZeroU64>,
     /// Bytes a second of each torrent.
     pub upload_of_one_bytes_per_sec: Option<NonZeroU64>,
-    /// Whether peers may come over uTP (BEP 29), at the same port.
-    pub utp: bool,
     /// Whether leechers that the tracker knows and that have not come are dialled.
     pub dial: bool,
     /// Whether the peers of a torrent that is not private are told of each other (BEP 11).
@@ -140,7 +138,6 @@ impl Default for Limits {
             half_open_max: HALF_OPEN_MAX,
             upload_bytes_per_sec: None,
             upload_of_one_bytes_per_sec: None,
-            utp: true,
             dial: true,
             pex: true,
             scrub: Some(Scrub::default()),
