@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::kept::{Kept, name_of};
 use super::record::moment;
-use super::{FOLDER, Limits};
+use super::{FOLDER, Limits, torrent_place};
 use crate::GENERATOR;
 use crate::baseurl::BaseUrl;
 use crate::manifest;
@@ -65,7 +65,7 @@ impl Kept {
             info_hashes: torrent.info_hashes,
             name: torrent.metainfo.info.name.clone(),
             title: record.title.clone(),
-            torrent: SitePath::new(format!("{FOLDER}/{name}.torrent")).expect("digits are a plain name"),
+            torrent: torrent_place(torrent.info_hashes),
             magnet: metainfo::magnet(&torrent),
             bytes: self.bytes(),
             files: files.iter().zip(&record.files).map(file).collect(),
