@@ -120,30 +120,12 @@ impl<'a> Work<'a> {
     fn stage(&self, staging: &mut Staging) -> Result<(), Problem> {
         // Bytes that are retired are in their new place before others take their former one.
         let is_new = |(place, does, _): &&(&SitePath, Does, &Entry)| *does == Does::Adds && retired::is_place(place);
-        self.stage_files(staging, self.changed.iter().filter(is_new))?;
+        stage(staging, self.changed.iter().filter(is_new))?;
         if let Some(json) = self.interim() {
             staging.put_bytes(&manifest::place(), Does::Replaces, json.as_bytes())?;
         }
-        self.stage_files(staging, self.changed.iter().filter(|change| !is_new(change)))?;
+        stage(staging, self.changed.iter().filter(|change| !is_new(change)))?;
         self.removed.iter().for_each(|place| staging.remove(place));
-        Ok(())
-    }
-
-    fn stage_files<'c>(
-        &self,
-        staging: &mut Staging,
-        changes: impl Iterator<Item = &'c (&'a SitePath, Does, &'a Entry<'a>)>,
-    ) -> Result<(), Problem>
-    where
-        'a: 'c,
-    {
-        for (place, does, entry) in changes {
-            match entry {
-                Entry::Bytes(bytes) => staging.put_bytes(place, *does, bytes)?,
-                Entry::Media(path) => staging.put(place, *does, &output::Entry::Media(path.clone()))?,
-                Entry::Edits(edits) => staging.put_spliced(place, edits)?,
-            }
-        }
         Ok(())
     }
 
@@ -157,6 +139,21 @@ impl<'a> Work<'a> {
         let replaced = self.changed.iter().filter(|(_, does, _)| *does == Does::Replaces).map(|(place, ..)| *place);
         output::interim_manifest(&self.site.path, new, &replaced.collect())
     }
+}
+
+/// Prepares the files of `changes`.
+fn stage<'c>(
+    staging: &mut Staging,
+    changes: impl Iterator<Item = &'c (&'c SitePath, Does, &'c Entry<'c>)>,
+) -> Result<(), Problem> {
+    for (place, does, entry) in changes {
+        match entry {
+            Entry::Bytes(bytes) => staging.put_bytes(place, *does, bytes)?,
+            Entry::Media(path) => staging.put(place, *does, &output::Entry::Media(path.clone()))?,
+            Entry::Edits(edits) => staging.put_spliced(place, edits)?,
+        }
+    }
+    Ok(())
 }
 
 /// What is linked to comes before what links to it, and the manifest last.
