@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Config, Faults, Size, or_configured};
 use crate::problem::Problem;
 use crate::seed::{self, Limits, Scrub};
-use crate::serve::{self, Addresses, Udp};
+use crate::serve::{self, Addresses, Quota, Udp};
 use crate::tracker::address::Networks;
 
 /// Where HTTP is served unless somebody says otherwise.
@@ -68,6 +68,7 @@ impl Config {
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         self.check_trackers(&mut faults);
         options.seed = self.seed_limits(&mut faults);
+        options.quota = faults.ok(self.quota()).flatten();
         if let Some(secs) = faults.ok(self.interval_secs(typed)).flatten() {
             options.tracker.interval_secs = secs;
             options.tracker.interval_min_secs = secs / 2;
@@ -89,7 +90,7 @@ impl Config {
             let here = for_this_machine && http.ip().is_loopback();
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
-        Addresses { http, udp, peer }
+        Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(seed::Limits::default().utp) }
     }
 
     /// `[seed]`, but for its addresses.
@@ -120,6 +121,26 @@ impl Config {
         limits.dial = seed.dial.unwrap_or(limits.dial);
         limits.pex = seed.pex.unwrap_or(limits.pex);
         limits
+    }
+
+    /// How much may leave in a month.
+    fn quota(&self) -> Result<Option<Quota>, Problem> {
+        let then = self.rate("quota_rate", self.seed.quota_rate.as_ref())?;
+        let monthly =
+            self.seed.monthly_quota.as_ref().map(|size| self.bytes("seed", "monthly_quota", size)).transpose()?;
+        match (monthly, then) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(self
+                .wrong("seed", "quota_rate", "there is no quota after which it would hold")
+                .help("set `monthly_quota` as well; `upload_rate` holds at all times")),
+            (Some(monthly), then) => {
+                let monthly_bytes = NonZeroU64::new(monthly).ok_or_else(|| {
+                    self.wrong("seed", "monthly_quota", "it would be used up from the beginning")
+                        .help("leave it out for no quota; `upload_rate` holds at all times")
+                })?;
+                Ok(Some(Quota { monthly_bytes, then_bytes_per_sec: then.unwrap_or(serve::THEN_BYTES_PER_SEC) }))
+            }
+        }
     }
 
     /// The bytes a second that stand under `key` of `[seed]`.
@@ -242,6 +263,29 @@ mod tests {
             everseed.toml:3: `scrub_rate`: "fast" is not a number of bytes
               help: write it as 20 MB or 1.5 GiB"#]]
         .assert_eq(&limits(wrong).expect_err("all is wrong"));
+    }
+
+    #[test]
+    fn a_quota_has_a_size_and_a_rate_that_follows() {
+        let quota = |text: &str| lowered(&format!("[seed]\n{text}"), &Typed::default(), false).map(|(_, to)| to.quota);
+        assert_eq!(quota(""), Ok(None));
+        let [monthly_bytes, rate] = [2_000_000_000_000, 100_000].map(|bytes| NonZeroU64::new(bytes).expect("a number"));
+        let of = |then_bytes_per_sec| Ok(Some(Quota { monthly_bytes, then_bytes_per_sec }));
+        assert_eq!(quota("monthly_quota = \"2 TB\"\n"), of(serve::THEN_BYTES_PER_SEC));
+        assert_eq!(quota("monthly_quota = \"2 TB\"\nquota_rate = \"100 kB\"\n"), of(rate));
+        let wrong =
+            ["monthly_quota = 0", "quota_rate = 1", "monthly_quota = \"much\"", "monthly_quota = 1\nquota_rate = 0"];
+        let told = wrong.map(|text| quota(text).expect_err("wrong")).join("\n");
+        expect_test::expect![[r#"
+            everseed.toml:2: `monthly_quota`: it would be used up from the beginning
+              help: leave it out for no quota; `upload_rate` holds at all times
+            everseed.toml:2: `quota_rate`: there is no quota after which it would hold
+              help: set `monthly_quota` as well; `upload_rate` holds at all times
+            everseed.toml:2: `monthly_quota`: "much" is not a number of bytes
+              help: write it as 20 MB or 1.5 GiB
+            everseed.toml:3: `quota_rate`: nothing would ever be sent
+              help: leave it out for no limit, or name one"#]]
+        .assert_eq(&told);
     }
 
     #[test]

@@ -16,13 +16,16 @@ use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
+use super::history::History;
 use super::http::{self, Counters};
 use super::log::Log;
+use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
 use super::site::{self, OwnTrackers};
 use super::state::{Inner, State};
 use super::udp::Wire;
+use super::web::WebSent;
 use crate::chores::Chores;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
@@ -74,6 +77,8 @@ pub struct Options {
     pub http: http::Options,
     /// The permanent seed's limits.
     pub seed: seed::Limits,
+    /// How much may leave in a month; unset, it is only counted.
+    pub quota: Option<Quota>,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -91,6 +96,7 @@ impl Options {
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             seed: seed::Limits::default(),
+            quota: None,
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -197,6 +203,7 @@ impl Server {
         let peer_port = bound.peer_addr().port();
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
+        let upload_bytes_per_sec = options.seed.upload_bytes_per_sec;
         seed_options.limits = options.seed;
         // Nine tenths, so that it ends by itself.
         seed_options.stop_within = options.goodbye_max * 9 / 10;
@@ -231,11 +238,18 @@ impl Server {
             peer_port,
             writer,
             http: Arc::new(Counters::default()),
+            web: WebSent::new(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.web_sent))),
+            history: History::new(data.database()),
+            upload_bytes_per_sec,
             started_secs: now.0,
             log,
             inner: Inner::default(),
         });
         state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));
+        state.restore_scrubs(loaded.scrubs);
+        state.restore_months(options.quota, loaded.months);
+        // Before anything leaves: the quota may be used up.
+        state.count_month();
         state.enforce(site);
         state.look_for_media().await;
         let udp = bound.udp.map(Wire::new).transpose();
@@ -321,6 +335,7 @@ impl Server {
         }
         // It has had its time. What went wrong is tried once more and told below.
         let _ = flush.await;
+        state.count_month();
         state.pass_on_sent();
         state.pass_on_samples();
         state.pass_on_verdicts();
@@ -354,6 +369,7 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut han
         }
         count += 1;
         state.tracker.expire();
+        state.count_month();
         if count.is_multiple_of(SENT_EVERY_TICKS) {
             state.pass_on_sent();
         }

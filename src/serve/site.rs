@@ -32,6 +32,8 @@ pub struct Site {
     pub torrents: Vec<Published>,
     /// Whether it has a manifest; without one nothing is tracked or seeded.
     pub has_manifest: bool,
+    /// The torrent of each file below the site's root; of several the first.
+    media: HashMap<String, InfoHash>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
     pads: HashMap<String, BTreeSet<u64>>,
 }
@@ -125,6 +127,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         title: manifest.title,
         base: base_names(&base_url),
         base_url: manifest.base_url,
+        media: media(&torrents),
         pads: pads(&torrents),
         torrents,
         has_manifest: true,
@@ -138,11 +141,26 @@ impl Site {
         Some(page.strip_prefix(&self.base_url).unwrap_or(page))
     }
 
+    /// The torrent that the file at this path below the site's root belongs to.
+    pub fn medium(&self, path: &str) -> Option<InfoHash> {
+        self.media.get(path).copied()
+    }
+
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
     pub fn pad(&self, folder: &str, name: &str) -> Option<u64> {
         let bytes = name.parse().ok().filter(|bytes: &u64| bytes.to_string() == name)?;
         self.pads.get(folder)?.contains(&bytes).then_some(bytes)
     }
+}
+
+fn media(torrents: &[Published]) -> HashMap<String, InfoHash> {
+    let mut media = HashMap::new();
+    for one in torrents {
+        for file in &one.entry.files {
+            media.entry(file.path.as_str().to_owned()).or_insert_with(|| one.torrent.info_hashes.main());
+        }
+    }
+    media
 }
 
 /// What padding there is, by the folders below the site's root in which clients look for it: those of the files.

@@ -1,15 +1,19 @@
-//! Extended messages (BEP 10): the handshake that says what each side understands, and metadata for magnet links
-//! (BEP 9).
+//! Extended messages (BEP 10): the handshake that says what each side understands, metadata for magnet links (BEP 9),
+//! and pieces that there are no longer (BEP 54).
+
+use std::net::IpAddr;
 
 use super::loose::{as_int, find};
-use super::message;
+use super::{Local, Offer, REQUESTS_MAX, message};
 use crate::bencode::Dict;
-use crate::wire::{Local, REQUESTS_MAX};
 
 /// The number of the extended handshake.
 pub(super) const HANDSHAKE: u8 = 0;
 /// The number under which peers send us `ut_metadata` messages.
 pub(super) const UT_METADATA: u8 = 1;
+/// The number under which peers may send us `ut_pex` messages. We make nothing of them, but libtorrent takes ours only
+/// where we say that we take its.
+const UT_PEX: u8 = 2;
 /// The bytes in each piece of the metadata but the last (BEP 9).
 pub(super) const METADATA_PIECE_BYTES: usize = 16 * 1024;
 
@@ -18,6 +22,14 @@ pub(super) const METADATA_PIECE_BYTES: usize = 16 * 1024;
 pub(super) struct Said {
     /// The number under which the peer takes `ut_metadata` messages; 0 says that it no longer does.
     pub ut_metadata: Option<u8>,
+    /// The same for `ut_pex` (BEP 11).
+    pub ut_pex: Option<u8>,
+    /// The same for `lt_donthave` (BEP 54).
+    pub lt_donthave: Option<u8>,
+    /// The same for `upload_only`, which takes back or repeats what the handshake says (BEP 21).
+    pub upload_only_id: Option<u8>,
+    /// The port at which the peer takes connections.
+    pub port: Option<u16>,
     /// Whether the peer wants no pieces (BEP 21).
     pub upload_only: bool,
 }
@@ -26,8 +38,14 @@ pub(super) struct Said {
 pub(super) fn read_handshake(body: &[u8]) -> Said {
     let number = |value: Option<&[u8]>| value.and_then(as_int);
     let m = find(body, b"m").unwrap_or_default();
+    let message = |name| number(find(m, name)).and_then(|n| u8::try_from(n).ok());
+    let port = number(find(body, b"p")).and_then(|n| u16::try_from(n).ok());
     Said {
-        ut_metadata: number(find(m, b"ut_metadata")).and_then(|n| u8::try_from(n).ok()),
+        ut_metadata: message(b"ut_metadata"),
+        ut_pex: message(b"ut_pex"),
+        lt_donthave: message(b"lt_donthave"),
+        upload_only_id: message(b"upload_only"),
+        port: port.filter(|&port| port != 0),
         upload_only: number(find(body, b"upload_only")).is_some_and(|n| n != 0),
     }
 }
@@ -38,24 +56,53 @@ pub(super) fn read_metadata_request(body: &[u8]) -> Option<i64> {
     as_int(find(body, b"piece")?).filter(|_| request)
 }
 
-/// Appends our extended handshake. `metadata_bytes` is absent where the torrent's metadata are not given out.
-pub(super) fn write_handshake(out: &mut Vec<u8>, local: &Local, metadata_bytes: Option<usize>) {
+/// Appends our extended handshake, to a peer that is at `peer_ip`. The size of the metadata is absent where they are
+/// not given out.
+pub(super) fn write_handshake(out: &mut Vec<u8>, local: &Local, offer: &Offer, peer_ip: Option<IpAddr>) {
     let mut body = vec![HANDSHAKE];
     let mut dict = Dict::begin(&mut body);
     let mut m = Dict::begin(dict.key("m"));
-    if metadata_bytes.is_some() {
+    if offer.metadata.is_some() {
         m.int("ut_metadata", i64::from(UT_METADATA));
     }
+    if offer.pex {
+        m.int("ut_pex", i64::from(UT_PEX));
+    }
     m.end();
-    if let Some(bytes) = metadata_bytes {
-        dict.int("metadata_size", as_i64(bytes));
+    if let Some(metadata) = &offer.metadata {
+        dict.int("metadata_size", as_i64(metadata.len()));
     }
     dict.int("p", i64::from(local.port));
     dict.int("reqq", as_i64(REQUESTS_MAX));
-    dict.int("upload_only", 1);
+    if is_upload_only(offer) {
+        dict.int("upload_only", 1);
+    }
     dict.string("v", local.client.as_bytes());
+    if let Some(ip) = peer_ip {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => dict.string("yourip", ip.octets()),
+            IpAddr::V6(ip) => dict.string("yourip", ip.octets()),
+        };
+    }
     dict.end();
     message::write(out, message::id::EXTENDED, &body);
+}
+
+/// Whether we say that we are a seed and nothing else (BEP 21). While pieces are bad we do not: libtorrent hangs up on
+/// such a peer as soon as it has nothing that is wanted, and would not be there when they are good again.
+pub(super) fn is_upload_only(offer: &Offer) -> bool {
+    offer.have.all()
+}
+
+/// Appends whether we are a seed and nothing else, to a peer that takes it as `number`.
+pub(super) fn write_upload_only(out: &mut Vec<u8>, number: u8, is_upload_only: bool) {
+    message::write(out, message::id::EXTENDED, &[number, is_upload_only.into()]);
+}
+
+/// Appends that there is no `piece` any longer (BEP 54), to a peer that takes it as `number`.
+pub(super) fn write_dont_have(out: &mut Vec<u8>, number: u8, piece: u32) {
+    let [a, b, c, d] = piece.to_be_bytes();
+    message::write(out, message::id::EXTENDED, &[number, a, b, c, d]);
 }
 
 /// Appends the answer to a request for `piece` of the metadata: its bytes, or a reject where there are none to give.
@@ -94,7 +141,8 @@ mod tests {
             &b"d1:md11:ut_metadatai3e6:ut_pexi1ee1:v4:some11:upload_onlyi1ee"[..],
             b"d11:upload_onlyi1e1:v4:some1:md6:ut_pexi1e11:ut_metadatai3eee",
         ] {
-            assert_eq!(read_handshake(body), Said { ut_metadata: Some(3), upload_only: true });
+            let said = Said { ut_metadata: Some(3), ut_pex: Some(1), upload_only: true, ..Said::default() };
+            assert_eq!(read_handshake(body), said);
         }
         assert_eq!(read_handshake(b"d1:md11:ut_metadatai999eee"), Said::default());
         assert_eq!(read_handshake(b"d11:upload_onlyi0ee"), Said::default());

@@ -1,4 +1,4 @@
-//! The messages of BEP 3: their numbers, and how those that we send are written.
+//! The messages of BEP 3, 6 and 52: their numbers, and how those that we send are written.
 
 /// The numbers of the messages that mean something to a seed; all others are passed over.
 pub(super) mod id {
@@ -9,8 +9,16 @@ pub(super) mod id {
     pub const REQUEST: u8 = 6;
     pub const PIECE: u8 = 7;
     pub const CANCEL: u8 = 8;
+    /// BEP 6, as the next two.
+    pub const HAVE_ALL: u8 = 14;
+    pub const HAVE_NONE: u8 = 15;
+    pub const REJECT: u8 = 16;
     /// BEP 10.
     pub const EXTENDED: u8 = 20;
+    /// BEP 52, as the next two.
+    pub const HASH_REQUEST: u8 = 21;
+    pub const HASHES: u8 = 22;
+    pub const HASH_REJECT: u8 = 23;
 }
 
 /// A span of bytes within a piece: what a request asks for.
@@ -53,6 +61,11 @@ pub(super) fn write(out: &mut Vec<u8>, id: u8, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
+/// Appends the refusal of a request (BEP 6).
+pub(super) fn reject(out: &mut Vec<u8>, block: Block) {
+    write(out, id::REJECT, [block.piece, block.begin, block.bytes].map(u32::to_be_bytes).as_flattened());
+}
+
 /// Appends a keep-alive: a message without anything in it.
 pub(super) fn keep_alive(out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 4]);
@@ -68,6 +81,9 @@ mod tests {
         write(&mut out, id::HAVE, &7_u32.to_be_bytes());
         keep_alive(&mut out);
         assert_eq!(out, [0, 0, 0, 5, 4, 0, 0, 0, 7, 0, 0, 0, 0]);
+        out.clear();
+        reject(&mut out, Block { piece: 1, begin: 2, bytes: 3 });
+        assert_eq!(out, [0, 0, 0, 13, 16, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]);
         let header = piece_header(Block { piece: 1, begin: 2, bytes: 16384 });
         assert_eq!(header, [0, 0, 0x40, 9, 7, 0, 0, 0, 1, 0, 0, 0, 2]);
         let block = Block::parse([0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]);

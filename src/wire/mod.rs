@@ -1,21 +1,33 @@
-//! The peer protocol, upload only (BEP 3, 9, 10, 21): bytes and a moment in, bytes and blocks to read out; no socket,
-//! file or clock.
+//! The peer protocol, upload only (BEP 3, 6, 9, 10, 11, 21, 52, 54): bytes and a moment in, bytes and blocks to read out;
+//! no socket, file, clock or chance.
 //!
-//! A [`Connection`] is one conversation. Whoever holds the socket feeds it what came ([`Connection::receive`]), writes
-//! what it says ([`Connection::take_output`]), and reads the blocks it is asked for ([`Connection::take_blocks`]), each
-//! sent behind its [`piece_header`]. Moments are [`std::time::Duration`]s since any fixed instant of the caller's.
+//! A [`Connection`] is one conversation, with a peer that came ([`Connection::new`]) or that was called
+//! ([`Connection::dial`]). Whoever holds the socket feeds it what came ([`Connection::receive`]), writes what it says
+//! ([`Connection::take_output`]), and reads the blocks it is asked for ([`Connection::take_blocks`]), each sent behind
+//! its [`piece_header`], and the hashes ([`Connection::take_hash_request`]). Moments are [`std::time::Duration`]s since
+//! any fixed instant of the caller's.
+//!
+//! A stream that does not begin with [`PROTOCOL`] may be encrypted: [`mse`] comes before the conversation then.
 
 mod bitfield;
+mod close;
 mod connection;
 mod extended;
 mod handshake;
+mod hashes;
 pub mod loose;
 mod message;
+pub mod mse;
+mod offer;
+mod pex;
 
 pub use bitfield::Bitfield;
-pub use connection::{Close, Connection, Local, Offer};
+pub use close::Close;
+pub use connection::Connection;
 pub use handshake::{HANDSHAKE_BYTES, Handshake, PROTOCOL};
+pub use hashes::HashRequest;
 pub use message::{Block, PIECE_HEADER_BYTES, piece_header};
+pub use offer::{Local, Offer, Pieces};
 
 use std::time::Duration;
 
@@ -23,6 +35,14 @@ use std::time::Duration;
 pub const REQUESTS_MAX: usize = 512;
 /// The largest block that is answered, in bytes; real clients ask for 16 KiB, some for 32 or 128.
 pub const BLOCK_BYTES_MAX: u32 = 128 * 1024;
+/// The most hashes of one layer that a request may ask for (BEP 52).
+pub const HASHES_MAX: u32 = 512;
+/// The most requests for hashes that a peer has queued with us; beyond it, nothing more is read from it.
+pub const HASH_REQUESTS_MAX: usize = 16;
+/// The most peers that a message says are there, and the most that it says are gone (BEP 11).
+pub const PEX_PEERS_MAX: usize = 50;
+/// How often a peer is told of others at most (BEP 11).
+pub const PEX_EVERY: Duration = Duration::from_secs(60);
 /// Replies other than blocks that may wait to be written, in bytes; beyond it, nothing more is read from the peer.
 /// One reply more may stand behind it.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;

@@ -67,13 +67,19 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     }
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, data, options, Log::stderr()).await.map_err(|error| match error {
-        StartError::Site(problems) => Failure::Usage(problems),
-        StartError::Trouble(problem) => Failure::Trouble(problem),
+    let log = Log::stderr();
+    let server = Server::start(bound, data, options, log.clone()).await.map_err(|error| {
+        log.flush();
+        match error {
+            StartError::Site(problems) => Failure::Usage(problems),
+            StartError::Trouble(problem) => Failure::Trouble(problem),
+        }
     })?;
     // A server whose first words nobody reads serves all the same.
     let _ = report::say(urls.greeting(&server.summary()));
-    server.run(stop).await.map_err(Failure::Trouble)
+    let outcome = server.run(stop).await;
+    log.flush();
+    outcome.map_err(Failure::Trouble)
 }
 
 fn source(args: &ServeArgs) -> Result<(Source, Config), Failure> {

@@ -4,6 +4,7 @@ mod client;
 mod files;
 mod http;
 mod kinds;
+mod sent;
 mod server;
 mod show;
 mod site;

@@ -1,0 +1,62 @@
+//! What is said of damaged files: a sentence each, with the pieces that they are to blame for.
+
+use std::collections::{HashMap, HashSet};
+
+use super::FAULTS_MAX;
+use super::state::{Seen, State};
+use super::status::Health;
+use super::torrents::Entry;
+
+impl Entry {
+    /// A sentence a file, up to [`FAULTS_MAX`], and one that counts the others.
+    pub fn faults(&self, state: &State) -> Vec<String> {
+        if state.bad.count() == 0 && state.faulty == 0 {
+            return state.torrent_fault.iter().map(ToString::to_string).collect();
+        }
+        let bad = self.bad_pieces_of_files(state);
+        let sentences = self.content.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
+            let name = slot.place.name();
+            if file.is_excused() {
+                return None;
+            }
+            if let Some(Seen { what: Err(fault), .. }) = &file.seen {
+                return Some(format!("{name} {}", fault.said_of(slot.bytes)));
+            }
+            let count = bad.get(&index)?;
+            let pieces = self.content.pieces_of(index);
+            let pieces = pieces.end - pieces.start;
+            Some(match &file.trouble {
+                None => format!("{name} differs from its torrent in {count} of {pieces} pieces"),
+                Some(why) => format!("{name} cannot be read in {count} of {pieces} pieces: {why}"),
+            })
+        });
+        let mut faults: Vec<String> = state.torrent_fault.iter().map(ToString::to_string).chain(sentences).collect();
+        if faults.is_empty() && state.health == Health::Degraded {
+            faults.push("its padding is not of zeros, as its pieces say".into());
+        }
+        if faults.len() > FAULTS_MAX {
+            let more = faults.len() - FAULTS_MAX;
+            faults.truncate(FAULTS_MAX);
+            faults.push(format!("and {more} more"));
+        }
+        faults
+    }
+
+    /// How many bad pieces each file has, those aside that need not be here. A piece of several files is counted for
+    /// those of them that are known to be damaged by themselves, and for all where none is.
+    fn bad_pieces_of_files(&self, state: &State) -> HashMap<usize, u32> {
+        let blamed = |&piece: &u32| state.bad.has(piece) && !state.excused_pieces.has(piece);
+        let bad = || (0..state.bad.len()).filter(blamed);
+        let files_of = |piece| self.content.slots_of(piece);
+        let damaged: HashSet<usize> = bad().filter(|&piece| files_of(piece).count() == 1).flat_map(files_of).collect();
+        let is_damaged = |slot: &usize| damaged.contains(slot) || state.files[*slot].is_faulty();
+        let mut counts = HashMap::new();
+        for piece in bad() {
+            let any = files_of(piece).any(|slot| is_damaged(&slot));
+            for slot in files_of(piece).filter(|slot| !any || is_damaged(slot)) {
+                *counts.entry(slot).or_default() += 1;
+            }
+        }
+        counts
+    }
+}

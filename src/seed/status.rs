@@ -1,0 +1,66 @@
+//! How a torrent stands, as others are told of it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::fingerprint::Fingerprint;
+use crate::id::InfoHash;
+
+/// How a torrent stands. The variants are ordered from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// Every piece matched its hash when its files were last changed or first seen.
+    Verified,
+    /// No fault is known and not every piece has been hashed yet; pieces are hashed when they are asked for.
+    Verifying,
+    /// What can't be sent of it is published elsewhere, and need not be here.
+    Elsewhere,
+    /// Some of its pieces can't be sent.
+    Degraded,
+    /// None of its files is there to be read.
+    Missing,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verified => "verified",
+            Self::Verifying => "verifying",
+            Self::Elsewhere => "elsewhere",
+            Self::Degraded => "degraded",
+            Self::Missing => "missing",
+        })
+    }
+}
+
+/// What a status page shows of a torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// How it stands.
+    pub health: Health,
+    /// Its pieces.
+    pub pieces: u32,
+    /// Pieces that matched their hash.
+    pub pieces_verified: u32,
+    /// Pieces that are not sent, those aside that are published elsewhere.
+    pub pieces_bad: u32,
+    /// What is wrong, a sentence a file: `media/ep1.mp3 is 3 bytes shorter than its torrent says`.
+    /// At most [`super::FAULTS_MAX`], and one that counts the others.
+    pub faults: Vec<String>,
+    /// Bytes of its content sent to peers, as counted here and restored by [`super::Seed::add_sent`].
+    pub sent_bytes: u64,
+    /// Peers connected for it.
+    pub connections: usize,
+}
+
+/// That a file matched its torrent as a whole when it looked like this. Kept across restarts, it saves the pass over
+/// all files at the start; a piece is hashed before its first sending nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The torrent.
+    pub info_hash: InfoHash,
+    /// The file.
+    pub path: PathBuf,
+    /// What it looked like.
+    pub fingerprint: Fingerprint,
+}
