@@ -302,7 +302,7 @@ mod tests {
                 "<h1>One &amp; only</h1>",
                 "All swarms",
                 "85.3 kB",
-                "replaced by another torrent",
+                "no longer published",
                 "torrents/one.torrent",
                 "Numbers of 60 days",
             ],
