@@ -79,7 +79,7 @@ fn text(sources: &Sources<'_>) -> String {
     );
     out.gauge("everseed_seed_connections", "Peers connected to the everseed.", everseed.connections);
     out.family("everseed_seed_torrents", "gauge", "Torrents by what is known of their files.");
-    for health in ["verified", "verifying", "web_seed_only", "elsewhere", "degraded", "missing"] {
+    for health in ["verified", "verifying", "elsewhere", "degraded", "missing"] {
         let count = rows.iter().filter(|row| row.health == health).count();
         out.value(&format!("{{health=\"{health}\"}}"), count as u64);
     }
@@ -224,7 +224,6 @@ mod tests {
             # TYPE everseed_seed_torrents gauge
             everseed_seed_torrents{health="verified"} 1
             everseed_seed_torrents{health="verifying"} 0
-            everseed_seed_torrents{health="web_seed_only"} 0
             everseed_seed_torrents{health="elsewhere"} 0
             everseed_seed_torrents{health="degraded"} 0
             everseed_seed_torrents{health="missing"} 1

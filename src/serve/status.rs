@@ -52,7 +52,8 @@ pub struct Row {
     pub torrent: String,
     /// The size of its files.
     pub bytes: u64,
-    /// Peers that have everything, the everseed among them. Those of both swarms of a hybrid torrent are added.
+    /// Peers that have everything, the everseed among them. Those of both swarms of a hybrid torrent are added; the
+    /// everseed counts once.
     pub seeds: u64,
     /// Peers that lack something.
     pub leechers: u64,
@@ -66,7 +67,7 @@ pub struct Row {
     pub carried_bytes: u64,
     /// Peers that are connected to the everseed for it.
     pub connections: u64,
-    /// `verified`, `verifying`, `web_seed_only`, `elsewhere`, `degraded` or `missing`.
+    /// `verified`, `verifying`, `elsewhere`, `degraded` or `missing`.
     pub health: &'static str,
     /// Pieces whose bytes are not what the torrent says.
     pub bad_pieces: u64,
