@@ -172,7 +172,8 @@ fn what_is_lost_is_told_up_to_a_number() {
           help: do not write over it
         "EP09" is not published any more, and can't be seeded any longer: media/ep09/medium.mp3 has other bytes now
           help: do not write over it
-        1 more torrent can't be seeded any longer"#]].assert_eq(&lines[lines.len() - 4..].join("\n"));
+        1 more torrent can't be seeded any longer"#]]
+    .assert_eq(&lines[lines.len() - 4..].join("\n"));
     assert_eq!(lines.len(), 2 * TOLD_MAX + 1);
     assert!(!house.root().join(FOLDER).exists());
     for candidate in &candidates {
