@@ -189,7 +189,6 @@ fn line(of: &Row) -> Line<'_> {
         health_text: match of.health {
             "verified" => "Verified".to_owned(),
             "verifying" => "Verifying".to_owned(),
-            "web_seed_only" => "Web seed only".to_owned(),
             "elsewhere" => "Elsewhere".to_owned(),
             "degraded" => format!("Degraded: {} of {} pieces bad", of.bad_pieces, of.pieces),
             _ => "Missing".to_owned(),
