@@ -247,7 +247,7 @@ fn a_database_of_a_newer_version_is_left_alone() {
     let before = fs::read(&path).expect("read");
     expect![[r"
         [stderr]
-        error: ../data/everseed.sqlite3: the database is of version 99, and this everseed knows versions up to 1
+        error: ../data/everseed.sqlite3: the database is of version 99, and this everseed knows versions up to 2
           help: run the newer everseed that wrote it, or name another folder with --data; nothing was changed
         [exit 1]
     "]]
