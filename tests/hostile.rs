@@ -81,7 +81,7 @@ fn three_million_requests_without_reading() {
     let siege = Siege::new();
     let greedy: Vec<_> = (0..4)
         .map(|number| {
-            let mut stream = peer::unchoked(siege.address(number), siege.peers, &siege.info_hash).expect("let in");
+            let mut stream = peer::unchoked(Siege::address(number), siege.peers, &siege.info_hash).expect("let in");
             stream.set_write_timeout(Some(Duration::from_millis(300))).expect("set");
             for first in (0..REQUESTS).step_by(1000) {
                 // No two are alike, so that none stands for another.
@@ -103,7 +103,7 @@ fn three_million_requests_without_reading() {
 fn messages_that_say_they_are_4_gib() {
     let siege = Siege::new();
     for number in 0..200 {
-        let mut stream = peer::unchoked(siege.address(number), siege.peers, &siege.info_hash).expect("let in");
+        let mut stream = peer::unchoked(Siege::address(number), siege.peers, &siege.info_hash).expect("let in");
         drop(stream.write_all(&[&[0xff; 4][..], &[peer::PIECE], &[0; 4096]].concat()));
         assert!(is_hung_up_on(&mut stream));
     }
@@ -123,7 +123,7 @@ fn nested_bencode() {
         [&[0][..], b"d13:metadata_sizei-9223372036854775808ee"].concat(),
     ];
     for (number, body) in bodies.iter().cycle().take(300).enumerate() {
-        let mut stream = peer::unchoked(siege.address(number), siege.peers, &siege.info_hash).expect("let in");
+        let mut stream = peer::unchoked(Siege::address(number), siege.peers, &siege.info_hash).expect("let in");
         drop(stream.write_all(&peer::message(peer::EXTENDED, body)));
     }
     siege.is_held();
@@ -146,7 +146,7 @@ fn handshakes_for_torrents_that_nobody_knows() {
 fn connections_over_utp_that_are_never_made() {
     let siege = Siege::new();
     for number in 0..50 {
-        let socket = UdpSocket::bind((siege.address(number * OF_AN_ADDRESS), 0)).expect("a port");
+        let socket = UdpSocket::bind((Siege::address(number * OF_AN_ADDRESS), 0)).expect("a port");
         for id in 0..1000_u16 {
             // A SYN (BEP 29): version 1, no extension, an id of its own.
             let mut packet = [0; 20];
@@ -209,7 +209,7 @@ impl Siege {
     }
 
     /// The address of a member of a crowd.
-    fn address(&self, number: usize) -> Ipv4Addr {
+    fn address(number: usize) -> Ipv4Addr {
         let [high, low] = u16::try_from(number / OF_AN_ADDRESS + 1).expect("crowds are small").to_be_bytes();
         Ipv4Addr::new(127, 1, high, low)
     }
@@ -222,7 +222,7 @@ impl Siege {
 
     /// So many connections, each from an address with few others; they never wait.
     fn crowd(&self, connections: usize) -> Vec<TcpStream> {
-        (0..connections).map(|number| self.connected(self.address(number))).collect()
+        (0..connections).map(|number| self.connected(Self::address(number))).collect()
     }
 
     /// Good peers are served in time, and memory is within its bound.
