@@ -11,6 +11,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use librqbit::storage::StorageFactoryExt;
 use librqbit::{
     AddTorrent, AddTorrentOptions, DhtSessionConfig, ManagedTorrent, ManagedTorrentState, Session, SessionOptions,
 };
+use tokio::runtime::Builder;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::metainfo::{self, Layout};
@@ -37,6 +39,8 @@ const UPLOAD_BYTES_PER_SEC: NonZeroU32 = NonZeroU32::new(128 * 1024).expect("it 
 const PROGRESS_BYTES: u64 = 64 * 1024;
 /// The most bytes that may come beyond twice those that are wanted: peers that go on sending what is not the torrent's.
 const WASTE_BYTES_MAX: u64 = 64 << 20;
+/// The threads of [`download_here`].
+const THREADS: usize = 2;
 /// How often it is looked at how far the download is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -157,6 +161,36 @@ pub async fn download(wanted: Wanted<'_>, limits: &Limits) -> Result<(), Problem
         (Err(why), None) => Err(failed(why).help("try again when more peers are there")),
         (Ok(()), _) => Ok(()),
     }
+}
+
+/// [`download`] for a thread that may wait; it ends soon after `is_stopped`. It may not be called from an async task.
+pub fn download_here(
+    wanted: Wanted<'_>,
+    limits: &Limits,
+    is_stopped: &(dyn Fn() -> bool + Sync),
+) -> Result<(), Problem> {
+    // Several threads: librqbit waits for the disk on those of the runtime.
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("swarm")
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new(format!("can't start threads for a download: {error}")))?;
+    let outcome = runtime.block_on(async {
+        let mut ticks = interval(LOOK_EVERY);
+        let mut download = pin!(download(wanted, limits));
+        loop {
+            tokio::select! {
+                outcome = &mut download => return outcome,
+                _ = ticks.tick() => if is_stopped() {
+                    return Err(Problem::new("stopped before it was done"));
+                },
+            }
+        }
+    });
+    // Not waited for: a name can take a minute to look up.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// A session that leaves no trace.

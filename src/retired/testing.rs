@@ -81,7 +81,7 @@ pub fn published(site: &Path, name: &str, files: &[(&str, &str)]) -> Candidate {
         published: Some("2026-05-01".into()),
         retired: None,
     };
-    Candidate { entry, torrents: vec![at], places: vec![paths] }
+    Candidate { entry, torrents: vec![at], places: vec![paths], help: "do not write over it" }
 }
 
 /// Every file below `folder`.

@@ -3,8 +3,8 @@
 //! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
 //! only. Time is tokio's, so that a test can set it.
 //!
-//! A hybrid torrent is seeded by its v1 side. One of v2 alone has no pieces of v1: its files are looked at, and peers
-//! that ask for it are let go.
+//! A hybrid torrent is verified by its v1 pieces and known by both of its info-hashes, one of v2 alone by the trees of
+//! its files and the truncated one.
 //!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
@@ -12,12 +12,13 @@
 //! ```
 
 mod announce;
+mod content;
 mod disk;
 mod doors;
 mod faults;
+mod meta;
 mod peer;
 mod server;
-mod spans;
 mod state;
 mod status;
 #[cfg(test)]
@@ -25,7 +26,8 @@ mod test_house;
 mod torrents;
 mod verify;
 
-pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
+pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
+pub use content::{Folders, Place, Torrent};
 pub use server::bind;
 pub use status::{Health, Status, Verdict};
 
@@ -41,8 +43,6 @@ use tokio::time::Instant;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
-use crate::metainfo::{self, Info};
-use crate::problem::Problem;
 use crate::wire::Local;
 use announce::Announcer;
 use doors::Doors;
@@ -73,45 +73,6 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(8);
 pub const VERIFY_BYTES_PER_SEC: u64 = 256 * 1024 * 1024;
 /// The most faults that are told of one torrent.
 pub const FAULTS_MAX: usize = 16;
-
-/// A torrent to be seeded, with a place for each of its files.
-#[derive(Debug, Clone)]
-pub struct Torrent {
-    info_hash: InfoHash,
-    info: Info,
-    /// Its `info` dictionary as it stands in the `.torrent`, for those who have a magnet link alone.
-    info_bytes: Arc<[u8]>,
-    files: Vec<Place>,
-    trackers: Vec<Vec<String>>,
-}
-
-/// Where a file of a torrent lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The absolute path.
-    pub path: PathBuf,
-    /// As people know it.
-    pub name: String,
-    /// Whether it is published elsewhere, so that it need not be here.
-    pub is_elsewhere: bool,
-}
-
-impl Torrent {
-    /// Takes the files of `torrent` in the order of [`Info::files`], which leaves out padding (BEP 47), and the
-    /// trackers it is announced to over the network, in tiers (BEP 12): all but our own.
-    ///
-    /// As many files as the torrent has; otherwise bytes of it would lie nowhere, and no file could be blamed.
-    pub fn new(torrent: &metainfo::Torrent, files: Vec<Place>, trackers: Vec<Vec<String>>) -> Result<Self, Problem> {
-        let info = &torrent.metainfo.info;
-        let wanted = info.files().len();
-        if files.len() != wanted {
-            let message = format!("{:?} has {wanted} files, and places were named for {}", info.name, files.len());
-            return Err(Problem::new(message).help("name a place for each file, in the torrent's order"));
-        }
-        let info_bytes = torrent.info_bytes().into();
-        Ok(Self { info_hash: torrent.info_hashes.main(), info: info.clone(), info_bytes, files, trackers })
-    }
-}
 
 /// What the owner of a [`Seed`] decides.
 #[derive(Debug, Clone)]
@@ -192,6 +153,7 @@ pub struct Seed {
     local: Local,
     epoch: Instant,
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
+    /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
     remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
     doors: Arc<Doors>,
@@ -229,29 +191,35 @@ impl Seed {
     /// Replaces what is seeded, also while it runs. A torrent that is the same with the same files keeps its state;
     /// one that is no longer there lets its peers go.
     pub fn set_torrents(&self, torrents: Vec<Torrent>) {
-        let trackers = torrents.iter().map(|torrent| (torrent.info_hash, Announcer::trackers_of(&torrent.trackers)));
-        self.announcer().trackers = trackers.collect();
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let nothing = HashMap::new();
+        self.announcer().torrents = torrents.iter().filter(|one| !one.0.trackers.is_empty()).cloned().collect();
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = self.torrents.write().unwrap_or_else(PoisonError::into_inner);
-        let mut former = std::mem::take(&mut *entries);
+        let former = std::mem::take(&mut *entries);
+        let mut gone: HashMap<InfoHash, Arc<Entry>> = former
+            .iter()
+            .filter(|(hash, entry)| entry.info_hash() == **hash)
+            .map(|(h, e)| (*h, Arc::clone(e)))
+            .collect();
         for torrent in torrents {
-            let info_hash = torrent.info_hash;
-            if let Some(entry) = former.get(&info_hash).filter(|entry| entry.is(&torrent)) {
-                entries.insert(info_hash, Arc::clone(entry));
-                former.remove(&info_hash);
-                continue;
+            let info_hash = torrent.info_hash();
+            let entry = match former.get(&info_hash) {
+                Some(entry) if entry.is(&torrent) => gone.remove(&info_hash).unwrap_or_else(|| Arc::clone(entry)),
+                former => {
+                    let entry =
+                        Entry::new(&torrent, self.changes.clone(), &remembered.remove(&info_hash).unwrap_or_default());
+                    if let Some(former) = former {
+                        // Its files have moved; what it has sent stays told.
+                        entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
+                    }
+                    Arc::new(entry)
+                }
+            };
+            for hash in torrent.0.info_hashes.swarms() {
+                entries.insert(hash, Arc::clone(&entry));
             }
-            let remembered = remembered.get(&info_hash).unwrap_or(&nothing);
-            let entry = Entry::new(torrent, self.changes.clone(), remembered);
-            if let Some(former) = former.get(&info_hash) {
-                // Its files have moved; what it has sent stays told.
-                entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
-            }
-            entries.insert(info_hash, Arc::new(entry));
         }
         drop((entries, remembered));
-        former.values().for_each(|entry| entry.retire());
+        gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
         self.verify_wanted.notify_one();
     }
@@ -282,7 +250,7 @@ impl Seed {
 
     /// How all torrents stand, in no order.
     pub fn statuses(&self) -> Vec<(InfoHash, Status)> {
-        self.entries().iter().map(|entry| (entry.info_hash, entry.status())).collect()
+        self.entries().iter().map(|entry| (entry.info_hash(), entry.status())).collect()
     }
 
     /// A number that changes whenever the health of a torrent does, or the set of torrents.
@@ -312,7 +280,13 @@ impl Seed {
     }
 
     fn entries(&self) -> Vec<Arc<Entry>> {
-        self.torrents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let torrents = self.torrents.read().unwrap_or_else(PoisonError::into_inner);
+        // A hybrid one stands there twice.
+        torrents
+            .iter()
+            .filter(|(hash, entry)| entry.info_hash() == **hash)
+            .map(|(_, entry)| Arc::clone(entry))
+            .collect()
     }
 
     fn now(&self) -> Duration {

@@ -104,7 +104,7 @@ struct Read {
 impl Conversation {
     async fn run(&mut self) -> Result<(), End> {
         loop {
-            self.work()?;
+            self.work().await?;
             let wants_input = self.connection.wants_input();
             let wants_output = !self.outbox.bytes.is_empty();
             let deadline = self.seed.epoch + self.deadline();
@@ -139,9 +139,9 @@ impl Conversation {
     }
 
     /// Does all that can be done without waiting.
-    fn work(&mut self) -> Result<(), End> {
+    async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
-        self.listen(now)?;
+        self.listen(now).await?;
         if self.outbox.bytes.is_empty() && self.reading.is_none() {
             let mut bytes = Vec::new();
             self.connection.take_output(&mut bytes, now);
@@ -151,7 +151,7 @@ impl Conversation {
                 self.outbox.fill(bytes, now);
             }
             // There is room again for what was left lying; it is taken before more is read from the socket.
-            self.listen(now)?;
+            self.listen(now).await?;
         }
         if self.inbox.is_empty() {
             // Thousands of quiet peers hold nothing.
@@ -160,14 +160,14 @@ impl Conversation {
         Ok(())
     }
 
-    fn listen(&mut self, now: Duration) -> Result<(), End> {
+    async fn listen(&mut self, now: Duration) -> Result<(), End> {
         loop {
             let done = self.connection.receive(&self.inbox, now)?;
             self.inbox.drain(..done);
             let Some(info_hash) = self.connection.asks_for() else { return Ok(()) };
             let entry = self.seed.entry(&info_hash).ok_or(End::Close)?;
             let offers = entry.offers();
-            let offer = entry.offer().ok_or(End::Close)?;
+            let offer = entry.offer().await.ok_or(End::Close)?;
             entry.connections.fetch_add(1, Ordering::Relaxed);
             self.swarm = Some(Swarm { entry, offers });
             self.connection.accept(&self.seed.local, offer, now)?;
@@ -231,7 +231,7 @@ impl Outbox {
 async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>) -> Read {
     let busy = Read { bytes: Vec::new(), outcome: Err(Refused::Busy) };
     // First the torrent's own share: whoever waits for a stalled disk holds no place that others need.
-    let Ok(own) = Arc::clone(&entry.reads).acquire_owned().await else { return busy };
+    let Ok(own) = entry.reads().acquire_owned().await else { return busy };
     let Ok(all) = Arc::clone(&seed.reads).acquire_owned().await else { return busy };
     let reading = tokio::task::spawn_blocking(move || {
         let _places = (own, all);

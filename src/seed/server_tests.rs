@@ -48,7 +48,7 @@ impl Running {
     async fn reaches(&self, torrent: &Torrent, health: Health) {
         let mut changes = self.seed.changes();
         let wait = async {
-            while self.seed.health(&torrent.info_hash) != Some(health) {
+            while self.seed.health(&torrent.info_hash()) != Some(health) {
                 changes.changed().await.expect("the seed lives");
             }
         };
@@ -99,7 +99,7 @@ impl Leecher {
 
     /// The whole content, block for block.
     async fn download(address: SocketAddr, house: &House) -> Vec<u8> {
-        let mut leecher = Self::greet(address, house.torrent.info_hash).await;
+        let mut leecher = Self::greet(address, house.torrent.info_hash()).await;
         let mut content = Vec::new();
         for (piece, bytes) in (0..).zip(house.content.chunks(PIECE)) {
             let half = bytes.len().div_ceil(2);
@@ -130,8 +130,8 @@ async fn a_leecher_gets_the_content_at_once_and_the_torrent_is_verified_beside()
     running.reaches(&house.torrent, Health::Verified).await;
     assert!(Leecher::download(running.address, &house).await == house.content);
     let sent = 2 * house.content.len() as u64;
-    running.seed.add_sent(&house.torrent.info_hash, 1000);
-    let status = running.seed.status(&house.torrent.info_hash).expect("seeded");
+    running.seed.add_sent(&house.torrent.info_hash(), 1000);
+    let status = running.seed.status(&house.torrent.info_hash()).expect("seeded");
     assert_eq!((status.sent_bytes, running.seed.sent_bytes()), (sent + 1000, sent));
     assert_eq!((status.pieces, status.pieces_verified, status.faults), (4, 4, Vec::new()));
     running.stop().await;
@@ -193,7 +193,7 @@ async fn a_hundred_thousand_requests_without_reading_cost_what_the_socket_holds(
     const MIB: u64 = 1 << 20;
     let house = House::new(&[("a", PIECE * 64)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let mut greedy = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut greedy = Leecher::greet(running.address, house.torrent.info_hash()).await;
     let asked: Vec<u8> = (0..100_000_u32).flat_map(|n| request(n % 64, n / 64, 8192)).collect();
     // It ends by being told to wait: the pipe fills, as nothing is read at the other end.
     let sending = async { greedy.0.write_all(&asked).await };
@@ -225,9 +225,9 @@ async fn a_missing_file_is_told_and_a_restored_one_announced_to_who_is_there() {
     fs::remove_file(house.path("b")).expect("removed");
     let running = Running::start(vec![house.torrent.clone()], &options());
     running.reaches(&house.torrent, Health::Degraded).await;
-    let status = running.seed.status(&house.torrent.info_hash).expect("seeded");
+    let status = running.seed.status(&house.torrent.info_hash()).expect("seeded");
     assert_eq!(status.faults, ["media/b is missing"]);
-    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash()).await;
     assert_eq!(leecher.message().await.as_deref(), Some(&[5, 0x80][..]), "a bitfield without piece 1");
 
     fs::write(house.path("b"), &house.content[PIECE..]).expect("restored");
@@ -240,7 +240,7 @@ async fn a_missing_file_is_told_and_a_restored_one_announced_to_who_is_there() {
     fs::remove_file(house.path("b")).expect("removed");
     leecher.ask(1, 0, 16384).await;
     assert_eq!(leecher.block().await, None, "hung up on");
-    assert_eq!(running.seed.health(&house.torrent.info_hash), Some(Health::Degraded));
+    assert_eq!(running.seed.health(&house.torrent.info_hash()), Some(Health::Degraded));
     running.stop().await;
 }
 
@@ -249,9 +249,9 @@ async fn torrents_come_and_go_while_it_runs() {
     let (first, second) = (House::new(&[("a", PIECE)]), House::new(&[("b", PIECE * 2)]));
     let running = Running::start(vec![first.torrent.clone()], &options());
     running.reaches(&first.torrent, Health::Verified).await;
-    let mut leecher = Leecher::greet(running.address, first.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, first.torrent.info_hash()).await;
     running.seed.set_torrents(vec![first.torrent.clone(), second.torrent.clone()]);
-    assert_eq!(running.seed.health(&first.torrent.info_hash), Some(Health::Verified), "it keeps its state");
+    assert_eq!(running.seed.health(&first.torrent.info_hash()), Some(Health::Verified), "it keeps its state");
     assert!(Leecher::download(running.address, &second).await == second.content);
     leecher.ask(0, 0, 16384).await;
     assert!(leecher.block().await.is_some_and(|block| block == first.content));
@@ -267,11 +267,9 @@ async fn a_torrent_whose_files_move_is_looked_at_anew_and_keeps_its_count() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
     assert!(Leecher::download(running.address, &house).await == house.content);
-    let mut moved = house.torrent.clone();
-    moved.files[0].path = house.path("b");
-    running.seed.set_torrents(vec![moved]);
+    running.seed.set_torrents(vec![house.with_moved("a", "b")]);
     running.seed.look().await;
-    let status = running.seed.status(&house.torrent.info_hash).expect("seeded");
+    let status = running.seed.status(&house.torrent.info_hash()).expect("seeded");
     assert_eq!((status.health, status.sent_bytes), (Health::Missing, PIECE as u64));
     fs::rename(house.path("a"), house.path("b")).expect("renamed");
     running.seed.look().await;
@@ -283,7 +281,7 @@ async fn a_torrent_whose_files_move_is_looked_at_anew_and_keeps_its_count() {
 async fn it_stops_at_once_and_hangs_up() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash).await;
+    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash()).await;
     let (seed, address) = (Arc::clone(&running.seed), running.address);
     running.stop().await;
     assert_eq!(leecher.block().await, None);

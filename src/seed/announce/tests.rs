@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 
 use super::super::test_house::{House, PIECE};
 use super::*;
-use crate::metainfo::Hashes;
 use crate::problem::Problem;
 use crate::seed::Options;
 
@@ -64,8 +63,7 @@ fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, Joi
     let options = Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881);
     // A busy machine may take its time.
     let seed = Seed::new(&Options { stop_within: PATIENCE, ..options });
-    let trackers = trackers.iter().map(|url| vec![(*url).to_owned()]).collect();
-    seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
+    seed.set_torrents(vec![house.with_trackers(trackers)]);
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(Arc::clone(&seed).serve(Vec::new(), async move { _ = stopped.await }));
     (seed, stop, task)
@@ -81,7 +79,7 @@ async fn over_udp_and_http_a_torrent_is_started_and_at_the_end_stopped() {
     let (udp, mut udp_told) = udp_tracker().await;
     let (http, mut http_told) = http_tracker("d8:intervali1800e5:peers0:e").await;
     let (seed, stop, task) = run(&house, &[&udp, &http, "wss://tracker.example.org"]);
-    let hash = house.torrent.info_hash;
+    let hash = house.torrent.info_hash();
     assert_eq!(next(&mut udp_told).await, (hash, Event::Started as u8));
     let line = next(&mut http_told).await;
     assert!(line.starts_with("GET /announce?info_hash=") && line.contains("&event=started HTTP/1.1"), "{line}");
@@ -113,18 +111,21 @@ async fn a_damaged_torrent_is_taken_back_and_a_restored_one_announced_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_to_peers_is_not_announced() {
-    let mut v2 = House::new(&[("a", PIECE)]);
-    v2.torrent.info.hashes = Hashes::V2(vec![None]);
-    let mut elsewhere = House::new(&[("a", PIECE)]);
-    elsewhere.torrent.files[0].is_elsewhere = true;
-    fs::remove_file(elsewhere.path("a")).expect("removed");
-    for house in [v2, elsewhere] {
+async fn what_cannot_be_sent_to_peers_is_not_announced_and_a_hybrid_is_in_two_swarms() {
+    let trackers = ["udp://tracker.example.org:6969"];
+    let wanted = async |torrent| {
         let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881));
-        let trackers = vec![vec!["udp://tracker.example.org:6969".to_owned()]];
-        seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
+        seed.set_torrents(vec![torrent]);
         seed.look().await;
-        assert_eq!(seed.wanted(), []);
+        seed.wanted()
+    };
+    let elsewhere = House::new(&[("a", PIECE)]);
+    fs::remove_file(elsewhere.path("a")).expect("removed");
+    assert_eq!(wanted(elsewhere.with_elsewhere(&["a"])).await, []);
+    for house in [House::v2(&[("a", PIECE)]), House::hybrid(&[("a", PIECE)])] {
+        let swarms = house.published.info_hashes.swarms();
+        let expected: Vec<_> = swarms.map(|hash| (hash, trackers[0].to_owned())).collect();
+        assert_eq!(wanted(house.with_trackers(&trackers)).await, expected);
     }
 }
 
@@ -145,4 +146,25 @@ async fn a_refusal_stands_in_the_list() {
     };
     let announces = timeout(PATIENCE, failed).await.expect("in time");
     assert_eq!(announces[0].said, Said::Failed("not registered".into()));
+}
+
+#[tokio::test]
+async fn who_has_nothing_yet_asks_for_peers_and_is_gone_again() {
+    let (url, mut told) = http_tracker("d8:intervali1800e5:peers12:\x7f\0\0\x01\x1a\x11\x7f\0\0\x01\0\0e").await;
+    let (udp, mut udp_told) = udp_tracker().await;
+    let query = Query {
+        info_hash: InfoHash([7; 20]),
+        trackers: vec![vec![url.clone(), "http://127.0.0.1:1/announce".into()], vec![udp, url]],
+        peer_id: PeerId(*b"-ES0100-abcdefghijkl"),
+        port: 6881,
+        left: 12,
+    };
+    let peers = timeout(PATIENCE, ask(&query)).await.expect("in time");
+    assert_eq!(peers, ["127.0.0.1:6673".parse().expect("an address")], "port 0 is nobody's");
+    let line = next(&mut told).await;
+    assert!(line.contains("&left=12&compact=1&numwant=100&") && line.contains("&event=started"), "{line}");
+    let line = next(&mut told).await;
+    assert!(line.contains("&left=12&compact=1&numwant=0&") && line.contains("&event=stopped"), "{line}");
+    let events = [next(&mut udp_told).await, next(&mut udp_told).await];
+    assert_eq!(events, [(query.info_hash, Event::Started as u8), (query.info_hash, Event::Stopped as u8)]);
 }
