@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use everseed::id::PeerId;
 use everseed::metainfo::{Draft, File, Hashes, Info, Layout, Torrent, encode};
-use everseed::seed::{Options, Place, Seed, bind};
+use everseed::seed::{Folders, Options, Seed, Sockets, bind};
 use everseed::units::PieceLength;
 use librqbit::{AddTorrent, AddTorrentOptions, Session, SessionOptions};
 use sha1::{Digest, Sha1};
@@ -78,12 +78,12 @@ async fn seed(media: &Path, torrent: &Torrent) -> SocketAddr {
     let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let address = listener.local_addr().expect("bound");
     let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), address.port()));
-    let files =
-        FILES.map(|(name, _)| Place { path: media.join(name), name: name.to_owned(), is_elsewhere: false }).to_vec();
-    seed.set_torrents(vec![everseed::seed::Torrent::new(torrent, files, Vec::new()).expect("all its files")]);
+    let mut folders = Folders::below(media);
+    let files = FILES.map(|(name, _)| folders.place(name, false)).to_vec();
+    seed.set_torrents(vec![everseed::seed::Torrent::new(torrent, files, &[]).expect("all its files")]);
     seed.look().await;
     assert_eq!(seed.statuses()[0].1.faults, Vec::<String>::new());
-    tokio::spawn(Arc::clone(&seed).serve(vec![listener], std::future::pending()));
+    tokio::spawn(Arc::clone(&seed).serve(Sockets { tcp: vec![listener], utp: None }, std::future::pending()));
     address
 }
 

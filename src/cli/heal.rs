@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use tokio::runtime::Runtime;
 
 use super::build::{read_config, read_config_if_any};
@@ -64,9 +66,10 @@ pub struct HealArgs {
     pub config: Option<PathBuf>,
 }
 
-/// Looks, and heals where that was asked for. `typed` tells whether an argument stood on the command line.
-pub fn run(args: &HealArgs, typed: impl Fn(&str) -> bool) -> Result<(), Failure> {
-    let words = Words::of(args, &typed);
+/// Looks, and heals where that was asked for. `matches` are those of the command.
+pub fn run(args: HealArgs, matches: &ArgMatches) -> Result<(), Failure> {
+    let args = &args;
+    let words = Words::of(args, matches.value_source("site") == Some(ValueSource::CommandLine));
     let config = match (&words.site, &args.config) {
         (Some(_), None) => Config::default(),
         (Some(_), Some(path)) => read_config(Some(path), &words.root)?,
@@ -117,9 +120,8 @@ struct Words {
 }
 
 impl Words {
-    fn of(args: &HealArgs, typed: &impl Fn(&str) -> bool) -> Self {
+    fn of(args: &HealArgs, is_site_typed: bool) -> Self {
         let mut torrents = args.words.clone();
-        let is_site_typed = args.site.is_some() && typed("site");
         // A folder comes first, where it is one; a torrent may be called anything.
         let has_root = !is_site_typed && torrents.first().is_some_and(|first| Path::new(first).is_dir());
         let root = if has_root { PathBuf::from(torrents.remove(0)) } else { PathBuf::from(".") };

@@ -8,6 +8,8 @@ mod build;
 mod heal;
 mod init;
 mod lock;
+#[cfg(feature = "serve")]
+mod mirror;
 mod report;
 #[cfg(feature = "serve")]
 mod serve;
@@ -25,7 +27,7 @@ use clap::{ArgMatches, FromArgMatches};
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
 #[cfg(not(feature = "serve"))]
-use unserved as serve;
+use unserved::{self as heal, self as mirror, self as serve};
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -67,8 +69,8 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         }
         Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
-        #[cfg(feature = "serve")]
-        Command::Heal(args) => heal::run(&args, typed),
+        Command::Heal(args) => heal::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Mirror(args) => mirror::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

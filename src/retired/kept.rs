@@ -35,6 +35,15 @@ pub struct Candidate {
     pub torrents: Vec<PathBuf>,
     /// Where its files may stand: in each of these places all of them, in the torrent's order.
     pub places: Vec<Vec<PathBuf>>,
+    /// What to do another time, so that its bytes are not written over.
+    pub help: &'static str,
+}
+
+impl Candidate {
+    /// Whether there is something that may be its bytes.
+    pub fn is_there(&self) -> bool {
+        self.places.iter().any(|paths| paths.iter().all(|path| path.exists()))
+    }
 }
 
 /// A torrent that is kept.
@@ -128,24 +137,29 @@ impl Kept {
         shelf: &Path,
         now: OffsetDateTime,
         progress: &dyn Progress,
-    ) -> Result<Self, String> {
-        let torrent = torrent_of(candidate).ok_or("its .torrent is not there any more")?;
-        let mut why = String::new();
+    ) -> Result<Self, Problem> {
+        let entry = &candidate.entry;
+        let lost = |why: String| {
+            Problem::new(format!("{:?} is not published any more, and can't be seeded any longer: {why}", entry.title))
+        };
+        let torrent = torrent_of(candidate).ok_or_else(|| lost("its .torrent is not there any more".into()))?;
+        let mut first_fault = None;
         for paths in candidate.places.iter().filter(|paths| paths.len() == torrent.metainfo.info.files().len()) {
             // Not a link to it: a second name of a link would be a link.
             let paths: Vec<_> = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
             match intact::check(&torrent.metainfo.info, &paths, progress) {
                 Ok(read) => {
-                    let files = paths.iter().zip(&read);
-                    let placed = place(&candidate.entry, torrent, files, shelf, now);
-                    return placed.map_err(|error| format!("it can't be kept in {}: {error}", shelf.display()));
+                    let placed = place(entry, torrent, paths.iter().zip(&read), shelf, now);
+                    let told = |error| lost(format!("it can't be kept in {}: {error}", shelf.display()));
+                    return placed.map_err(told);
                 }
                 // The first place is where it was published.
-                Err(fault) if why.is_empty() => why = said(&fault, &candidate.entry),
-                Err(_) => {}
+                Err(fault) => first_fault = first_fault.or(Some(fault)),
             }
         }
-        Err(why)
+        let fault = first_fault.unwrap_or(Fault::Missing(0));
+        let problem = lost(said(&fault, entry));
+        Err(if matches!(fault, Fault::Length(_) | Fault::Bytes) { problem.help(candidate.help) } else { problem })
     }
 }
 
@@ -173,7 +187,7 @@ pub fn name_of(torrent: &Torrent) -> String {
 }
 
 /// Where the files of `torrent` stand in its `folder`, and below the root of a site.
-fn files_of(torrent: &Torrent, folder: &Path) -> io::Result<Vec<(PathBuf, SitePath)>> {
+pub fn files_of(torrent: &Torrent, folder: &Path) -> io::Result<Vec<(PathBuf, SitePath)>> {
     let name = name_of(torrent);
     let place = |(path, _): (String, u64)| {
         let place = SitePath::new(format!("{FOLDER}/{name}/{path}")).map_err(io::Error::other)?;

@@ -51,11 +51,13 @@ pub struct File {
 impl Record {
     /// Reads the text of a record, which stands at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Problem> {
-        let wire: Wire = tomlfile::read(text, path, 1)?;
-        if wire.version != VERSION {
-            let problem = Problem::at(path, format!("is of version {}; this everseed reads {VERSION}", wire.version));
+        // The version first: a later one may hold anything else.
+        let version = toml::from_str(text).map_or(VERSION, |Version { version }| version);
+        if version != VERSION {
+            let problem = Problem::at(path, format!("is of version {version}; this everseed reads {VERSION}"));
             return Err(problem.help("use the version of everseed that wrote it, or remove the folder"));
         }
+        let wire: Wire = tomlfile::read(text, path, 1)?;
         let retired = OffsetDateTime::parse(&wire.retired, &Rfc3339).map_err(|_| {
             let problem = Problem::at(path, format!("`retired` is not a moment: {:?}", wire.retired));
             problem.help("write it as 2026-05-01T12:00:00Z, or remove the folder")
@@ -75,6 +77,11 @@ impl Record {
 /// A moment as manifests have it.
 pub fn moment(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).expect("years up to 9999 stand in this format")
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_wrong_in_it_is_told() {
         let cases = [
-            "version = 2\nretired = \"2026-05-01T12:00:00Z\"\ntitle = \"A\"\n",
+            "version = 2\nlater = true\n",
             "version = 1\nretired = \"yesterday\"\ntitle = \"A\"\n",
             "version = 1\nretired = \"2026-05-01T12:00:00Z\"\ntitel = \"A\"\n",
         ];

@@ -20,10 +20,6 @@ use crate::units::{count_text, size_text};
 const FOLDERS_MAX: usize = 2 * TORRENTS_MAX;
 /// The most torrents that are told of one by one.
 const TOLD_MAX: usize = 10;
-/// What to do about a medium that was written over.
-const MOVE: &str = "move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then peers can \
-    finish what they began";
-
 /// What is done with the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -48,6 +44,8 @@ pub struct Shelf {
     gone: Vec<PathBuf>,
     /// Whether the folder may be empty since it was opened.
     may_be_empty: bool,
+    /// Whether it can't be used, which was told.
+    is_unusable: bool,
     problems: Vec<Problem>,
 }
 
@@ -59,26 +57,31 @@ impl Shelf {
         // Whole seconds are what records have.
         let now = now.replace_nanosecond(0).expect("0 is a number of nanoseconds");
         let (kept, added, gone, problems) = Default::default();
-        let mut shelf = Self { folder, limits, now, usage, kept, added, gone, may_be_empty: false, problems };
+        let mut shelf =
+            Self { folder, limits, now, usage, kept, added, gone, may_be_empty: false, is_unusable: false, problems };
         match folders(&shelf.folder) {
             Ok(folders) => folders.into_iter().for_each(|(path, named)| shelf.read(path, named)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            // Of a file it is told when there is something to keep.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(error) => shelf.unusable("read", &error),
         }
         shelf
     }
 
-    /// Takes in those of `candidates` whose bytes are still there, and lets go of what is published again (`live`), of what has been
+    /// Takes in those of `candidates` whose bytes are still there, and lets go of what is `published` again, of what has been
     /// kept for long enough, and of what there is no room for. The folders that go are there until [`Shelf::close`].
-    pub fn retire(&mut self, candidates: Vec<Candidate>, live: &HashSet<InfoHashes>, progress: &dyn Progress) {
+    pub fn retire(&mut self, candidates: Vec<Candidate>, published: &HashSet<InfoHashes>, progress: &dyn Progress) {
         let kept = std::mem::take(&mut self.kept);
         let (again, mut kept): (Vec<_>, Vec<_>) =
-            kept.into_iter().partition(|kept| live.contains(&kept.torrent.info_hashes));
+            kept.into_iter().partition(|kept| published.contains(&kept.torrent.info_hashes));
         self.gone.extend(again.into_iter().map(|kept| kept.folder));
-        let new = self.new_ones(candidates, &mut kept, live);
-        let items = kept.into_iter().map(|kept| Item::Kept(Box::new(kept))).chain(new.into_iter().map(Item::New));
+        let new = self.new_ones(candidates, &mut kept, published);
+        let items = kept
+            .into_iter()
+            .map(|kept| Item::Kept(Box::new(kept)))
+            .chain(new.into_iter().map(|candidate| Item::New(Box::new(candidate))));
 
-        let (shelf, now) = (&self.folder, self.now);
+        let (folder, now) = (&self.folder, self.now);
         let size = |item: &Item| match item {
             Item::Kept(kept) => Size { retired: kept.record.retired, bytes: kept.bytes() },
             Item::New(candidate) => Size { retired: now, bytes: candidate.entry.bytes },
@@ -86,13 +89,13 @@ impl Shelf {
         let (mut added, mut lost) = (Vec::new(), Vec::new());
         let keep = |item| match item {
             Item::Kept(kept) => Some(*kept),
-            Item::New(candidate) => match Kept::bring(&candidate, shelf, now, progress) {
+            Item::New(candidate) => match Kept::bring(&candidate, folder, now, progress) {
                 Ok(kept) => {
                     added.push(kept.folder.clone());
                     Some(kept)
                 }
-                Err(why) => {
-                    lost.push((candidate.entry.title, why));
+                Err(problem) => {
+                    lost.push(problem);
                     None
                 }
             },
@@ -100,8 +103,10 @@ impl Shelf {
         let Chosen { kept, expired, beyond } = choose(items.collect(), self.limits, now, size, keep);
         self.kept = kept;
         self.kept.sort_by(|a, b| (Reverse(a.record.retired), &a.folder).cmp(&(Reverse(b.record.retired), &b.folder)));
+        // One whose files were damaged has others now.
+        self.gone.retain(|folder| !added.contains(folder));
         self.added = added;
-        self.tell(&lost, &beyond);
+        self.tell(lost, &beyond);
         let folder = |item| if let Item::Kept(kept) = item { Some(kept.folder) } else { None };
         self.gone.extend(expired.into_iter().chain(beyond).filter_map(folder));
     }
@@ -155,12 +160,12 @@ impl Shelf {
         &mut self,
         candidates: Vec<Candidate>,
         kept: &mut [Kept],
-        live: &HashSet<InfoHashes>,
+        published: &HashSet<InfoHashes>,
     ) -> Vec<Candidate> {
-        if self.usage == Use::Read || self.limits.days == 0 {
+        if self.usage == Use::Read || self.limits.days == 0 || self.is_unusable {
             return Vec::new();
         }
-        let mut seen = live.clone();
+        let mut seen = published.clone();
         let mut new = Vec::new();
         for candidate in candidates {
             let hashes = candidate.entry.info_hashes;
@@ -172,6 +177,12 @@ impl Shelf {
                 Some(kept) => drop(kept.retire_again(self.now)),
                 None => new.push(candidate),
             }
+        }
+        let missing: Vec<_> = new.extract_if(.., |candidate| !candidate.is_there()).collect();
+        if !missing.is_empty() {
+            let named = named(missing.iter().map(|candidate| &*candidate.entry.title));
+            let message = format!("not published any more, and not seeded any longer, for the files are gone: {named}");
+            self.problems.push(Problem::new(message));
         }
         // Before anything is read for it.
         self.may_be_empty = !new.is_empty();
@@ -188,26 +199,21 @@ impl Shelf {
         let message = format!("can't be {how}: {error}; what is not published any more is not seeded any longer");
         let help = "make it a folder that the user who builds can write, or say `retired_days = 0` in [torrent]";
         self.problems.push(Problem::at(&self.folder, message).help(help));
+        self.is_unusable = true;
     }
 
-    fn tell(&mut self, lost: &[(String, String)], beyond: &[Item]) {
-        self.problems.extend(lost.iter().take(TOLD_MAX).map(|(title, why)| {
-            let message = format!("{title:?} is not published any more, and can't be seeded any longer: {why}");
-            Problem::new(message).help(MOVE)
-        }));
-        if let Some(more) = lost.len().checked_sub(TOLD_MAX).filter(|&more| more > 0) {
+    fn tell(&mut self, mut lost: Vec<Problem>, beyond: &[Item]) {
+        let more = lost.split_off(lost.len().min(TOLD_MAX)).len();
+        self.problems.append(&mut lost);
+        if more > 0 {
             let more = count_text(more as u64, "more torrent");
-            self.problems.push(Problem::new(format!("{more} can't be seeded any longer")).help(MOVE));
+            self.problems.push(Problem::new(format!("{more} can't be seeded any longer")));
         }
         if beyond.is_empty() || self.usage == Use::Read {
             return;
         }
-        let named: Vec<_> = beyond.iter().take(TOLD_MAX).map(|item| format!("{:?}", item.title())).collect();
-        let more = match beyond.len() - named.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let message = format!("has no room for what is not published any more: {}{more}", named.join(", "));
+        let named = named(beyond.iter().map(Item::title));
+        let message = format!("has no room for what is not published any more: {named}");
         let help = format!("give it more than {} with `retired_max` in [torrent]", size_text(self.limits.bytes_max));
         self.problems.push(Problem::at(&self.folder, message).help(help));
     }
@@ -216,7 +222,7 @@ impl Shelf {
 /// What the rule chooses among.
 enum Item {
     Kept(Box<Kept>),
-    New(Candidate),
+    New(Box<Candidate>),
 }
 
 impl Item {
@@ -226,6 +232,14 @@ impl Item {
             Self::New(candidate) => &candidate.entry.title,
         }
     }
+}
+
+/// The first of `titles`, and how many more there are.
+fn named<'t>(titles: impl ExactSizeIterator<Item = &'t str>) -> String {
+    let more = titles.len().saturating_sub(TOLD_MAX);
+    let named: Vec<_> = titles.take(TOLD_MAX).map(|title| format!("{title:?}")).collect();
+    let named = named.join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 /// The folders below `shelf` that are ours, in the order of their names.

@@ -13,12 +13,13 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::time::Duration;
 
-use sha1::{Digest, Sha1};
 use tokio::time::Instant;
 
-use super::spans::{Slot, Span};
+use super::content::{Slot, Span};
+use super::meta::Check;
 use super::torrents::{Entry, Outcome};
 use crate::fingerprint::Fingerprint;
+use crate::id::NodeHash;
 use crate::wire::{Block, PIECE_HEADER_BYTES, piece_header};
 
 /// The bytes that are read and hashed at a time.
@@ -46,6 +47,8 @@ pub(super) enum Refused {
     Changing,
     /// Too many files are open.
     Busy,
+    /// What its torrent says of it is not to be had.
+    Unknown,
 }
 
 /// Reads `blocks` and appends each with its header, as they go onto the wire. On refusal `out` is as it was.
@@ -76,16 +79,20 @@ pub(super) fn verify_piece(entry: &Entry, piece: u32) -> Result<(), Refused> {
     hash_piece(entry, piece, &[], &mut [])
 }
 
-/// Looks at every file of a torrent, without reading any.
+/// Looks at every file of a torrent, without reading any but the `.torrent`, where that was not to be had.
 pub(super) fn look(entry: &Entry) {
-    for slot in 0..entry.slots.len() {
+    if entry.lacks_meta() {
+        // Told of by it, whatever comes of it.
+        let _ = entry.meta();
+    }
+    for slot in 0..entry.content.slots.len() {
         look_at(entry, slot);
     }
 }
 
 fn look_at(entry: &Entry, slot: usize) {
     // What looks as it did needs no opening; a change of its permissions shows in its change time.
-    if let Ok(metadata) = std::fs::metadata(&entry.slots[slot].path)
+    if let Ok(metadata) = std::fs::metadata(entry.content.slots[slot].place.path())
         && metadata.is_file()
         && entry.looked(slot) == Some(Fingerprint::of(&metadata))
     {
@@ -97,7 +104,7 @@ fn look_at(entry: &Entry, slot: usize) {
 
 /// Opens a file, and takes in how it looks or what is wrong with it.
 fn open_seen(entry: &Entry, slot: usize) -> Result<(File, Fingerprint), Refused> {
-    let opened = open(&entry.slots[slot]);
+    let opened = open(&entry.content.slots[slot]);
     let now = Instant::now();
     match opened {
         Ok((file, fingerprint)) => {
@@ -115,18 +122,18 @@ fn open_seen(entry: &Entry, slot: usize) -> Result<(File, Fingerprint), Refused>
 /// Reads the blocks of one piece that was hashed before; nothing where a file looks different now.
 fn read_known(entry: &Entry, run: &[Block], out: &mut [u8]) -> Option<()> {
     let piece = run[0].piece;
-    let (piece_start, _) = entry.piece(piece);
+    let (piece_start, _) = entry.content.piece(piece);
     let mut opened: Option<(usize, File, Fingerprint)> = None;
     let mut rest = out;
     for block in run {
         let (data, behind) = rest[PIECE_HEADER_BYTES..].split_at_mut(block.bytes as usize);
         rest = behind;
         // What no span covers is padding, and zero already.
-        for span in entry.spans(piece_start + u64::from(block.begin), block.bytes.into()) {
+        for span in entry.content.spans(piece_start + u64::from(block.begin), block.bytes.into()) {
             if opened.as_ref().is_none_or(|(slot, ..)| *slot != span.slot) {
                 check_after(opened.take())?;
                 let wanted = entry.hashed_as(piece, span.slot)?;
-                let (file, fingerprint) = open(&entry.slots[span.slot]).ok()?;
+                let (file, fingerprint) = open(&entry.content.slots[span.slot]).ok()?;
                 if fingerprint != wanted {
                     return None;
                 }
@@ -149,19 +156,73 @@ fn check_after(opened: Option<(usize, File, Fingerprint)>) -> Option<()> {
 /// Reads and hashes a whole piece, and copies the blocks of `run` out of the very bytes that are hashed.
 fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Result<(), Refused> {
     let started = Instant::now();
-    let (piece_start, piece_bytes) = entry.piece(piece);
-    let mut hasher = Sha1::new();
+    let meta = entry.meta().ok_or(Refused::Unknown)?;
+    let mut check = meta.check(&entry.content, piece);
+    let read = read_piece(entry, piece, |part| match part {
+        Part::Zeros(bytes) => hash_zeros(&mut check, bytes),
+        Part::Bytes(at, bytes) => {
+            check.update(bytes);
+            copy_overlaps(at, bytes, run, out);
+        }
+    })?;
+    let outcome = match read.trouble {
+        Some((slot, why)) => Outcome::Unreadable(slot, why),
+        None if check.matches() => Outcome::Matched,
+        None => Outcome::Differs,
+    };
+    let matched = matches!(outcome, Outcome::Matched);
+    entry.hashed(piece, outcome, &read.files, started);
+    if matched { Ok(()) } else { Err(Refused::Bad) }
+}
+
+/// The hashes of the blocks of a piece of v2, where it is as its tree says.
+pub(super) fn leaves(entry: &Entry, piece: u32) -> Option<Vec<NodeHash>> {
+    let meta = entry.meta()?;
+    let mut leaves = meta.leaves(&entry.content, piece)?;
+    let read = read_piece(entry, piece, |part| {
+        // Padding is nothing to v2.
+        if let Part::Bytes(_, bytes) = part {
+            leaves.update(bytes);
+        }
+    });
+    let read_whole = read.is_ok_and(|read| read.trouble.is_none());
+    let matching = leaves.matching().filter(|_| read_whole);
+    if matching.is_none() {
+        // What it says of the piece is told, as wherever else a piece is found to be bad.
+        let _ = verify_piece(entry, piece);
+    }
+    matching
+}
+
+/// A part of a piece, in order.
+enum Part<'a> {
+    /// So much padding (BEP 47), which is to be found in no file.
+    Zeros(u64),
+    /// What stands from a byte of the piece on.
+    Bytes(u64, &'a [u8]),
+}
+
+/// What a piece was read from.
+struct Taken {
+    /// The files, as they looked before and after.
+    files: Vec<(usize, Fingerprint)>,
+    /// The file that could not be read to the end, and why; the rest of the piece was not read then.
+    trouble: Option<(usize, String)>,
+}
+
+/// Reads a whole piece; `each` gets every part of it.
+fn read_piece(entry: &Entry, piece: u32, mut each: impl FnMut(Part)) -> Result<Taken, Refused> {
+    let (piece_start, piece_bytes) = entry.content.piece(piece);
     let mut files = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES.min(piece_bytes as usize)];
     let mut at = 0;
-    for span in entry.spans(piece_start, piece_bytes.into()) {
-        hash_zeros(&mut hasher, span.at - at);
+    for span in entry.content.spans(piece_start, piece_bytes.into()) {
+        each(Part::Zeros(span.at - at));
         at = span.at;
         let (mut file, fingerprint) = open_seen(entry, span.slot)?;
         files.push((span.slot, fingerprint));
         let read = read_span(&mut file, span, &mut chunk, |part| {
-            hasher.update(part);
-            copy_overlaps(at, part, run, out);
+            each(Part::Bytes(at, part));
             at += part.len() as u64;
         });
         if fingerprint_of(&file) != Some(fingerprint) {
@@ -169,24 +230,20 @@ fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Resul
             return Err(Refused::Changing);
         }
         if let Err(error) = read {
-            entry.hashed(piece, Outcome::Unreadable(span.slot, error.to_string()), &files, started);
-            return Err(Refused::Bad);
+            return Ok(Taken { files, trouble: Some((span.slot, error.to_string())) });
         }
     }
-    hash_zeros(&mut hasher, u64::from(piece_bytes) - at);
-    let digest: [u8; 20] = hasher.finalize().into();
-    let matched = entry.info.pieces().and_then(|pieces| pieces.get(piece as usize)) == Some(&digest);
-    entry.hashed(piece, if matched { Outcome::Matched } else { Outcome::Differs }, &files, started);
-    if matched { Ok(()) } else { Err(Refused::Bad) }
+    each(Part::Zeros(u64::from(piece_bytes) - at));
+    Ok(Taken { files, trouble: None })
 }
 
 /// Hashes padding (BEP 47), which `out` of [`hash_piece`] holds already.
-fn hash_zeros(hasher: &mut Sha1, bytes: u64) {
+fn hash_zeros(check: &mut Check, bytes: u64) {
     static ZEROS: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
     let mut rest = bytes;
     while rest > 0 {
         let part = usize::try_from(rest).map_or(CHUNK_BYTES, |rest| rest.min(CHUNK_BYTES));
-        hasher.update(&ZEROS[..part]);
+        check.update(&ZEROS[..part]);
         rest -= part as u64;
     }
 }
@@ -233,10 +290,11 @@ enum Trouble {
 /// Opens a file that can be what its torrent says.
 fn open(slot: &Slot) -> Result<(File, Fingerprint), Trouble> {
     // Asked before opening: to open a pipe would wait for someone to write into it.
-    if !std::fs::metadata(&slot.path)?.is_file() {
+    let path = slot.place.path();
+    if !std::fs::metadata(&path)?.is_file() {
         return Err(Trouble::File(FileFault::NotAFile));
     }
-    let file = File::open(&slot.path)?;
+    let file = File::open(&path)?;
     let fingerprint = Fingerprint::of(&file.metadata()?);
     if fingerprint.bytes != slot.bytes {
         return Err(Trouble::File(FileFault::Size(fingerprint.bytes)));

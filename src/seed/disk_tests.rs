@@ -11,9 +11,10 @@ use tokio::sync::watch;
 
 use super::super::status::{Health, Verdict};
 use super::super::test_house::{House, PIECE, modified};
-use super::super::{Place, Torrent};
+use super::super::{Folders, Torrent};
 use super::*;
-use crate::metainfo::{self, Hashes, Layout};
+use crate::metainfo::{self, Hashes, Info, Layout};
+use crate::wire::Bitfield;
 
 /// A torrent of four files: 2.5 pieces, an empty one, 5 bytes, and the rest of 4 pieces and 100 bytes.
 fn house() -> House {
@@ -21,7 +22,7 @@ fn house() -> House {
 }
 
 fn entry(house: &House) -> Entry {
-    Entry::new(house.torrent.clone(), watch::Sender::new(0), &HashMap::new())
+    Entry::new(&house.torrent, watch::Sender::new(0), &HashMap::new())
 }
 
 /// An entry whose pieces have all been hashed and are relied upon.
@@ -46,8 +47,13 @@ fn read(entry: &Entry, piece: u32, begin: u32, bytes: u32) -> Result<Vec<u8>, Re
     })
 }
 
-fn piece_of(house: &House, piece: usize) -> &[u8] {
-    house.content.chunks(PIECE).nth(piece).expect("a piece")
+fn piece_of(house: &House, piece: usize) -> Vec<u8> {
+    house.piece(piece as u32)
+}
+
+/// What peers may ask for.
+fn offered(entry: &Entry) -> Bitfield {
+    entry.offers().borrow().as_ref().expect("still seeded").as_ref().clone()
 }
 
 /// Changes one byte in place and sets the time of the last change back.
@@ -69,10 +75,8 @@ fn padded() -> House {
 fn padding_is_zeros_that_lie_nowhere() {
     let house = padded();
     for entry in [entry(&house), verified(&house)] {
-        assert_eq!(
-            entry.offer().map(|offer| (offer.pieces.count(), offer.pieces.bytes_of(4))),
-            Some((5, Some(PIECE as u32)))
-        );
+        let pieces = entry.content.wire_pieces();
+        assert_eq!((pieces.count(), pieces.bytes_of(4)), (5, Some(PIECE as u32)));
         for (piece, begin, bytes) in
             [(2, 0, PIECE), (2, PIECE / 2 - 3, 20), (2, PIECE / 2 + 1, 9), (3, 0, PIECE), (3, 2, 90)]
         {
@@ -88,12 +92,15 @@ fn padding_is_zeros_that_lie_nowhere() {
 
 #[test]
 fn padding_that_its_torrent_says_is_no_zeros_is_a_fault_of_the_torrent() {
-    let mut house = padded();
-    let Hashes::V1(pieces) = &mut house.torrent.info.hashes else { panic!("it is v1") };
-    pieces.push([7; 20]);
-    let Layout::Multi(files) = &mut house.torrent.info.layout else { panic!("it has files") };
-    files.push(metainfo::File { path: vec![".pad".into(), "9".into()], bytes: 9, is_pad: true });
-    let entry = entry(&house);
+    let house = padded();
+    let torrent = house.with_info(|info: &mut Info| {
+        let (Hashes::V1(pieces), Layout::Multi(files)) = (&mut info.hashes, &mut info.layout) else {
+            panic!("it is v1, and has files")
+        };
+        pieces.push([7; 20]);
+        files.push(metainfo::File { path: vec![".pad".into(), "9".into()], bytes: 9, is_pad: true });
+    });
+    let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
     look(&entry);
     entry.age();
     (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
@@ -103,34 +110,85 @@ fn padding_that_its_torrent_says_is_no_zeros_is_a_fault_of_the_torrent() {
 }
 
 #[test]
-fn a_torrent_of_v2_alone_is_looked_at_and_offered_to_no_peer() {
-    let mut house = house();
-    house.torrent.info.hashes = Hashes::V2(vec![None; 4]);
-    let entry = entry(&house);
-    assert_eq!(entry.health(), Health::WebSeedOnly);
-    look(&entry);
-    assert_eq!((entry.health(), entry.status().faults), (Health::WebSeedOnly, Vec::new()));
-    assert!(entry.offer().is_none() && entry.unknown_piece(0).is_none() && entry.verdicts().is_empty());
+fn a_torrent_of_v2_alone_is_verified_by_the_trees_of_its_files() {
+    let house = House::v2(&[("a", PIECE * 5 / 2), ("b", 5), ("c", PIECE), ("empty", 0)]);
+    for entry in [entry(&house), verified(&house)] {
+        for piece in 0..5 {
+            let whole = piece_of(&house, piece);
+            let read = read(&entry, piece as u32, 0, whole.len() as u32).expect("as its tree says");
+            assert!(read == whole, "piece {piece}");
+        }
+    }
+    for (name, at, piece) in [("a", PIECE + 9, 1), ("a", PIECE * 2 + 9, 2), ("b", 4, 3), ("c", 0, 4)] {
+        let entry = verified(&house);
+        flip(&house, name, at);
+        for other in 0..5 {
+            assert_eq!(read(&entry, other, 0, 5).is_err(), other == piece, "{name} at {at}: piece {other}");
+        }
+        assert_eq!((entry.health(), entry.status().pieces_bad), (Health::Degraded, 1));
+        house.restore();
+    }
+    let entry = verified(&house);
     fs::write(house.path("b"), b"longer").expect("written");
     look(&entry);
-    let faults = ["media/b is 1 byte longer than its torrent says"];
-    assert_eq!((entry.health(), &entry.status().faults[..]), (Health::Degraded, &faults.map(String::from)[..]));
-    for name in ["a", "b", "c"] {
-        fs::remove_file(house.path(name)).expect("removed");
+    assert_eq!(entry.status().faults, ["media/b is 1 byte longer than its torrent says"]);
+    let offered = offered(&entry);
+    assert!(!offered.get(3) && offered.count() == 4, "its neighbours share no piece with it");
+}
+
+#[test]
+fn a_hybrid_torrent_is_verified_by_its_v1_pieces() {
+    let house = House::hybrid(&[("a", PIECE * 5 / 2), ("b", 5), ("c", PIECE)]);
+    let entry = verified(&house);
+    for piece in 0..5 {
+        let whole = piece_of(&house, piece);
+        assert_eq!(whole.len(), PIECE, "with padding");
+        assert!(read(&entry, piece as u32, 0, PIECE as u32).expect("as its hash says") == whole);
     }
+    flip(&house, "b", 0);
+    read(&entry, 3, 0, 1).expect_err("damaged");
+    assert_eq!(entry.status().faults, ["media/b differs from its torrent in 1 of 1 pieces"]);
+}
+
+#[test]
+fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
+    let house = house();
+    let mut folders = Folders::below(house.dir.path());
+    let places = ["a", "empty", "b", "c"].map(|name| folders.place(&format!("media/{name}"), false)).to_vec();
+    let kept_at = folders.place("torrents/set.torrent", false);
+    let torrent = Torrent::kept_at(kept_at.clone(), &house.published, places, &[]).expect("a place for each");
+    let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
     look(&entry);
-    assert_eq!((entry.health(), entry.status().faults.len()), (Health::Missing, 3));
-    assert!(entry.offer().is_none());
+    assert_eq!(read(&entry, 0, 0, 9), Err(Refused::Unknown));
+    assert_eq!(entry.health(), Health::Degraded);
+    let why = "No such file or directory (os error 2)";
+    assert_eq!(entry.status().faults, [format!("torrents/set.torrent cannot be read: {why}")]);
+
+    fs::create_dir(house.dir.path().join("torrents")).expect("a folder");
+    fs::write(kept_at.path(), house.published.bytes()).expect("written");
+    look(&entry);
+    assert_eq!((entry.health(), entry.status().faults), (Health::Verifying, Vec::new()));
+    entry.age();
+    (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    assert_eq!(entry.health(), Health::Verified);
+
+    fs::write(kept_at.path(), House::new(&[("a", 7)]).published.bytes()).expect("written");
+    read(&entry, 0, 0, 9).expect("it is known");
+    verify_piece(&entry, 0).expect("its hash is held");
+    entry.rest();
+    verify_piece(&entry, 0).expect("it was used, and is held for once more");
+    (0..2).for_each(|_| entry.rest());
+    verify_piece(&entry, 0).expect_err("it is another's");
+    assert_eq!(entry.status().faults, ["torrents/set.torrent is another torrent now"]);
 }
 
 #[test]
 fn what_is_published_elsewhere_need_not_be_here_and_is_sent_where_it_is() {
-    let mut house = house();
+    let house = house();
     // The first file takes half of the third piece, and the second the 5 bytes behind it.
-    house.torrent.files[0].is_elsewhere = true;
     let content = fs::read(house.path("a")).expect("a file");
     fs::remove_file(house.path("a")).expect("removed");
-    let entry = entry(&house);
+    let entry = Entry::new(&house.with_elsewhere(&["a"]), watch::Sender::new(0), &HashMap::new());
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults), (Health::Elsewhere, Vec::new()));
     entry.age();
@@ -167,15 +225,12 @@ fn what_is_published_elsewhere_need_not_be_here_and_is_sent_where_it_is() {
 #[test]
 fn a_torrent_without_a_place_for_each_file_is_refused() {
     let house = house();
-    let places = |count: usize| {
-        let place = |n: usize| Place { path: house.path("a"), name: n.to_string(), is_elsewhere: false };
-        (0..count).map(place).collect()
-    };
+    let places = |count: usize| (0..count).map(|n| Folders::below("/").place(&n.to_string(), false)).collect();
     for count in [0, 3, 5] {
-        let problem = Torrent::new(&house.published, places(count), Vec::new()).expect_err("four are needed");
+        let problem = Torrent::new(&house.published, places(count), &[]).expect_err("four are needed");
         assert_eq!(problem.message(), format!("\"set\" has 4 files, and places were named for {count}"));
     }
-    Torrent::new(&house.published, places(4), Vec::new()).expect("each has one");
+    Torrent::new(&house.published, places(4), &[]).expect("each has one");
 }
 
 #[test]
@@ -207,7 +262,7 @@ fn a_batch_holds_the_messages_of_its_blocks_one_behind_the_other() {
         for block in blocks {
             expected.extend_from_slice(&piece_header(block));
             let start = block.begin as usize;
-            expected.extend_from_slice(&piece_of(&house, block.piece as usize)[start..start + block.bytes as usize]);
+            expected.extend_from_slice(&piece_of(&house, block.piece as usize)[start..][..block.bytes as usize]);
         }
         assert!(out == expected);
     }
@@ -224,8 +279,8 @@ fn a_flipped_byte_is_never_sent_even_with_its_time_set_back() {
     let status = entry.status();
     assert_eq!((status.health, status.pieces_bad), (Health::Degraded, 1));
     assert_eq!(status.faults, ["media/a differs from its torrent in 1 of 3 pieces"]);
-    let offer = entry.offer().expect("still seeded");
-    assert!(!offer.have.get(1) && offer.have.count() == 4);
+    let offered = offered(&entry);
+    assert!(!offered.get(1) && offered.count() == 4);
 }
 
 #[test]
@@ -295,10 +350,10 @@ fn damage_is_named_and_a_restored_file_is_served_again() {
         let status = entry.status();
         assert_eq!((status.faults.join(", ").as_str(), status.health), (fault, health));
         // Piece 2 is shared with the damaged file, piece 4 lies in another.
-        assert!(!entry.offer().is_some_and(|offer| offer.have.get(2)), "{fault}");
-        assert_eq!(entry.offer().is_some_and(|offer| offer.have.get(4)), health == Health::Degraded, "{fault}");
+        assert!(!offered(&entry).get(2), "{fault}");
+        assert_eq!(offered(&entry).get(4), health == Health::Degraded, "{fault}");
 
-        restore(&house);
+        house.restore();
         look(&entry);
         entry.age();
         assert_eq!(entry.health(), Health::Verifying, "{fault}");
@@ -306,7 +361,7 @@ fn damage_is_named_and_a_restored_file_is_served_again() {
             verify_piece(&entry, piece).expect("restored");
         }
         assert_eq!(entry.health(), Health::Verified, "{fault}");
-        assert!(entry.offer().is_some_and(|offer| offer.have.all()));
+        assert!(offered(&entry).all());
     }
 }
 
@@ -316,7 +371,7 @@ fn a_restored_file_is_served_on_its_next_request() {
     let entry = verified(&house);
     fs::remove_file(house.path("a")).expect("removed");
     assert_eq!(read(&entry, 0, 0, 16), Err(Refused::Bad));
-    restore(&house);
+    house.restore();
     assert!(read(&entry, 0, 0, 16).is_ok_and(|block| block == piece_of(&house, 0)[..16]));
 }
 
@@ -328,7 +383,7 @@ fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
     let remembered = |verdicts: &[Verdict]| {
         verdicts.iter().map(|verdict| (verdict.path.clone(), verdict.fingerprint)).collect::<HashMap<_, _>>()
     };
-    let entry = Entry::new(house.torrent.clone(), watch::Sender::new(0), &remembered(&verdicts));
+    let entry = Entry::new(&house.torrent, watch::Sender::new(0), &remembered(&verdicts));
     assert_eq!(entry.health(), Health::Verifying);
     look(&entry);
     assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
@@ -338,9 +393,12 @@ fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
     flip(&house, "a", 3);
     let mut lies = verdicts.clone();
     let metadata = fs::metadata(house.path("a")).expect("a file");
-    lies[0] =
-        Verdict { info_hash: house.torrent.info_hash, path: house.path("a"), fingerprint: Fingerprint::of(&metadata) };
-    let entry = Entry::new(house.torrent.clone(), watch::Sender::new(0), &remembered(&lies));
+    lies[0] = Verdict {
+        info_hash: house.torrent.info_hash(),
+        path: house.path("a"),
+        fingerprint: Fingerprint::of(&metadata),
+    };
+    let entry = Entry::new(&house.torrent, watch::Sender::new(0), &remembered(&lies));
     look(&entry);
     assert_eq!(entry.health(), Health::Verified);
     assert_eq!(read(&entry, 0, 0, 16), Err(Refused::Bad));
@@ -388,19 +446,6 @@ fn truncate(house: &House, bytes: u64) {
     file.set_len(bytes).expect("its length");
 }
 
-/// Writes all files anew, as they were.
-fn restore(house: &House) {
-    let mut rest = &house.content[..];
-    for (path, bytes) in house.torrent.files.iter().map(|file| &file.path).zip(house.torrent.info.files()) {
-        let (own, behind) = rest.split_at(usize::try_from(bytes.1).expect("small"));
-        if path.is_dir() {
-            fs::remove_dir(path).expect("an empty folder");
-        }
-        fs::write(path, own).expect("room");
-        rest = behind;
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 10, ..ProptestConfig::default() })]
     #[test]
@@ -411,7 +456,7 @@ proptest! {
         let entry = entry(&house);
         for (kind, at, read_too) in steps {
             match kind {
-                0 => restore(&house),
+                0 => house.restore(),
                 1 if house.path("c").exists() => {
                     let bytes = fs::read(house.path("c")).expect("a file");
                     if !bytes.is_empty() {

@@ -10,12 +10,12 @@ use super::torrents::Entry;
 impl Entry {
     /// A sentence a file, up to [`FAULTS_MAX`], and one that counts the others.
     pub fn faults(&self, state: &State) -> Vec<String> {
-        if state.bad.count == 0 && state.faulty == 0 {
-            return Vec::new();
+        if state.bad.count() == 0 && state.faulty == 0 {
+            return state.torrent_fault.iter().map(ToString::to_string).collect();
         }
         let bad = self.bad_pieces_of_files(state);
-        let sentences = self.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
-            let name = &slot.name;
+        let sentences = self.content.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
+            let name = slot.place.name();
             if file.is_excused() {
                 return None;
             }
@@ -23,14 +23,14 @@ impl Entry {
                 return Some(format!("{name} {}", fault.said_of(slot.bytes)));
             }
             let count = bad.get(&index)?;
-            let pieces = self.pieces_of(slot);
+            let pieces = self.content.pieces_of(index);
             let pieces = pieces.end - pieces.start;
             Some(match &file.trouble {
                 None => format!("{name} differs from its torrent in {count} of {pieces} pieces"),
                 Some(why) => format!("{name} cannot be read in {count} of {pieces} pieces: {why}"),
             })
         });
-        let mut faults: Vec<String> = sentences.collect();
+        let mut faults: Vec<String> = state.torrent_fault.iter().map(ToString::to_string).chain(sentences).collect();
         if faults.is_empty() && state.health == Health::Degraded {
             faults.push("its padding is not of zeros, as its pieces say".into());
         }
@@ -42,15 +42,12 @@ impl Entry {
         faults
     }
 
-    /// How many bad pieces each file has, those aside that need not be here. A piece of several files is counted for those of them that are known to be
-    /// damaged by themselves, and for all where none is.
+    /// How many bad pieces each file has, those aside that need not be here. A piece of several files is counted for
+    /// those of them that are known to be damaged by themselves, and for all where none is.
     fn bad_pieces_of_files(&self, state: &State) -> HashMap<usize, u32> {
-        let blamed = |&piece: &u32| state.bad.bits.get(piece) && !state.excused_pieces.bits.get(piece);
-        let bad = || (0..state.bad.bits.len()).filter(blamed);
-        let files_of = |piece| {
-            let (offset, bytes) = self.piece(piece);
-            self.spans(offset, bytes.into()).map(|span| span.slot)
-        };
+        let blamed = |&piece: &u32| state.bad.has(piece) && !state.excused_pieces.has(piece);
+        let bad = || (0..state.bad.len()).filter(blamed);
+        let files_of = |piece| self.content.slots_of(piece);
         let damaged: HashSet<usize> = bad().filter(|&piece| files_of(piece).count() == 1).flat_map(files_of).collect();
         let is_damaged = |slot: &usize| damaged.contains(slot) || state.files[*slot].is_faulty();
         let mut counts = HashMap::new();

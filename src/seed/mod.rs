@@ -3,8 +3,8 @@
 //! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
 //! only. Time is tokio's, so that a test can set it.
 //!
-//! A hybrid torrent is seeded by its v1 side. One of v2 alone has no pieces of v1: its files are looked at, and peers
-//! that ask for it are let go.
+//! A hybrid torrent is verified by its v1 pieces and known by both of its info-hashes, one of v2 alone by the trees of
+//! its files and the truncated one.
 //!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
@@ -12,28 +12,40 @@
 //! ```
 
 mod announce;
+mod content;
+mod dial;
 mod disk;
 mod doors;
 mod faults;
+mod hashes;
+mod hello;
+mod meta;
 mod peer;
+mod peers;
+mod reading;
 mod server;
-mod spans;
 mod state;
 mod status;
+mod stream;
 #[cfg(test)]
 mod test_house;
+#[cfg(test)]
+mod test_peer;
 mod torrents;
+mod utp;
+mod utp_door;
 mod verify;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
-pub use server::bind;
+pub use content::{Folders, Place, Torrent};
+pub use server::{Sockets, bind};
 pub use status::{Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
@@ -41,12 +53,15 @@ use tokio::time::Instant;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
-use crate::metainfo::{self, Info};
-use crate::problem::Problem;
-use crate::wire::Local;
+use crate::pace::Pace;
+use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
+use dial::Calls;
 use doors::Doors;
+use hello::EXCHANGES_MAX;
+use reading::HASHINGS_MAX;
 use torrents::Entry;
+use utp_door::Door;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
 pub const CONNECTIONS_MAX: usize = 2000;
@@ -73,45 +88,6 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(8);
 pub const VERIFY_BYTES_PER_SEC: u64 = 256 * 1024 * 1024;
 /// The most faults that are told of one torrent.
 pub const FAULTS_MAX: usize = 16;
-
-/// A torrent to be seeded, with a place for each of its files.
-#[derive(Debug, Clone)]
-pub struct Torrent {
-    info_hash: InfoHash,
-    info: Info,
-    /// Its `info` dictionary as it stands in the `.torrent`, for those who have a magnet link alone.
-    info_bytes: Arc<[u8]>,
-    files: Vec<Place>,
-    trackers: Vec<Vec<String>>,
-}
-
-/// Where a file of a torrent lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The absolute path.
-    pub path: PathBuf,
-    /// As people know it.
-    pub name: String,
-    /// Whether it is published elsewhere, so that it need not be here.
-    pub is_elsewhere: bool,
-}
-
-impl Torrent {
-    /// Takes the files of `torrent` in the order of [`Info::files`], which leaves out padding (BEP 47), and the
-    /// trackers it is announced to over the network, in tiers (BEP 12): all but our own.
-    ///
-    /// As many files as the torrent has; otherwise bytes of it would lie nowhere, and no file could be blamed.
-    pub fn new(torrent: &metainfo::Torrent, files: Vec<Place>, trackers: Vec<Vec<String>>) -> Result<Self, Problem> {
-        let info = &torrent.metainfo.info;
-        let wanted = info.files().len();
-        if files.len() != wanted {
-            let message = format!("{:?} has {wanted} files, and places were named for {}", info.name, files.len());
-            return Err(Problem::new(message).help("name a place for each file, in the torrent's order"));
-        }
-        let info_bytes = torrent.info_bytes().into();
-        Ok(Self { info_hash: torrent.info_hashes.main(), info: info.clone(), info_bytes, files, trackers })
-    }
-}
 
 /// What the owner of a [`Seed`] decides.
 #[derive(Debug, Clone)]
@@ -146,8 +122,6 @@ pub struct Limits {
     pub upload_bytes_per_sec: Option<NonZeroU64>,
     /// Bytes a second of each torrent.
     pub upload_of_one_bytes_per_sec: Option<NonZeroU64>,
-    /// Whether peers may come over uTP (BEP 29), at the same port.
-    pub utp: bool,
     /// Whether leechers that the tracker knows and that have not come are dialled.
     pub dial: bool,
     /// Whether the peers of a torrent that is not private are told of each other (BEP 11).
@@ -164,7 +138,6 @@ impl Default for Limits {
             half_open_max: HALF_OPEN_MAX,
             upload_bytes_per_sec: None,
             upload_of_one_bytes_per_sec: None,
-            utp: true,
             dial: true,
             pex: true,
             scrub: Some(Scrub::default()),
@@ -192,10 +165,19 @@ pub struct Seed {
     local: Local,
     epoch: Instant,
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
+    /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
     remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
+    hashings: Arc<Semaphore>,
+    limits: Limits,
+    /// What names each torrent in an encrypted hello.
+    keys: RwLock<HashMap<[u8; 20], InfoHash>>,
+    exchanges: Semaphore,
+    calls: Calls,
+    door: Mutex<Option<Door>>,
+    pace: Pace,
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
@@ -218,6 +200,13 @@ impl Seed {
             remembered: Mutex::default(),
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            hashings: Arc::new(Semaphore::new(HASHINGS_MAX)),
+            limits: options.limits.clone(),
+            keys: RwLock::default(),
+            exchanges: Semaphore::new(EXCHANGES_MAX),
+            calls: Calls::default(),
+            door: Mutex::default(),
+            pace: Pace::new(options.limits.upload_bytes_per_sec),
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
@@ -229,29 +218,37 @@ impl Seed {
     /// Replaces what is seeded, also while it runs. A torrent that is the same with the same files keeps its state;
     /// one that is no longer there lets its peers go.
     pub fn set_torrents(&self, torrents: Vec<Torrent>) {
-        let trackers = torrents.iter().map(|torrent| (torrent.info_hash, Announcer::trackers_of(&torrent.trackers)));
-        self.announcer().trackers = trackers.collect();
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        let nothing = HashMap::new();
+        self.announcer().torrents = torrents.iter().filter(|one| !one.0.trackers.is_empty()).cloned().collect();
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = self.torrents.write().unwrap_or_else(PoisonError::into_inner);
-        let mut former = std::mem::take(&mut *entries);
+        let former = std::mem::take(&mut *entries);
+        let mut gone: HashMap<InfoHash, Arc<Entry>> = former
+            .iter()
+            .filter(|(hash, entry)| entry.info_hash() == **hash)
+            .map(|(h, e)| (*h, Arc::clone(e)))
+            .collect();
         for torrent in torrents {
-            let info_hash = torrent.info_hash;
-            if let Some(entry) = former.get(&info_hash).filter(|entry| entry.is(&torrent)) {
-                entries.insert(info_hash, Arc::clone(entry));
-                former.remove(&info_hash);
-                continue;
+            let info_hash = torrent.info_hash();
+            let entry = match former.get(&info_hash) {
+                Some(entry) if entry.is(&torrent) => gone.remove(&info_hash).unwrap_or_else(|| Arc::clone(entry)),
+                former => {
+                    let entry =
+                        Entry::new(&torrent, self.changes.clone(), &remembered.remove(&info_hash).unwrap_or_default());
+                    if let Some(former) = former {
+                        // Its files have moved; what it has sent stays told.
+                        entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
+                    }
+                    Arc::new(entry)
+                }
+            };
+            for hash in torrent.0.info_hashes.swarms() {
+                entries.insert(hash, Arc::clone(&entry));
             }
-            let remembered = remembered.get(&info_hash).unwrap_or(&nothing);
-            let entry = Entry::new(torrent, self.changes.clone(), remembered);
-            if let Some(former) = former.get(&info_hash) {
-                // Its files have moved; what it has sent stays told.
-                entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
-            }
-            entries.insert(info_hash, Arc::new(entry));
         }
+        let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         drop((entries, remembered));
-        former.values().for_each(|entry| entry.retire());
+        gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
         self.verify_wanted.notify_one();
     }
@@ -282,7 +279,7 @@ impl Seed {
 
     /// How all torrents stand, in no order.
     pub fn statuses(&self) -> Vec<(InfoHash, Status)> {
-        self.entries().iter().map(|entry| (entry.info_hash, entry.status())).collect()
+        self.entries().iter().map(|entry| (entry.info_hash(), entry.status())).collect()
     }
 
     /// A number that changes whenever the health of a torrent does, or the set of torrents.
@@ -307,12 +304,48 @@ impl Seed {
         }
     }
 
+    /// Changes how many bytes a second leave to all peers together, at once.
+    pub fn set_upload(&self, bytes_per_sec: Option<NonZeroU64>) {
+        self.pace.set(bytes_per_sec);
+    }
+
+    /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
+    async fn offer(&self, entry: &Arc<Entry>) -> Option<Offer> {
+        let mut offer = entry.offer().await?;
+        offer.pex &= self.limits.pex;
+        Some(offer)
+    }
+
+    /// The door over uTP, while it is open.
+    fn utp_door(&self) -> Option<Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_utp_door(&self, door: Option<Door>) {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = door;
+    }
+
+    /// The pace of a torrent, and that of all.
+    fn paces<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a Pace> {
+        entry.pace(self.limits.upload_of_one_bytes_per_sec).into_iter().chain([&self.pace])
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, HashMap<[u8; 20], InfoHash>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn entry(&self, info_hash: &InfoHash) -> Option<Arc<Entry>> {
         self.torrents.read().unwrap_or_else(PoisonError::into_inner).get(info_hash).cloned()
     }
 
     fn entries(&self) -> Vec<Arc<Entry>> {
-        self.torrents.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let torrents = self.torrents.read().unwrap_or_else(PoisonError::into_inner);
+        // A hybrid one stands there twice.
+        torrents
+            .iter()
+            .filter(|(hash, entry)| entry.info_hash() == **hash)
+            .map(|(_, entry)| Arc::clone(entry))
+            .collect()
     }
 
     fn now(&self) -> Duration {

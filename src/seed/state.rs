@@ -1,5 +1,8 @@
 //! What is known of the files and pieces of one torrent, and the conclusion that is drawn of it.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::disk::FileFault;
@@ -7,12 +10,14 @@ use super::status::Health;
 use crate::fingerprint::Fingerprint;
 use crate::wire::Bitfield;
 
+/// What peers may ask for; nothing once the torrent is no longer seeded.
+pub(super) type Offered = Option<Arc<Bitfield>>;
+
 #[derive(Debug)]
 pub(super) struct State {
     pub health: Health,
-    /// There are no pieces of v1, which are the ones that are sent.
-    pub has_no_v1: bool,
-    pub files: Vec<FileState>,
+    /// A state for each of the torrent's slots.
+    pub files: Box<[FileState]>,
     /// How many files can't be right.
     pub faulty: usize,
     /// How many of these can't be read at all.
@@ -28,6 +33,12 @@ pub(super) struct State {
     pub excused_pieces: Pieces,
     /// Bad pieces that may become good without their files looking different.
     pub recheck: Pieces,
+    /// Why nobody can tell what its pieces should be.
+    pub torrent_fault: Option<Box<str>>,
+    /// Whether it is no longer seeded.
+    pub is_retired: bool,
+    /// Who follows what is offered; nobody, where no peer is there.
+    pub followers: Option<watch::Sender<Offered>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +49,7 @@ pub(super) struct FileState {
     /// How it looked when it was last known to match as a whole.
     pub remembered: Option<Fingerprint>,
     /// What the system said when a piece could not be read.
-    pub trouble: Option<String>,
+    pub trouble: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -47,44 +58,127 @@ pub(super) struct Seen {
     pub since: Instant,
 }
 
+/// A set of pieces. As nearly all sets have none or all of them, these two take no room.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    pub bits: Bitfield,
-    pub count: u32,
+    len: u32,
+    count: u32,
+    bits: Option<Box<Bitfield>>,
 }
 
 impl Pieces {
-    pub fn new(len: u32) -> Self {
-        Self { bits: Bitfield::empty(len), count: 0 }
+    /// None of `len` pieces.
+    pub fn none(len: u32) -> Self {
+        Self { len, count: 0, bits: None }
+    }
+
+    /// How many pieces there are, in the set or not.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// How many are in the set.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub fn is_all(&self) -> bool {
+        self.count == self.len
+    }
+
+    pub fn has(&self, piece: u32) -> bool {
+        match &self.bits {
+            Some(bits) => bits.get(piece),
+            None => self.count > 0 && piece < self.len,
+        }
     }
 
     /// Returns whether it was otherwise before.
     pub fn put(&mut self, piece: u32, value: bool) -> bool {
-        match (self.bits.get(piece), value) {
-            (false, true) => self.count += 1,
-            (true, false) => self.count -= 1,
-            _ => return false,
+        if piece >= self.len || self.has(piece) == value {
+            return false;
         }
-        self.bits.put(piece, value);
+        let all = self.count > 0;
+        let len = self.len;
+        let bits =
+            self.bits.get_or_insert_with(|| Box::new(if all { Bitfield::full(len) } else { Bitfield::empty(len) }));
+        bits.put(piece, value);
+        if value {
+            self.count += 1
+        } else {
+            self.count -= 1
+        }
+        if self.count == 0 || self.count == self.len {
+            self.bits = None;
+        }
         true
+    }
+
+    /// The pieces that are not in the set.
+    pub fn others(&self) -> Bitfield {
+        match &self.bits {
+            Some(bits) => bits.inverse(),
+            None if self.count > 0 => Bitfield::empty(self.len),
+            None => Bitfield::full(self.len),
+        }
     }
 }
 
 impl State {
+    /// What is known at first: nothing, but how its files looked when they were last known to match.
+    pub fn new(pieces: u32, files: Box<[FileState]>) -> Self {
+        let none = || Pieces::none(pieces);
+        let mut state = Self {
+            health: Health::Verifying,
+            files,
+            faulty: 0,
+            gone: 0,
+            excused: 0,
+            good: none(),
+            hashed: none(),
+            bad: none(),
+            excused_pieces: none(),
+            recheck: none(),
+            torrent_fault: None,
+            is_retired: false,
+            followers: None,
+        };
+        state.health = state.conclude();
+        state
+    }
+
     pub fn conclude(&self) -> Health {
         if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
             Health::Missing
-        } else if self.excused < self.faulty || self.excused_pieces.count < self.bad.count {
+        } else if self.excused < self.faulty
+            || self.excused_pieces.count() < self.bad.count()
+            || self.torrent_fault.is_some()
+        {
             Health::Degraded
         } else if self.excused > 0 {
             Health::Elsewhere
-        } else if self.has_no_v1 {
-            Health::WebSeedOnly
-        } else if self.good.count == self.good.bits.len() {
+        } else if self.good.is_all() {
             Health::Verified
         } else {
             Health::Verifying
         }
+    }
+
+    /// What peers may ask for.
+    pub fn offered(&self) -> Offered {
+        (!self.is_retired).then(|| Arc::new(self.bad.others()))
+    }
+
+    /// Tells those who follow.
+    pub fn tell_followers(&self) {
+        if let Some(followers) = &self.followers {
+            followers.send_replace(self.offered());
+        }
+    }
+
+    /// Whether it is known, without further hashing, how a piece stands.
+    pub fn knows(&self, piece: u32) -> bool {
+        (self.good.has(piece) || self.bad.has(piece)) && !self.recheck.has(piece)
     }
 
     /// Adds what is to be said of a file to the counts, or takes it back.
@@ -114,5 +208,28 @@ impl FileState {
     pub fn is_as_remembered(&self) -> bool {
         let Some(Seen { what: Ok(fingerprint), .. }) = &self.seen else { return false };
         self.remembered == Some(*fingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_takes_room_only_while_it_has_some_and_lacks_some() {
+        for len in [0, 1, 9] {
+            let mut pieces = Pieces::none(len);
+            assert_eq!((pieces.is_all(), pieces.others()), (len == 0, Bitfield::full(len)));
+            assert!(!pieces.put(len, true) && !pieces.has(len), "there is no such piece");
+            for piece in 0..len {
+                assert!(pieces.put(piece, true) && !pieces.put(piece, true) && pieces.has(piece));
+                assert_eq!(pieces.bits.is_some(), piece + 1 < len);
+            }
+            assert_eq!((pieces.is_all(), pieces.count(), pieces.others()), (true, len, Bitfield::empty(len)));
+            for piece in 0..len {
+                assert!(pieces.put(piece, false) && !pieces.has(piece));
+                assert_eq!((pieces.bits.is_some(), pieces.count()), (piece + 1 < len, len - piece - 1));
+            }
+        }
     }
 }

@@ -13,8 +13,6 @@ pub enum Health {
     Verified,
     /// No fault is known and not every piece has been hashed yet; pieces are hashed when they are asked for.
     Verifying,
-    /// It is of v2 alone, which is not spoken to peers here. Its files are there, with their sizes.
-    WebSeedOnly,
     /// What can't be sent of it is published elsewhere, and need not be here.
     Elsewhere,
     /// Some of its pieces can't be sent.
@@ -28,7 +26,6 @@ impl fmt::Display for Health {
         f.write_str(match self {
             Self::Verified => "verified",
             Self::Verifying => "verifying",
-            Self::WebSeedOnly => "web seed only",
             Self::Elsewhere => "elsewhere",
             Self::Degraded => "degraded",
             Self::Missing => "missing",

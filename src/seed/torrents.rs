@@ -1,23 +1,26 @@
-//! What is known of each torrent's files: the one state that serving, counting and showing read.
+//! A torrent that is seeded, with the one state of it that serving, counting and showing read.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use super::READS_OF_ONE_MAX;
+use super::content::{Content, Slot, Torrent};
 use super::disk::{FileFault, settles_within};
-use super::spans::{Slot, Span, places};
-use super::state::{FileState, Pieces, Seen, State};
+use super::meta::Meta;
+use super::peers::Peers;
+use super::state::{FileState, Offered, Seen, State};
 use super::status::{Health, Status, Verdict};
-use super::{Place, READS_OF_ONE_MAX, Torrent};
 use crate::fingerprint::Fingerprint;
-use crate::id::InfoHash;
-use crate::metainfo::Info;
-use crate::wire::{self, Bitfield, Offer};
+use crate::id::{InfoHash, InfoHashV2};
+use crate::pace::Pace;
+use crate::wire::Offer;
 
 /// What came of hashing a piece.
 #[derive(Debug)]
@@ -28,114 +31,155 @@ pub(super) enum Outcome {
     Unreadable(usize, String),
 }
 
-/// A torrent that is seeded.
+/// A torrent that is seeded. There are thousands of them, of which few have peers: what those need is made when they
+/// come, and goes when they are gone.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub info_hash: InfoHash,
-    pub info: Info,
-    info_bytes: Arc<[u8]>,
-    /// The bytes that pieces are cut from, with padding.
-    stream_bytes: u64,
-    /// The files that hold a byte, in the torrent's order. An empty file has no piece, so nothing of it is ever read.
-    /// Between two of them there may be padding (BEP 47), which is zeros and lies nowhere.
-    pub slots: Vec<Slot>,
-    // A std Mutex: nothing awaits and no file is touched while it is held.
+    pub content: Arc<Content>,
+    // Std Mutexes: nothing awaits and no file is touched while one is held.
     state: Mutex<State>,
+    meta: Mutex<Held>,
     pub sent: AtomicU64,
     pub connections: AtomicUsize,
-    /// A stalled disk below one torrent leaves room for reading the others.
-    pub reads: Arc<Semaphore>,
-    /// What peers may ask for; nothing once the torrent is no longer seeded, or where it has no pieces of v1.
-    offered: watch::Sender<Option<Arc<Bitfield>>>,
+    reads: OnceLock<Arc<Semaphore>>,
+    pace: OnceLock<Box<Pace>>,
+    /// Who is connected for it.
+    pub peers: Peers,
     changes: watch::Sender<u64>,
 }
 
+/// What the `.torrent` says, where it was needed of late.
+#[derive(Debug, Default)]
+struct Held {
+    meta: Option<Arc<Meta>>,
+    is_used: bool,
+}
+
 impl Entry {
-    pub fn new(torrent: Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Fingerprint>) -> Self {
-        let Torrent { info_hash, info, info_bytes, files, trackers: _ } = torrent;
-        let stream_bytes = info.stream_bytes();
-        let pieces = u32::try_from(info.pieces().unwrap_or_default().len())
-            .expect("a torrent of 64 MiB holds fewer than 2^32 hashes");
-        let slots: Vec<Slot> = files
-            .into_iter()
-            .zip(places(&info))
-            .filter(|(_, (_, bytes))| *bytes > 0)
-            .map(|(Place { path, name, is_elsewhere }, (start, bytes))| Slot { path, name, is_elsewhere, start, bytes })
-            .collect();
-        let files = slots.iter().map(|slot| FileState {
-            is_elsewhere: slot.is_elsewhere,
+    pub fn new(torrent: &Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Fingerprint>) -> Self {
+        let content = Arc::clone(&torrent.0);
+        let file = |slot: &Slot| FileState {
+            is_elsewhere: slot.place.is_elsewhere,
             seen: None,
-            remembered: remembered.get(&slot.path).copied(),
+            remembered: (!remembered.is_empty()).then(|| remembered.get(&slot.place.path()).copied()).flatten(),
             trouble: None,
-        });
-        let state = State {
-            health: match info.pieces() {
-                None => Health::WebSeedOnly,
-                Some([]) => Health::Verified,
-                Some(_) => Health::Verifying,
-            },
-            has_no_v1: info.pieces().is_none(),
-            files: files.collect(),
-            faulty: 0,
-            gone: 0,
-            excused: 0,
-            good: Pieces::new(pieces),
-            hashed: Pieces::new(pieces),
-            bad: Pieces::new(pieces),
-            excused_pieces: Pieces::new(pieces),
-            recheck: Pieces::new(pieces),
         };
-        let offered = watch::Sender::new(info.pieces().map(|_| Arc::new(Bitfield::full(pieces))));
+        let files = content.slots.iter().map(file).collect();
         Self {
-            info_hash,
-            info,
-            info_bytes,
-            stream_bytes,
-            slots,
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(content.pieces(), files)),
+            content,
+            meta: Mutex::default(),
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
-            reads: Arc::new(Semaphore::new(READS_OF_ONE_MAX)),
-            offered,
+            reads: OnceLock::new(),
+            pace: OnceLock::new(),
+            peers: Peers::default(),
             changes,
         }
     }
 
-    /// Whether `torrent` is this one with the same files, so that what is known of it stays true.
-    pub fn is(&self, torrent: &Torrent) -> bool {
-        let sizes = torrent.info.files();
-        let files = torrent.files.iter().zip(&sizes).filter(|(_, (_, bytes))| *bytes > 0).map(|(file, _)| file);
-        self.info_hash == torrent.info_hash
-            && self
-                .slots
-                .iter()
-                .map(|slot| (&slot.path, &slot.name, slot.is_elsewhere))
-                .eq(files.map(|file| (&file.path, &file.name, file.is_elsewhere)))
+    /// The 20 bytes by which the seed knows it.
+    pub fn info_hash(&self) -> InfoHash {
+        self.content.info_hashes.main()
     }
 
-    /// What a new peer is offered; nothing where the torrent is no longer seeded.
-    pub fn offer(&self) -> Option<Offer> {
+    /// Whether `torrent` is this one with the same files, so that what is known of it stays true.
+    pub fn is(&self, torrent: &Torrent) -> bool {
+        let (own, other) = (&self.content, &torrent.0);
+        let places = |content: &Content| content.slots.iter().map(|slot| slot.place.clone()).collect::<Vec<_>>();
+        own.info_hashes == other.info_hashes && own.source.is(&other.source) && places(own) == places(other)
+    }
+
+    /// What a new peer is offered; nothing where the torrent is no longer seeded, or nobody can tell what its pieces
+    /// should be.
+    pub async fn offer(self: &Arc<Self>) -> Option<Offer> {
+        let have = self.offers().borrow().clone()?;
+        let metadata = if self.content.is_private {
+            None
+        } else {
+            let entry = Arc::clone(self);
+            let meta = tokio::task::spawn_blocking(move || entry.meta());
+            Some(Arc::clone(&meta.await.ok()??.info_bytes))
+        };
         Some(Offer {
-            pieces: wire::Pieces::of_stream(self.info.piece_length, self.stream_bytes),
-            have: self.offered.borrow().clone()?,
-            metadata: (!self.info.private).then(|| Arc::clone(&self.info_bytes)),
-            v2: None,
-            pex: false,
+            pieces: self.content.wire_pieces(),
+            have,
+            metadata,
+            v2: self.content.info_hashes.v2().map(InfoHashV2::truncated),
+            pex: !self.content.is_private,
         })
     }
 
     /// Follows what is offered.
-    pub fn offers(&self) -> watch::Receiver<Option<Arc<Bitfield>>> {
-        self.offered.subscribe()
+    pub fn offers(&self) -> watch::Receiver<Offered> {
+        let mut state = self.state();
+        let offered = state.offered();
+        state.followers.get_or_insert_with(|| watch::Sender::new(offered)).subscribe()
+    }
+
+    /// The reads that may run at a time: a stalled disk below one torrent leaves room for reading the others.
+    pub fn reads(&self) -> Arc<Semaphore> {
+        Arc::clone(self.reads.get_or_init(|| Arc::new(Semaphore::new(READS_OF_ONE_MAX))))
+    }
+
+    /// How fast its bytes leave, where that is limited to so many a second.
+    pub fn pace(&self, bytes_per_sec: Option<NonZeroU64>) -> Option<&Pace> {
+        bytes_per_sec?;
+        Some(self.pace.get_or_init(|| Box::new(Pace::new(bytes_per_sec))))
+    }
+
+    /// What the `.torrent` says of the bytes; nothing where it is not to be had, which is told then. It blocks.
+    pub fn meta(&self) -> Option<Arc<Meta>> {
+        let held = || self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut held = held();
+            if let Some(meta) = &held.meta {
+                let meta = Arc::clone(meta);
+                held.is_used = true;
+                return Some(meta);
+            }
+        }
+        let found = Meta::find(&self.content);
+        let mut state = self.state();
+        let fault = found.as_ref().err().map(|fault| fault.as_str().into());
+        if state.torrent_fault != fault {
+            state.torrent_fault = fault;
+            self.settle(state, false);
+        } else {
+            drop(state);
+        }
+        let meta = found.ok()?;
+        *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };
+        Some(meta)
+    }
+
+    /// Whether nobody can tell what its pieces should be.
+    pub fn lacks_meta(&self) -> bool {
+        self.state().torrent_fault.is_some()
+    }
+
+    /// Lets go of what nobody has needed since it was last called.
+    pub fn rest(&self) {
+        let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::take(&mut held.is_used) {
+            held.meta = None;
+        }
+        drop(held);
+        let mut state = self.state();
+        if state.followers.as_ref().is_some_and(|followers| followers.receiver_count() == 0) {
+            state.followers = None;
+        }
     }
 
     /// Ends the offer: peers that are connected for it are let go.
     pub fn retire(&self) {
-        self.offered.send_replace(None);
+        let mut state = self.state();
+        state.is_retired = true;
+        state.tell_followers();
     }
 
     pub fn is_retired(&self) -> bool {
-        self.offered.borrow().is_none()
+        self.state().is_retired
     }
 
     pub fn health(&self) -> Health {
@@ -146,9 +190,9 @@ impl Entry {
         let state = self.state();
         Status {
             health: state.health,
-            pieces: state.good.bits.len(),
-            pieces_verified: state.good.count,
-            pieces_bad: state.bad.count - state.excused_pieces.count,
+            pieces: state.good.len(),
+            pieces_verified: state.good.count(),
+            pieces_bad: state.bad.count() - state.excused_pieces.count(),
             faults: self.faults(&state),
             sent_bytes: self.sent.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
@@ -161,30 +205,12 @@ impl Entry {
         if state.health != Health::Verified {
             return Vec::new();
         }
-        let files = self.slots.iter().zip(&state.files);
+        let files = self.content.slots.iter().zip(&state.files);
         let verdicts = files.filter_map(|(slot, file)| {
             let seen = file.seen.as_ref()?.what.as_ref().ok()?;
-            Some(Verdict { info_hash: self.info_hash, path: slot.path.clone(), fingerprint: *seen })
+            Some(Verdict { info_hash: self.info_hash(), path: slot.place.path(), fingerprint: *seen })
         });
         verdicts.collect()
-    }
-
-    /// Where the bytes from `offset` on stand in the files; padding between them stands in none.
-    pub fn spans(&self, offset: u64, bytes: u64) -> impl Iterator<Item = Span> + '_ {
-        let first = self.slots.partition_point(|slot| slot.start + slot.bytes <= offset);
-        let end = offset + bytes;
-        (first..self.slots.len()).map_while(move |index| {
-            let slot = &self.slots[index];
-            let from = slot.start.max(offset);
-            let to = (slot.start + slot.bytes).min(end);
-            (from < to).then(|| Span { slot: index, at: from - offset, offset: from - slot.start, bytes: to - from })
-        })
-    }
-
-    /// Where `piece` begins in the torrent's bytes, and how many it has.
-    pub fn piece(&self, piece: u32) -> (u64, u32) {
-        let length = self.info.piece_length;
-        (u64::from(piece) * u64::from(length.bytes()), length.of_piece(piece, self.stream_bytes).unwrap_or(0))
     }
 
     /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more.
@@ -200,13 +226,12 @@ impl Entry {
         state.files[slot].trouble = None;
         state.count(slot, |count, one| count + one);
         let excused = state.files[slot].is_excused();
-        for piece in self.pieces_of(&self.slots[slot]) {
-            let (offset, bytes) = self.piece(piece);
+        for piece in self.content.pieces_of(slot) {
             // A piece may hold many files; those beside this one are looked at where they can make a difference.
-            let files = || self.spans(offset, u64::from(bytes)).map(|span| &state.files[span.slot]);
-            let bad = faulty || (state.bad.bits.get(piece) && files().any(FileState::is_faulty));
+            let files = || self.content.slots_of(piece).map(|slot| &state.files[slot]);
+            let bad = faulty || (state.bad.has(piece) && files().any(FileState::is_faulty));
             let good = state.files[slot].is_as_remembered() && files().all(FileState::is_as_remembered);
-            let excused = excused || (state.excused_pieces.bits.get(piece) && files().any(FileState::is_excused));
+            let excused = excused || (state.excused_pieces.has(piece) && files().any(FileState::is_excused));
             bad_changed |= state.bad.put(piece, bad);
             state.excused_pieces.put(piece, excused);
             state.good.put(piece, good);
@@ -224,7 +249,7 @@ impl Entry {
     /// How the file must look for `piece` to be sent without being hashed; nothing where it must be hashed.
     pub fn hashed_as(&self, piece: u32, slot: usize) -> Option<Fingerprint> {
         let state = self.state();
-        let seen = state.files[slot].seen.as_ref().filter(|_| state.hashed.bits.get(piece))?;
+        let seen = state.files[slot].seen.as_ref().filter(|_| state.hashed.has(piece))?;
         seen.what.as_ref().ok().copied()
     }
 
@@ -251,7 +276,7 @@ impl Entry {
         // What was bad may be repaired without showing it, and a disk may recover.
         state.recheck.put(piece, !matched && (!settled || matches!(outcome, Outcome::Unreadable(..))));
         if let Outcome::Unreadable(slot, why) = outcome {
-            state.files[slot].trouble = Some(why);
+            state.files[slot].trouble = Some(why.into());
         }
         let bad_changed = state.bad.put(piece, !matched);
         state.good.put(piece, matched);
@@ -262,8 +287,7 @@ impl Entry {
     /// The first piece from `from` on that is to be hashed for its state to be known.
     pub fn unknown_piece(&self, from: u32) -> Option<u32> {
         let state = self.state();
-        let known = |piece| (state.good.bits.get(piece) || state.bad.bits.get(piece)) && !state.recheck.bits.get(piece);
-        (from..state.good.bits.len()).find(|&piece| !known(piece))
+        (from..state.good.len()).find(|&piece| !state.knows(piece))
     }
 
     /// How long, from `now`, until what is read of the files counts; nothing where it does already.
@@ -283,25 +307,12 @@ impl Entry {
         state.health = health;
         if bad_changed {
             // Under the lock, so that of two changes the later one is told last.
-            self.offered.send_if_modified(|offered| {
-                let seeded = offered.is_some();
-                if seeded {
-                    *offered = Some(Arc::new(state.bad.bits.inverse()));
-                }
-                seeded
-            });
+            state.tell_followers();
         }
         drop(state);
         if health_changed {
             self.changes.send_modify(|n| *n = n.wrapping_add(1));
         }
-    }
-
-    /// The pieces that hold a byte of a file.
-    pub fn pieces_of(&self, slot: &Slot) -> std::ops::Range<u32> {
-        let length = u64::from(self.info.piece_length.bytes());
-        let piece = |n: u64| u32::try_from(n).expect("pieces are numbered in 32 bits");
-        piece(slot.start / length)..piece((slot.start + slot.bytes).div_ceil(length))
     }
 
     /// Moves what was seen into the past, where it has settled.

@@ -29,6 +29,7 @@ impl Seed {
         loop {
             ticks.tick().await;
             self.look().await;
+            self.entries().iter().for_each(|entry| entry.rest());
         }
     }
 
@@ -74,7 +75,7 @@ fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
     {
         // What came of it stands in the torrent's state.
         let _ = disk::verify_piece(entry, piece);
-        bytes += u64::from(entry.piece(piece).1);
+        bytes += u64::from(entry.content.piece(piece).1);
         next = piece + 1;
     }
     (next > from).then_some((next, bytes))

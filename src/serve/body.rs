@@ -284,7 +284,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_counted_when_it_is_let_go_and_not_after_the_connection_is_closed() {
         let (line, metered) = (Arc::new(Line::default()), metered(None));
-        let mut body = Body::file(file_of(&[1; 300_000]), 0, 300_000);
+        let mut body = Body::file(file_of(&vec![1; 300_000]), 0, 300_000);
         body.hold(Arc::clone(&line));
         body.meter(metered.clone());
         let mut next = async || body.frame().await.expect("a chunk").expect("readable").into_data().expect("data");
@@ -303,7 +303,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_file_leaves_at_the_pace_in_small_parts_and_at_once_when_the_pace_is_lifted() {
         let metered = metered(Some(100_000));
-        let mut body = Body::file(file_of(&[1; 300_000]), 0, 300_000);
+        let mut body = Body::file(file_of(&vec![1; 300_000]), 0, 300_000);
         body.meter(metered.clone());
         let start = tokio::time::Instant::now();
         let mut got = 0;

@@ -140,8 +140,8 @@ mod tests {
         let history = History::new(path);
         let all = history.of(vec![], NOW).await.expect("read");
         assert_eq!((last(&all), all.half_hours.len(), all.days.len()), ((100, 9, 1), 48, 60));
-        assert_eq!(last(&*history.of(vec![ONE, TWIN], NOW).await.expect("read")), (20, 4, 2));
-        assert_eq!(last(&*history.of(vec![InfoHash([9; 20])], NOW).await.expect("read")), (0, 0, 0));
+        assert_eq!(last(&history.of(vec![ONE, TWIN], NOW).await.expect("read")), (20, 4, 2));
+        assert_eq!(last(&history.of(vec![InfoHash([9; 20])], NOW).await.expect("read")), (0, 0, 0));
 
         let mut batch = Batch::default();
         batch.total(point(0, 9, 650));

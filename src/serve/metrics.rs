@@ -79,7 +79,7 @@ fn text(sources: &Sources<'_>) -> String {
     );
     out.gauge("everseed_seed_connections", "Peers connected to the everseed.", everseed.connections);
     out.family("everseed_seed_torrents", "gauge", "Torrents by what is known of their files.");
-    for health in ["verified", "verifying", "web_seed_only", "elsewhere", "degraded", "missing"] {
+    for health in ["verified", "verifying", "elsewhere", "degraded", "missing"] {
         let count = rows.iter().filter(|row| row.health == health).count();
         out.value(&format!("{{health=\"{health}\"}}"), count as u64);
     }
@@ -144,10 +144,9 @@ mod tests {
     use crate::serve::status::{Everseed, Row};
     use expect_test::expect;
 
-    #[test]
-    fn every_metric_has_its_help_and_type() {
+    fn snapshot() -> Snapshot {
         let row = |health| Row { seeds: 2, leechers: 3, completed: 4, bad_pieces: 11, health, ..Row::default() };
-        let snapshot = Snapshot {
+        Snapshot {
             torrents: vec![row("verified"), row("missing")],
             everseed: Everseed {
                 connections: 5,
@@ -162,7 +161,12 @@ mod tests {
                 ..Everseed::default()
             },
             ..Snapshot::default()
-        };
+        }
+    }
+
+    #[test]
+    fn every_metric_has_its_help_and_type() {
+        let snapshot = snapshot();
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
         tracker.udp_announces.store(7, Ordering::Relaxed);
         let sources = Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, started_secs: 10 };
@@ -220,7 +224,6 @@ mod tests {
             # TYPE everseed_seed_torrents gauge
             everseed_seed_torrents{health="verified"} 1
             everseed_seed_torrents{health="verifying"} 0
-            everseed_seed_torrents{health="web_seed_only"} 0
             everseed_seed_torrents{health="elsewhere"} 0
             everseed_seed_torrents{health="degraded"} 0
             everseed_seed_torrents{health="missing"} 1

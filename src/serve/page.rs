@@ -29,6 +29,9 @@ struct Context<'a> {
     base: &'a str,
     generated_text: String,
     refresh_secs: u32,
+    /// What is wrong, of the one torrent alone where the page is about one.
+    faults: Vec<&'a str>,
+    warnings: &'a [String],
     everseed: Shown<'a>,
     torrents: Vec<Line<'a>>,
     /// The one that the page is about.
@@ -90,6 +93,8 @@ pub fn answer(snapshot: &Snapshot, ask: &Ask, series: &Result<std::sync::Arc<Ser
     if one.is_none() && !ask.named.is_empty() {
         return reply::text(StatusCode::NOT_FOUND, "no torrent of this info-hash is served here");
     }
+    let everseed = &snapshot.everseed;
+    let is_of_one = |fault: &&str| one.is_none_or(|row| fault.starts_with(&format!("{}: ", row.title)));
     let query = |page: usize| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !ask.words.is_empty() {
@@ -102,12 +107,14 @@ pub fn answer(snapshot: &Snapshot, ask: &Ask, series: &Result<std::sync::Arc<Ser
         base: "",
         generated_text: moment(snapshot.generated),
         refresh_secs: REFRESH_SECS,
-        everseed: shown(&snapshot.everseed),
+        faults: everseed.faults.iter().map(String::as_str).filter(is_of_one).collect(),
+        warnings: if one.is_none() { &everseed.warnings } else { &[] },
+        everseed: shown(everseed),
         one: one.map(|row| line(row)),
         torrents: if one.is_none() { rows.into_iter().map(line).collect() } else { Vec::new() },
         words: &ask.words,
         before: pages.filter(|at| at.page > 1).map(|at| query(at.page - 1)),
-        after: pages.filter(|at| at.page < at.pages).map(|at| query(at.page + 1)),
+        after: pages.filter(|at| at.page < at.of).map(|at| query(at.page + 1)),
         pages,
         plots: series.as_ref().map(|series| plots(series)).unwrap_or_default(),
         plots_fault: series.as_ref().err().map(Problem::message),
@@ -116,7 +123,8 @@ pub fn answer(snapshot: &Snapshot, ask: &Ask, series: &Result<std::sync::Arc<Ser
     match rendered {
         Ok(html) => {
             let mut reply = reply::with_type("text/html; charset=utf-8", html);
-            let policy = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
+            let policy =
+                "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
             reply.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
             reply
         }
@@ -166,8 +174,10 @@ fn shown(of: &Everseed) -> Shown<'_> {
         }),
         quota_percent: percent.min(100),
         scrubbed_text: match of.scrubbed_since {
-            Some(since) => format!("{} of {}, the first on {}", of.scrubbed, of.torrents, day(since)),
-            None => "none yet".to_owned(),
+            Some(since) => {
+                format!("{} of {} torrents were read again, each since {}", of.scrubbed, of.torrents, day(since))
+            }
+            None => "no torrent was read again yet".to_owned(),
         },
         of,
     }
@@ -179,7 +189,6 @@ fn line(of: &Row) -> Line<'_> {
         health_text: match of.health {
             "verified" => "Verified".to_owned(),
             "verifying" => "Verifying".to_owned(),
-            "web_seed_only" => "Web seed only".to_owned(),
             "elsewhere" => "Elsewhere".to_owned(),
             "degraded" => format!("Degraded: {} of {} pieces bad", of.bad_pieces, of.pieces),
             _ => "Missing".to_owned(),
@@ -230,11 +239,11 @@ mod tests {
     use crate::serve::status::tests::{row, snapshot, text as text_of};
     use std::sync::Arc;
 
-    fn series() -> Result<Arc<Series>, Problem> {
+    fn series() -> Arc<Series> {
         let bar = |at, sent_bytes| Bar { at, sent_bytes, web_sent_bytes: 7_000, seeds: 2, leechers: 3 };
         let half_hours = (0..48).map(|n| bar(1_759_914_000 + n * 1800, n * 1000)).collect();
         let days = (0..60).map(|n| bar(1_754_870_400 + n * 86_400, 1_000_000 + n)).collect();
-        Ok(Arc::new(Series { half_hours, days }))
+        Arc::new(Series { half_hours, days })
     }
 
     fn assert_all(html: &str, parts: &[&str]) {
@@ -245,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_page_is_whole_without_a_script_and_escapes_what_people_wrote() {
-        let (status, html) = text_of(answer(&snapshot(), &Ask::default(), &series())).await;
+        let (status, html) = text_of(answer(&snapshot(), &Ask::default(), &Ok(series()))).await;
         assert_eq!(status, 200);
         assert_all(
             &html,
@@ -263,14 +272,14 @@ mod tests {
                 "800.0 kB to peers and 50.0 kB by web seed",
                 "850.0 kB of 1.0 MB (85 %)",
                 "value=\"85\"",
-                "1 of 2, the first on 2025-10-08",
+                "1 of 2 torrents were read again, each since 2025-10-08",
                 "little is left",
                 "2025-10-09 08:53:20 UTC",
                 "Two: 2 of 15 pieces are bad",
                 "href=\"episodes/one/\"",
                 "swarms?info_hash=cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
                 "1.1 MB to peers and 336.0 kB by web seed. The most in one half hour was 54.0 kB, at 2025-10-09 08:30 UTC.",
-                "<path class=\"peers\" d=\"M11 1000V990h8V1000z",
+                "<path class=\"peers\" d=\"M11 1000V984h8V1000z",
                 "<th scope=\"row\">2025-10-08</th>",
             ],
         );
@@ -284,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn the_page_of_one_torrent_tells_all_of_it() {
         let ask = Ask { named: vec!["ab".repeat(20)], ..Ask::default() };
-        let (status, html) = text_of(answer(&snapshot(), &ask, &series())).await;
+        let (status, html) = text_of(answer(&snapshot(), &ask, &Ok(series()))).await;
         assert_eq!(status, 200);
         assert_all(
             &html,
@@ -292,14 +301,14 @@ mod tests {
                 "<h1>One &amp; only</h1>",
                 "All swarms",
                 "85.3 kB",
-                "replaced by another torrent",
+                "no longer published",
                 "torrents/one.torrent",
                 "Numbers of 60 days",
             ],
         );
-        assert!(!html.contains("class=\"torrents\""));
+        assert!(!html.contains("class=\"torrents\"") && !html.contains("2 of 15 pieces are bad"), "{html}");
         let unknown = Ask { named: vec!["00".repeat(20)], ..Ask::default() };
-        assert_eq!(text_of(answer(&snapshot(), &unknown, &series())).await.0, 404);
+        assert_eq!(text_of(answer(&snapshot(), &unknown, &Ok(series()))).await.0, 404);
     }
 
     #[tokio::test]
@@ -308,7 +317,7 @@ mod tests {
             (0..5000).map(|n| row(&format!("Episode {n}: {}", "words ".repeat(15)), 7, "verified", 0)).collect();
         let snapshot = Snapshot { torrents, ..snapshot() };
         let ask = Ask { words: "episode w".into(), page: Some(2), ..Ask::default() };
-        let (_, html) = text_of(answer(&snapshot, &ask, &series())).await;
+        let (_, html) = text_of(answer(&snapshot, &ask, &Ok(series()))).await;
         assert_all(
             &html,
             &[

@@ -180,7 +180,7 @@ pub fn figure(window: Window, bars: &[Bar]) -> Figure {
     let most = |of: fn(&Bar) -> u64| bars.iter().map(of).max().unwrap_or(0);
     let both = |bar: &Bar| bar.sent_bytes.saturating_add(bar.web_sent_bytes);
     let most_sent = most(both);
-    let top = rounded_up(most_sent, &[1, 2, 5]);
+    let top = rounded_up(most_sent, &[1, 2, 3, 4, 5, 6, 8]);
     let (mut lower, mut upper) = (String::new(), String::new());
     for (number, bar) in bars.iter().enumerate() {
         let sent = height(bar.sent_bytes, top);

@@ -167,19 +167,20 @@ fn said(stage: Stage, month: Month, used: u64, quota: &Quota) -> String {
 mod tests {
     use super::*;
     use expect_test::expect;
+    use std::fmt::Write;
 
     /// 2026-11-30 23:59:00.
     const NOVEMBER: Seconds = Seconds(1_796_083_140);
     const DECEMBER: Seconds = Seconds(1_796_083_200);
 
-    fn quota(monthly_bytes: u64) -> Option<Quota> {
-        let monthly_bytes = NonZeroU64::new(monthly_bytes).expect("a quota");
-        Some(Quota { monthly_bytes, then_bytes_per_sec: THEN_BYTES_PER_SEC })
-    }
+    const QUOTA: Option<Quota> = Some(Quota {
+        monthly_bytes: NonZeroU64::new(1_000_000).expect("it is not 0"),
+        then_bytes_per_sec: THEN_BYTES_PER_SEC,
+    });
 
     #[test]
     fn it_warns_then_slows_down_and_a_new_month_lifts_it() {
-        let mut meter = Meter::new(quota(1_000_000), []);
+        let mut meter = Meter::new(QUOTA, []);
         let mut log = String::new();
         for (now, sent, web_sent) in [
             (NOVEMBER, 0, 0),
@@ -192,8 +193,8 @@ mod tests {
         ] {
             let counted = meter.count(now, sent, web_sent);
             let kept = counted.grown.map(|kept| (kept.month.to_string(), kept.sent, kept.web_sent));
-            log += &format!("{sent} {web_sent}: {kept:?} {:?}\n", counted.turned);
-            counted.line.into_iter().for_each(|line| log += &format!("  {line}\n"));
+            writeln!(log, "{sent} {web_sent}: {kept:?} {:?}", counted.turned).expect("a String takes all");
+            counted.line.into_iter().for_each(|line| writeln!(log, "  {line}").expect("a String takes all"));
         }
         expect![[r#"
             0 0: None None
@@ -214,7 +215,7 @@ mod tests {
     fn a_restart_goes_on_in_the_same_month() {
         let known = |at, sent, web_sent| MonthSent { month: Month::of(at), sent, web_sent };
         let months = [known(NOVEMBER, 900_000, 100_000), known(Seconds(0), 7, 8)];
-        let mut meter = Meter::new(quota(1_000_000), months);
+        let mut meter = Meter::new(QUOTA, months);
         assert_eq!(meter.count(NOVEMBER, 0, 0).turned, Some(Stage::Slowed));
         assert_eq!(meter.count(NOVEMBER, 0, 0).turned, None);
         assert_eq!(meter.count(NOVEMBER, 1, 2).grown, Some(known(NOVEMBER, 900_001, 100_002)));

@@ -45,7 +45,7 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
         "swarms.js" => shown(method, page::script),
         "api/swarms.json" => shown(method, || match asked(&uri) {
             Ok(ask) => status::json(&state.snapshot(), &ask),
-            Err(reply) => reply,
+            Err(error) => reply::text(StatusCode::BAD_REQUEST, error),
         }),
         "healthz" => {
             let unable = tokio::fs::metadata(&state.root)
@@ -119,7 +119,7 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
 async fn over_time(state: &State, path: &UrlPath, uri: &Uri) -> Reply {
     let ask = match asked(uri) {
         Ok(ask) => ask,
-        Err(reply) => return reply,
+        Err(error) => return reply::text(StatusCode::BAD_REQUEST, error),
     };
     let snapshot = state.snapshot();
     let one = snapshot.torrents.iter().find(|row| ask.named.iter().any(|hash| row.is_known_as(hash)));
@@ -138,6 +138,6 @@ async fn over_time(state: &State, path: &UrlPath, uri: &Uri) -> Reply {
     }
 }
 
-fn asked(uri: &Uri) -> Result<Ask, Reply> {
-    Ask::parse(uri.query().unwrap_or_default()).map_err(|error| reply::text(StatusCode::BAD_REQUEST, error))
+fn asked(uri: &Uri) -> Result<Ask, &'static str> {
+    Ask::parse(uri.query().unwrap_or_default())
 }

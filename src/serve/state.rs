@@ -141,7 +141,8 @@ impl State {
         let hashes = |site: &Site| site.torrents.iter().map(|one| one.torrent.info_hashes).collect::<HashSet<_>>();
         let (before, now) = (hashes(&former), hashes(&site));
         self.pass_on_sent();
-        self.seed.set_torrents(site.torrents.iter().map(to_seed).collect());
+        let mut folders = seed::Folders::below(&self.root);
+        self.seed.set_torrents(site.torrents.iter().map(|one| to_seed(one, &mut folders)).collect());
         // A torrent that is new to the seed goes on where it stopped.
         for (info_hash, known) in lock(&self.inner.sent).iter() {
             if let Some(status) = self.seed.status(info_hash) {
@@ -387,13 +388,15 @@ fn is_seeded(status: &seed::Status) -> bool {
 
 /// Whether it is not seeded and need not be.
 fn is_as_meant(status: &seed::Status) -> bool {
-    matches!(status.health, Health::WebSeedOnly | Health::Elsewhere)
+    status.health == Health::Elsewhere
 }
 
 fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
     for (one, status) in found {
         let state = if is_seeded(status) { SeedState::Offered } else { SeedState::Withdrawn };
-        swarms.set_seed(&one.torrent.info_hashes.main(), state);
+        for hash in one.torrent.info_hashes.swarms() {
+            swarms.set_seed(&hash, state);
+        }
     }
 }
 
@@ -401,14 +404,11 @@ fn title(one: &Published) -> &str {
     if one.entry.title.is_empty() { &one.entry.name } else { &one.entry.title }
 }
 
-fn to_seed(one: &Published) -> seed::Torrent {
-    let files = one.files.iter().zip(&one.entry.files);
-    let files = files.map(|(path, file)| seed::Place {
-        path: path.clone(),
-        name: file.path.as_str().to_owned(),
-        is_elsewhere: file.url.is_some(),
-    });
-    seed::Torrent::new(&one.torrent, files.collect(), one.other_trackers.clone())
+fn to_seed(one: &Published, folders: &mut seed::Folders) -> seed::Torrent {
+    let files = one.entry.files.iter().map(|file| folders.place(file.path.as_str(), file.url.is_some()));
+    let files = files.collect();
+    let kept_at = folders.place(one.entry.torrent.as_str(), false);
+    seed::Torrent::kept_at(kept_at, &one.torrent, files, &one.other_trackers)
         .expect("a site is read only where its manifest names the files of each torrent")
 }
 
@@ -419,8 +419,11 @@ fn row<'a>(
     seed: Option<&seed::Status>,
     swarms: impl Iterator<Item = &'a tracker::Status>,
 ) -> Row {
-    let counts = swarms.map(|status| status.counts).fold(Counts::default(), |sum, counts| Counts {
-        complete: sum.complete + counts.complete,
+    let mut offered = false;
+    let counts = swarms.fold(Counts::default(), |sum, tracker::Status { counts, seed, .. }| Counts {
+        // The everseed is one, though it is in both.
+        complete: sum.complete + counts.complete
+            - u64::from(*seed == SeedState::Offered && std::mem::replace(&mut offered, true)),
         incomplete: sum.incomplete + counts.incomplete,
         downloaders: sum.downloaders + counts.downloaders,
         downloaded: sum.downloaded + counts.downloaded,
@@ -441,7 +444,6 @@ fn row<'a>(
         health: match seed.map_or(Health::Missing, |seed| seed.health) {
             Health::Verified => "verified",
             Health::Verifying => "verifying",
-            Health::WebSeedOnly => "web_seed_only",
             Health::Elsewhere => "elsewhere",
             Health::Degraded => "degraded",
             Health::Missing => "missing",

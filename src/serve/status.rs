@@ -52,7 +52,8 @@ pub struct Row {
     pub torrent: String,
     /// The size of its files.
     pub bytes: u64,
-    /// Peers that have everything, the everseed among them. Those of both swarms of a hybrid torrent are added.
+    /// Peers that have everything, the everseed among them. Those of both swarms of a hybrid torrent are added; the
+    /// everseed counts once.
     pub seeds: u64,
     /// Peers that lack something.
     pub leechers: u64,
@@ -66,7 +67,7 @@ pub struct Row {
     pub carried_bytes: u64,
     /// Peers that are connected to the everseed for it.
     pub connections: u64,
-    /// `verified`, `verifying`, `web_seed_only`, `elsewhere`, `degraded` or `missing`.
+    /// `verified`, `verifying`, `elsewhere`, `degraded` or `missing`.
     pub health: &'static str,
     /// Pieces whose bytes are not what the torrent says.
     pub bad_pieces: u64,
@@ -84,7 +85,7 @@ pub struct Row {
     /// When it was published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
-    /// When it was replaced by another torrent, where it is seeded on for those who have it.
+    /// When the site stopped publishing it, where it has (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<String>,
     /// The info-hashes of its swarms.
@@ -201,8 +202,9 @@ pub struct Ask {
 pub struct Pages {
     /// This one, counted from 1.
     pub page: usize,
-    /// How many there are.
-    pub pages: usize,
+    /// How many pages there are.
+    #[serde(rename = "pages")]
+    pub of: usize,
     /// Torrents of all pages.
     pub found: usize,
 }
@@ -221,7 +223,7 @@ impl Ask {
                     let words = value.trim();
                     let ends = words.char_indices().map(|(at, char)| at + char.len_utf8());
                     let end = ends.take_while(|&end| end <= WORDS_BYTES_MAX).last().unwrap_or(0);
-                    ask.words = words[..end].to_owned();
+                    ask.words = words[..end].into();
                     ask.page.get_or_insert(1);
                 }
                 "page" => ask.page = Some(value.parse().unwrap_or(1)),
@@ -242,7 +244,7 @@ impl Ask {
         let (found, pages) = (rows.len(), rows.len().div_ceil(ROWS_MAX).max(1));
         let page = page.clamp(1, pages);
         let rows = rows.into_iter().skip((page - 1) * ROWS_MAX).take(ROWS_MAX).collect();
-        (rows, Some(Pages { page, pages, found }))
+        (rows, Some(Pages { page, of: pages, found }))
     }
 }
 
@@ -483,7 +485,7 @@ pub mod tests {
         torrents[240] = Row { retired: Some("2026".into()), ..row("Füllhorn", 0xef, "verified", 0) };
         let found = |query: &str| {
             let (rows, pages) = ask(query).choose(&torrents);
-            let pages = pages.map(|pages| (pages.page, pages.pages, pages.found));
+            let pages = pages.map(|pages| (pages.page, pages.of, pages.found));
             let titles = rows.iter().take(4).map(|row| row.title.as_str()).collect::<Vec<_>>().join(", ");
             format!("{query}: {} {pages:?} {titles}", rows.len())
         };

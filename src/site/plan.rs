@@ -74,12 +74,7 @@ impl Plan {
 
     /// Whether the site itself has something where torrents that are retired stand.
     pub fn is_in_the_way_of_retired(&self) -> bool {
-        let below = format!("{}/", retired::FOLDER);
-        let is_below = |place: &SitePath| {
-            let first = place.as_str().strip_prefix(&below).and_then(|rest| rest.split(['/', '.']).next());
-            place.as_str() == retired::FOLDER || first.is_some_and(|name| name.len() == 40)
-        };
-        self.files.keys().chain(&self.kept).any(is_below)
+        self.files.keys().chain(&self.kept).any(retired::is_place)
     }
 
     fn put_manifest(&mut self) {

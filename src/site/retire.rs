@@ -13,6 +13,10 @@ use crate::manifest::Entry;
 use crate::problem::Problem;
 use crate::retired::{Candidate, FOLDER, Scene, Shelf, Told, Use};
 
+/// What to do about a medium that was written over.
+const MOVE: &str = "move a new file into the place of a medium (`mv`) rather than writing into the one that is there: then \
+    peers can finish what they began";
+
 /// The shelf of the site, where it has one.
 pub fn shelf(options: &Options) -> Option<Shelf> {
     // A preview publishes nothing, and takes nothing back.
@@ -61,7 +65,7 @@ fn candidate(entry: &Entry, out: &Path, lock: LockUse) -> Option<Candidate> {
     if is_elsewhere && !files.iter().all(|path| path.exists()) {
         return None;
     }
-    Some(Candidate { entry: entry.clone(), torrents: vec![entry.torrent.below(out)], places: vec![files] })
+    Some(Candidate { entry: entry.clone(), torrents: vec![entry.torrent.below(out)], places: vec![files], help: MOVE })
 }
 
 fn slug_of(entry: &Entry) -> Option<&str> {

@@ -305,16 +305,12 @@ fn rank(place: &SitePath) -> u8 {
         "sitemap.xml" | "robots.txt" => 7,
         "feed.xml" | "torrents.xml" => 6,
         "index.html" => 5,
-        _ if is_below(place, retired::FOLDER) => RETIRED,
-        _ if is_below(place, "media") => 1,
-        _ if is_below(place, "torrents") => 3,
+        _ if retired::is_place(place) => RETIRED,
+        _ if text.starts_with("media/") => 1,
+        _ if text.starts_with("torrents/") => 3,
         _ if is_page => 4,
         _ => 2,
     }
-}
-
-fn is_below(place: &SitePath, folder: &str) -> bool {
-    place.as_str().strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The absolute path of `out`, which need not exist, without symbolic links in what exists of it.
@@ -516,7 +512,7 @@ mod tests {
             "torrents/a.torrent",
             "style.css",
             "media/a.html",
-            "retired/a.torrent",
+            "retired/0123456789abcdef0123456789abcdef01234567.torrent",
         ];
         let ranks = paths.map(|path| rank(&SitePath::new(path).expect("plain")));
         assert!(ranks.is_sorted_by(|a, b| a > b), "{ranks:?}");

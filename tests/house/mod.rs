@@ -10,6 +10,8 @@
 
 pub mod attach;
 pub mod dht;
+#[cfg(feature = "serve")]
+pub mod peer;
 pub mod web;
 
 use std::fmt::Write as _;
@@ -362,6 +364,18 @@ impl Server {
                 Err(error) => panic!("it did not say {text:?} ({error}), but:\n{}", self.seen.borrow().join("\n")),
             }
         }
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The memory that it has for itself, in KiB: what backs no file.
+    pub fn anon_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux tells");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Sends a signal by name: `TERM`, `INT`, `HUP`, `KILL`.

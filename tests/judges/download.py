@@ -1,16 +1,26 @@
-"""Downloads a torrent with libtorrent: download.py FOLDER BYTES_PER_SECOND TORRENT_OR_MAGNET
+"""Downloads a torrent with libtorrent: download.py MANNER FOLDER BYTES_PER_SECOND TORRENT_OR_MAGNET
 
-It ends when all files are there and the tracker, if there is one, has been told.
+MANNER is `default`, `encrypted` (peers are spoken with in no other way) or `utp` (and no TCP). It ends when all files
+are there and the tracker, if there is one, has been told; and with an error as soon as a peer has sent a bad byte.
 """
 
 import sys
 
 import libtorrent as lt
 
-folder, limit, wanted = sys.argv[1:]
+manner, folder, limit, wanted = sys.argv[1:]
+manners = {
+    "default": {},
+    "encrypted": {
+        "in_enc_policy": lt.enc_policy.forced,
+        "out_enc_policy": lt.enc_policy.forced,
+        "allowed_enc_level": lt.enc_level.rc4,
+    },
+    "utp": {"enable_outgoing_tcp": False, "enable_incoming_tcp": False},
+}
 session = lt.session(
     {
-        "listen_interfaces": "0.0.0.0:6881",
+        "listen_interfaces": "0.0.0.0:6881,[::]:6881",
         "enable_dht": False,
         "enable_lsd": False,
         "enable_upnp": False,
@@ -21,6 +31,7 @@ session = lt.session(
         "alert_mask": lt.alert.category_t.status_notification
         | lt.alert.category_t.error_notification
         | lt.alert.category_t.tracker_notification,
+        **manners[manner],
     }
 )
 params = lt.parse_magnet_uri(wanted) if wanted.startswith("magnet:") else lt.load_torrent_file(wanted)
@@ -43,12 +54,15 @@ def alerts():
 events = {}
 finished = False
 for alert in alerts():
+    if isinstance(alert, lt.hash_failed_alert):
+        sys.exit("a peer has sent a bad byte")
     if isinstance(alert, lt.torrent_finished_alert):
         finished = True
     if isinstance(alert, lt.tracker_announce_alert):
-        events[alert.url, alert.local_endpoint] = alert.event
+        events[alert.url, alert.local_endpoint, alert.version] = alert.event
     if isinstance(alert, (lt.tracker_reply_alert, lt.tracker_error_alert)):
-        event = events[alert.url, alert.local_endpoint]
+        # A hybrid torrent is announced to both of its swarms, each with events of its own.
+        event = events[alert.url, alert.local_endpoint, alert.version]
         if event == lt.event_t.completed and isinstance(alert, lt.tracker_reply_alert):
             torrent.pause()
         if event == lt.event_t.stopped:

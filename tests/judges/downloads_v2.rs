@@ -52,21 +52,8 @@ fn transmission_completes_padded_torrents_of_v1() {
 
 #[test]
 #[ignore = "needs root, iproute2 and the Python module libtorrent; .ci/run installs them"]
-fn libtorrent_completes_torrents_of_v2_alone_from_the_web_seed() {
-    Net::inside(|net| {
-        let (house, torrents) = published(Kind::V2);
-        let server = house.serve_site();
-        let room = net.room();
-        for (name, torrent) in RELEASES.into_iter().zip(torrents) {
-            assert_eq!(health(&server, &torrent)["health"], "web_seed_only");
-            let folder = house.beside(name);
-            let got = Client::Libtorrent.start(&room, &Wanted::Torrent(torrent.bytes()), &folder, None).finished();
-            is_published(&got, name);
-            let row = health(&server, &torrent);
-            assert_eq!((row["completed"].as_u64(), row["sent_bytes"].as_u64()), (Some(1), Some(0)), "{row}");
-        }
-        is_well(&server);
-    });
+fn libtorrent_completes_torrents_of_v2_alone() {
+    completes_both_ways(Kind::V2, Client::Libtorrent);
 }
 
 /// As `build` writes them: one file, which clients look for below the web seed by its name, and one in a folder.

@@ -15,6 +15,7 @@ mod downloads;
 mod downloads_v2;
 mod feeds;
 mod locked;
+mod matrix;
 mod media;
 mod net;
 mod pages;
@@ -57,6 +58,13 @@ fn script(name: &str) -> Command {
     command
 }
 
+/// The machine's own Python, which has what Debian alone packages, about to run a script of this folder.
+fn machine_script(name: &str) -> Command {
+    let mut command = bounded("/usr/bin/python3");
+    command.arg("-B").arg(format!("{}/tests/judges/{name}", env!("CARGO_MANIFEST_DIR")));
+    command
+}
+
 /// Node with its packages, about to run a script of this folder.
 fn node_script(name: &str) -> Command {
     let mut command = bounded("node");
@@ -73,7 +81,7 @@ fn bounded(program: &str) -> Command {
 }
 
 /// How long a foreign program may run, in seconds, before it is ended and the test fails.
-const PROGRAM_SECS: &str = "120";
+const PROGRAM_SECS: &str = "20";
 
 /// What a program printed, if it ended well.
 #[track_caller]

@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use super::{Health, Seed};
+use super::{Health, Seed, Torrent};
 use crate::id::{InfoHash, PeerId};
 use schedule::{Job, Schedule};
 
@@ -82,8 +82,8 @@ enum Failure {
 /// The state that [`Seed`] holds for its announcer.
 #[derive(Debug, Default)]
 pub(super) struct Announcer {
-    /// The trackers of each torrent.
-    pub trackers: std::collections::HashMap<InfoHash, Vec<String>>,
+    /// The torrents that have trackers.
+    pub torrents: Vec<Torrent>,
     schedule: Schedule,
 }
 
@@ -162,9 +162,11 @@ impl Seed {
     fn wanted(&self) -> Vec<(InfoHash, String)> {
         let announcer = self.announcer();
         let mut wanted = Vec::new();
-        for (info_hash, urls) in &announcer.trackers {
-            if self.health(info_hash).is_some_and(|health| health <= Health::Verifying) {
-                wanted.extend(urls.iter().map(|url| (*info_hash, url.clone())));
+        for torrent in &announcer.torrents {
+            if self.health(&torrent.info_hash()).is_some_and(|health| health <= Health::Verifying) {
+                // A hybrid one has two swarms.
+                let swarms = torrent.0.info_hashes.swarms();
+                wanted.extend(swarms.flat_map(|hash| torrent.0.trackers.iter().map(move |url| (hash, url.clone()))));
             }
         }
         wanted

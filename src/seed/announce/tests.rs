@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 
 use super::super::test_house::{House, PIECE};
 use super::*;
-use crate::metainfo::Hashes;
 use crate::problem::Problem;
 use crate::seed::Options;
 
@@ -64,10 +63,9 @@ fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, Joi
     let options = Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881);
     // A busy machine may take its time.
     let seed = Seed::new(&Options { stop_within: PATIENCE, ..options });
-    let trackers = trackers.iter().map(|url| vec![(*url).to_owned()]).collect();
-    seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
+    seed.set_torrents(vec![house.with_trackers(trackers)]);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(Arc::clone(&seed).serve(Vec::new(), async move { _ = stopped.await }));
+    let task = tokio::spawn(Arc::clone(&seed).serve(crate::seed::Sockets::default(), async move { _ = stopped.await }));
     (seed, stop, task)
 }
 
@@ -81,7 +79,7 @@ async fn over_udp_and_http_a_torrent_is_started_and_at_the_end_stopped() {
     let (udp, mut udp_told) = udp_tracker().await;
     let (http, mut http_told) = http_tracker("d8:intervali1800e5:peers0:e").await;
     let (seed, stop, task) = run(&house, &[&udp, &http, "wss://tracker.example.org"]);
-    let hash = house.torrent.info_hash;
+    let hash = house.torrent.info_hash();
     assert_eq!(next(&mut udp_told).await, (hash, Event::Started as u8));
     let line = next(&mut http_told).await;
     assert!(line.starts_with("GET /announce?info_hash=") && line.contains("&event=started HTTP/1.1"), "{line}");
@@ -113,18 +111,21 @@ async fn a_damaged_torrent_is_taken_back_and_a_restored_one_announced_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_to_peers_is_not_announced() {
-    let mut v2 = House::new(&[("a", PIECE)]);
-    v2.torrent.info.hashes = Hashes::V2(vec![None]);
-    let mut elsewhere = House::new(&[("a", PIECE)]);
-    elsewhere.torrent.files[0].is_elsewhere = true;
-    fs::remove_file(elsewhere.path("a")).expect("removed");
-    for house in [v2, elsewhere] {
+async fn what_cannot_be_sent_to_peers_is_not_announced_and_a_hybrid_is_in_two_swarms() {
+    let trackers = ["udp://tracker.example.org:6969"];
+    let wanted = async |torrent| {
         let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881));
-        let trackers = vec![vec!["udp://tracker.example.org:6969".to_owned()]];
-        seed.set_torrents(vec![crate::seed::Torrent { trackers, ..house.torrent.clone() }]);
+        seed.set_torrents(vec![torrent]);
         seed.look().await;
-        assert_eq!(seed.wanted(), []);
+        seed.wanted()
+    };
+    let elsewhere = House::new(&[("a", PIECE)]);
+    fs::remove_file(elsewhere.path("a")).expect("removed");
+    assert_eq!(wanted(elsewhere.with_elsewhere(&["a"])).await, []);
+    for house in [House::v2(&[("a", PIECE)]), House::hybrid(&[("a", PIECE)])] {
+        let swarms = house.published.info_hashes.swarms();
+        let expected: Vec<_> = swarms.map(|hash| (hash, trackers[0].to_owned())).collect();
+        assert_eq!(wanted(house.with_trackers(&trackers)).await, expected);
     }
 }
 

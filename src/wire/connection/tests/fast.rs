@@ -114,6 +114,29 @@ fn a_piece_found_bad_is_taken_back_before_its_requests_are_rejected() {
 }
 
 #[test]
+fn while_pieces_are_bad_nobody_is_told_that_there_will_be_no_more() {
+    let upload_only = |value| message(id::EXTENDED, &[3, value]);
+    let mut peer = fast();
+    peer.say(&understands("11:lt_donthavei7e11:upload_onlyi3e")).expect("a handshake");
+    assert_eq!(peer.hear(), b"", "the handshake has said that we are a seed");
+    peer.connection.offer_now(have(&[0, 2])).expect("nothing of it is asked for");
+    assert_eq!(peer.hear(), [upload_only(0), gone(1)].concat());
+    peer.connection.offer_now(have(&[2])).expect("nothing of it is asked for");
+    assert_eq!(peer.hear(), gone(0));
+    peer.connection.offer_now(have(&[0, 2])).expect("more than before");
+    assert_eq!(peer.hear(), message(id::HAVE, &[0; 4]));
+    peer.connection.offer_now(have(&[0, 1, 2])).expect("more than before");
+    assert_eq!(peer.hear(), [message(id::HAVE, &[0, 0, 0, 1]), upload_only(1)].concat());
+
+    let says = |pieces: &[u32]| {
+        let mut peer = Peer::to_be_offered(offer(pieces, false));
+        peer.say(&modern_hello()).expect("a handshake");
+        peer.hear().escape_ascii().to_string().contains("11:upload_onlyi1e")
+    };
+    assert!(says(&[0, 1, 2]) && !says(&[0, 1]));
+}
+
+#[test]
 fn who_knows_no_rejects_but_that_pieces_may_go_is_told_that_alone() {
     let mut peer = Peer::talking();
     peer.say(&[understands("11:lt_donthavei7e"), request(1, 0, 5), request(0, 0, 5)].concat()).expect("requests");
