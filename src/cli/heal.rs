@@ -67,6 +67,7 @@ pub struct HealArgs {
 }
 
 /// Looks, and heals where that was asked for. `matches` are those of the command.
+#[expect(clippy::needless_pass_by_value, reason = "a build without a server takes whatever was typed")]
 pub fn run(args: HealArgs, matches: &ArgMatches) -> Result<(), Failure> {
     let args = &args;
     let words = Words::of(args, matches.value_source("site") == Some(ValueSource::CommandLine));

@@ -69,7 +69,7 @@ impl Config {
         self.check_trackers(&mut faults);
         options.seed = self.seed_limits(&mut faults);
         options.healing = self.healing(&mut faults);
-        options.dht = options.healing.options.dht.clone();
+        options.dht.clone_from(&options.healing.options.dht);
         options.quota = faults.ok(self.quota()).flatten();
         if let Some(secs) = faults.ok(self.interval_secs(typed)).flatten() {
             options.tracker.interval_secs = secs;

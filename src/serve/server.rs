@@ -24,7 +24,7 @@ use super::log::Log;
 use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
-use super::site::{self, OwnTrackers};
+use super::site::{self, OwnTrackers, Site};
 use super::state::{Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
@@ -34,7 +34,7 @@ use crate::heal::Mode;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
-use crate::store::{Store, Trouble, Writer, WriterOptions};
+use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
 use crate::tracker::address::Networks;
 use crate::tracker::{self, Seconds, Swarms, Tally};
 
@@ -206,23 +206,8 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&data.database())?;
-        if let Some(notice) = opened.notice {
-            log.line(format!("WARNING: {notice}"));
-        }
-        let mut store = opened.store;
         let now = Seconds(clock::now_secs());
-        let loaded = store.load(now)?;
-        let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-        store.retain_verdicts(|path| files.contains(path))?;
-        let verdicts = verdicts(&store)?;
-        let trouble_log = log.clone();
-        let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
-            Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
-            Trouble::Ended => trouble_log.line("the database is written again"),
-        })?;
-        let writer = Arc::new(writer);
-
+        let Opened { loaded, verdicts, writer } = open_store(&data, &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
         let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         if let Some(problem) = &bound.utp_fault {
@@ -320,8 +305,9 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, healing, dht, data, .. } =
-            self;
+        let Self {
+            state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, healing, dht, data, ..
+        } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -394,6 +380,31 @@ impl Server {
             last.unwrap_or_else(|error| Err(Problem::new(format!("the database was not written at the end: {error}"))));
         outcome.and(last)
     }
+}
+
+/// The database, opened, and what stood in it.
+struct Opened {
+    loaded: Loaded,
+    verdicts: Vec<seed::Verdict>,
+    writer: Arc<Writer>,
+}
+
+fn open_store(data: &DataFolder, site: &Site, now: Seconds, log: &Log) -> Result<Opened, Problem> {
+    let opened = Store::open(&data.database())?;
+    if let Some(notice) = opened.notice {
+        log.line(format!("WARNING: {notice}"));
+    }
+    let mut store = opened.store;
+    let loaded = store.load(now)?;
+    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
+    store.retain_verdicts(|path| files.contains(path))?;
+    let verdicts = verdicts(&store)?;
+    let log = log.clone();
+    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+        Trouble::Began(problem) => log.line(format!("WARNING: {problem}")),
+        Trouble::Ended => log.line("the database is written again"),
+    })?;
+    Ok(Opened { loaded, verdicts, writer: Arc::new(writer) })
 }
 
 /// What is done again and again: silent peers expire, the manifest is looked at, counts go to the store.
