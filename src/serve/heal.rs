@@ -332,7 +332,11 @@ struct Work {
 impl Work {
     fn run(self, does: bool) -> Result<Treated, Problem> {
         let one = &self.site.torrents[self.index];
-        let subject = subject(&self.state.root, &self.site, one);
+        let mut subject = subject(&self.state.root, &self.site, one);
+        if self.state.own.is_mirror {
+            // What stands at its address is the site that this is a copy of.
+            subject.base_url.clear();
+        }
         let known = known(&self.data)?;
         let watch = Watch { progress: &Unhurried, stop: &self.stop };
         // One thread: there is a site to be served meanwhile.
