@@ -9,7 +9,7 @@ use std::time::Duration;
 use everseed::fetch::swarm::{self, Limits, Wanted};
 use everseed::id::PeerId;
 use everseed::metainfo::{Draft, File, Hashes, Info, Layout, Torrent, encode};
-use everseed::seed::{Options, Place, Seed, bind};
+use everseed::seed::{Folders, Options, Seed, bind};
 use everseed::units::PieceLength;
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
@@ -64,11 +64,13 @@ impl Release {
         let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let seed = Seed::new(&Options::new(PeerId(*b"-ES0100-abcdefghijkl"), address.port()));
-        let place = |name: &str| Place { path: self.media.path().join(name), name: name.into(), is_elsewhere: false };
-        let files = FILES.map(|(name, _)| place(name)).to_vec();
-        let torrent = everseed::seed::Torrent::new(&self.torrent, files, Vec::new()).expect("all its files");
+        let mut folders = Folders::below(self.media.path());
+        let files = FILES.map(|(name, _)| folders.place(name, false)).to_vec();
+        let torrent = everseed::seed::Torrent::new(&self.torrent, files, &[]).expect("all its files");
         seed.set_torrents(vec![torrent]);
-        tokio::spawn(Arc::clone(&seed).serve(vec![listener], std::future::pending()));
+        tokio::spawn(
+            Arc::clone(&seed).serve(everseed::seed::Sockets { tcp: vec![listener], utp: None }, std::future::pending()),
+        );
         address
     }
 

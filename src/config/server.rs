@@ -90,7 +90,7 @@ impl Config {
             let here = for_this_machine && http.ip().is_loopback();
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
-        Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(seed::Limits::default().utp) }
+        Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(true) }
     }
 
     /// `[seed]`, but for its addresses.
@@ -117,7 +117,6 @@ impl Config {
             period: Duration::from_secs(u64::from(days) * 24 * 3600),
             bytes_per_sec: scrub_rate.unwrap_or(seed::SCRUB_BYTES_PER_SEC),
         });
-        limits.utp = seed.utp.unwrap_or(limits.utp);
         limits.dial = seed.dial.unwrap_or(limits.dial);
         limits.pex = seed.pex.unwrap_or(limits.pex);
         limits
@@ -244,14 +243,14 @@ mod tests {
     fn the_limits_of_the_seed_are_lowered_and_wrong_ones_told_with_their_lines() {
         let limits = |text: &str| lowered(text, &Typed::default(), false).map(|(_, options)| options.seed);
         assert_eq!(limits("").expect("nothing"), Limits::default());
-        let some = limits("[seed]\nupload_rate = \"1.5 MB\"\nscrub_days = 0\nconnections_max = 7\nutp = false\n");
+        let some = limits("[seed]\nupload_rate = \"1.5 MB\"\nscrub_days = 0\nconnections_max = 7\ndial = false\n");
         assert_eq!(
             some.expect("right"),
             Limits {
                 upload_bytes_per_sec: NonZeroU64::new(1_500_000),
                 scrub: None,
                 connections_max: 7,
-                utp: false,
+                dial: false,
                 ..Limits::default()
             }
         );
@@ -298,5 +297,6 @@ mod tests {
         assert_eq!(peer("[seed]\nlisten = \"127.0.0.2:1\"", false), "127.0.0.2:1");
         assert_eq!(addresses("", true).udp, Udp::WithHttp);
         assert_eq!(addresses("[serve]\nudp_listen = \"off\"", true).udp, Udp::Off);
+        assert!(addresses("", true).utp && !addresses("[seed]\nutp = false", true).utp);
     }
 }

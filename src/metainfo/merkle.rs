@@ -49,8 +49,26 @@ pub fn tree_of_pieces(layer: Vec<NodeHash>, piece_length: PieceLength) -> Tree {
 
 /// The root above the pieces of a file that is longer than a piece.
 pub fn root_of_pieces(layer: &[NodeHash], piece_length: PieceLength) -> NodeHash {
-    let beyond = up_to(vec![NO_LEAF], NO_LEAF, piece_height(piece_length));
-    up_to(layer.to_vec(), beyond, height_of(layer.len()))
+    up_to(layer.to_vec(), beyond(piece_height(piece_length)), height_of(layer.len()))
+}
+
+/// The layers from `nodes` up to the one below the root, which is `height` layers above them: what stands there for the
+/// file, without what stands for what is [`beyond`] its end. `nodes` are themselves in layer `layer`.
+pub fn layers(nodes: Vec<NodeHash>, layer: u32, height: u32) -> Vec<Vec<NodeHash>> {
+    let mut beyond = beyond(layer);
+    let mut layers = vec![nodes];
+    for _ in 1..height {
+        let below = layers.last().expect("there is one from the beginning");
+        let above = below.chunks(2).map(|pair| both(&pair[0], pair.get(1).unwrap_or(&beyond))).collect();
+        beyond = both(&beyond, &beyond);
+        layers.push(above);
+    }
+    layers
+}
+
+/// The hash of a node of `layer`, counted from the leaves, which are 0, that lies beyond the end of the file.
+pub fn beyond(layer: u32) -> NodeHash {
+    up_to(vec![NO_LEAF], NO_LEAF, layer)
 }
 
 /// The root `height` layers above `nodes`; `beyond` is the hash of a node of their layer beyond the end of the file.
@@ -68,12 +86,12 @@ fn both(left: &NodeHash, right: &NodeHash) -> NodeHash {
 }
 
 /// How many layers a tree has above this many nodes.
-fn height_of(nodes: usize) -> u32 {
+pub fn height_of(nodes: usize) -> u32 {
     nodes.next_power_of_two().ilog2()
 }
 
 /// How many layers a piece has above its leaves.
-fn piece_height(piece_length: PieceLength) -> u32 {
+pub fn piece_height(piece_length: PieceLength) -> u32 {
     (piece_length.bytes() / BLOCK_BYTES).max(1).ilog2()
 }
 

@@ -172,7 +172,8 @@ fn what_is_lost_is_told_up_to_a_number() {
           help: do not write over it
         "EP09" is not published any more, and can't be seeded any longer: media/ep09/medium.mp3 has other bytes now
           help: do not write over it
-        1 more torrent can't be seeded any longer"#]].assert_eq(&lines[lines.len() - 4..].join("\n"));
+        1 more torrent can't be seeded any longer"#]]
+    .assert_eq(&lines[lines.len() - 4..].join("\n"));
     assert_eq!(lines.len(), 2 * TOLD_MAX + 1);
     assert!(!house.root().join(FOLDER).exists());
     for candidate in &candidates {
@@ -201,6 +202,19 @@ fn a_folder_that_is_damaged_or_was_written_into_is_told_and_somebody_elses_stays
     .assert_eq(&told);
     assert!(house.root().join(FOLDER).join("mine").is_dir());
     assert_eq!(house.folders(), 3, "what can't be read stays");
+}
+
+#[test]
+fn one_that_was_damaged_is_brought_in_again() {
+    let house = House::new();
+    let one = house.episode("one");
+    house.retire(0, std::slice::from_ref(&one));
+    let shelf = house.open(1, Use::Write);
+    let path = &shelf.kept()[0].files[0].0;
+    fs::remove_file(path).and_then(|()| fs::write(path, "overwritten")).expect("written");
+    let told = house.retire(1, &[one]);
+    assert!(told.starts_with("ONE of day 1\n") && told.contains("changed since"), "{told}");
+    assert_eq!(house.retire(2, &[]), "ONE of day 1");
 }
 
 #[test]

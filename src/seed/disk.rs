@@ -19,6 +19,7 @@ use super::content::{Slot, Span};
 use super::meta::Check;
 use super::torrents::{Entry, Outcome};
 use crate::fingerprint::Fingerprint;
+use crate::id::NodeHash;
 use crate::wire::{Block, PIECE_HEADER_BYTES, piece_header};
 
 /// The bytes that are read and hashed at a time.
@@ -155,20 +156,73 @@ fn check_after(opened: Option<(usize, File, Fingerprint)>) -> Option<()> {
 /// Reads and hashes a whole piece, and copies the blocks of `run` out of the very bytes that are hashed.
 fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Result<(), Refused> {
     let started = Instant::now();
-    let (piece_start, piece_bytes) = entry.content.piece(piece);
     let meta = entry.meta().ok_or(Refused::Unknown)?;
     let mut check = meta.check(&entry.content, piece);
+    let read = read_piece(entry, piece, |part| match part {
+        Part::Zeros(bytes) => hash_zeros(&mut check, bytes),
+        Part::Bytes(at, bytes) => {
+            check.update(bytes);
+            copy_overlaps(at, bytes, run, out);
+        }
+    })?;
+    let outcome = match read.trouble {
+        Some((slot, why)) => Outcome::Unreadable(slot, why),
+        None if check.matches() => Outcome::Matched,
+        None => Outcome::Differs,
+    };
+    let matched = matches!(outcome, Outcome::Matched);
+    entry.hashed(piece, outcome, &read.files, started);
+    if matched { Ok(()) } else { Err(Refused::Bad) }
+}
+
+/// The hashes of the blocks of a piece of v2, where it is as its tree says.
+pub(super) fn leaves(entry: &Entry, piece: u32) -> Option<Vec<NodeHash>> {
+    let meta = entry.meta()?;
+    let mut leaves = meta.leaves(&entry.content, piece)?;
+    let read = read_piece(entry, piece, |part| {
+        // Padding is nothing to v2.
+        if let Part::Bytes(_, bytes) = part {
+            leaves.update(bytes);
+        }
+    });
+    let read_whole = read.is_ok_and(|read| read.trouble.is_none());
+    let matching = leaves.matching().filter(|_| read_whole);
+    if matching.is_none() {
+        // What it says of the piece is told, as wherever else a piece is found to be bad.
+        let _ = verify_piece(entry, piece);
+    }
+    matching
+}
+
+/// A part of a piece, in order.
+enum Part<'a> {
+    /// So much padding (BEP 47), which is to be found in no file.
+    Zeros(u64),
+    /// What stands from a byte of the piece on.
+    Bytes(u64, &'a [u8]),
+}
+
+/// What a piece was read from.
+struct Taken {
+    /// The files, as they looked before and after.
+    files: Vec<(usize, Fingerprint)>,
+    /// The file that could not be read to the end, and why; the rest of the piece was not read then.
+    trouble: Option<(usize, String)>,
+}
+
+/// Reads a whole piece; `each` gets every part of it.
+fn read_piece(entry: &Entry, piece: u32, mut each: impl FnMut(Part)) -> Result<Taken, Refused> {
+    let (piece_start, piece_bytes) = entry.content.piece(piece);
     let mut files = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES.min(piece_bytes as usize)];
     let mut at = 0;
     for span in entry.content.spans(piece_start, piece_bytes.into()) {
-        hash_zeros(&mut check, span.at - at);
+        each(Part::Zeros(span.at - at));
         at = span.at;
         let (mut file, fingerprint) = open_seen(entry, span.slot)?;
         files.push((span.slot, fingerprint));
         let read = read_span(&mut file, span, &mut chunk, |part| {
-            check.update(part);
-            copy_overlaps(at, part, run, out);
+            each(Part::Bytes(at, part));
             at += part.len() as u64;
         });
         if fingerprint_of(&file) != Some(fingerprint) {
@@ -176,14 +230,11 @@ fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Resul
             return Err(Refused::Changing);
         }
         if let Err(error) = read {
-            entry.hashed(piece, Outcome::Unreadable(span.slot, error.to_string()), &files, started);
-            return Err(Refused::Bad);
+            return Ok(Taken { files, trouble: Some((span.slot, error.to_string())) });
         }
     }
-    hash_zeros(&mut check, u64::from(piece_bytes) - at);
-    let matched = check.matches();
-    entry.hashed(piece, if matched { Outcome::Matched } else { Outcome::Differs }, &files, started);
-    if matched { Ok(()) } else { Err(Refused::Bad) }
+    each(Part::Zeros(u64::from(piece_bytes) - at));
+    Ok(Taken { files, trouble: None })
 }
 
 /// Hashes padding (BEP 47), which `out` of [`hash_piece`] holds already.

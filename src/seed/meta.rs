@@ -1,13 +1,15 @@
 //! What a `.torrent` says of the bytes: held while it is needed, and read again when it is needed again.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use sha1::{Digest, Sha1};
 
 use super::content::{Content, Source};
 use crate::fsx;
 use crate::id::{NodeHash, PieceHash};
 use crate::lanes::Kernel;
 use crate::metainfo::{self, Hashes, TORRENT_BYTES_MAX, Tree, merkle};
-use sha1::{Digest, Sha1};
+use crate::units::PieceLength;
 
 /// The `info` dictionary and the hashes of the pieces.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(super) struct Meta {
     pieces: Vec<PieceHash>,
     /// The tree of each file that holds a byte, where there is v2.
     pub trees: Vec<Tree>,
+    /// What [`Meta::layers`] gives, once it was asked for: who wants all hashes of a file asks often.
+    layers: Vec<OnceLock<Vec<Vec<NodeHash>>>>,
 }
 
 impl Meta {
@@ -27,7 +31,9 @@ impl Meta {
             Hashes::V2(trees) => (Vec::new(), trees),
             Hashes::Hybrid { pieces, trees } => (pieces, trees),
         };
-        Self { info_bytes: torrent.info_bytes().into(), pieces, trees: trees.into_iter().flatten().collect() }
+        let trees: Vec<Tree> = trees.into_iter().flatten().collect();
+        let layers = trees.iter().map(|_| OnceLock::new()).collect();
+        Self { info_bytes: torrent.info_bytes().into(), pieces, trees, layers }
     }
 
     /// Finds it where `content` says; else says why it is not there. It blocks.
@@ -48,20 +54,41 @@ impl Meta {
 
     /// Hashes the piece `number` of `content`.
     pub fn check<'a>(&'a self, content: &Content, number: u32) -> Check<'a> {
-        if let Some(wanted) = self.pieces.get(number as usize) {
-            return Check::V1 { sha1: Sha1::new(), wanted };
+        match self.pieces.get(number as usize) {
+            Some(wanted) => Check::V1 { sha1: Sha1::new(), wanted },
+            None => Check::V2(self.leaves(content, number)),
         }
-        let slot = content.slots_of(number).next();
-        let in_file = slot.map(|slot| number - content.pieces_of(slot).start);
-        let tree = slot.and_then(|slot| self.trees.get(slot));
-        Check::V2(Leaves::new(content, tree.zip(in_file)))
+    }
+
+    /// Hashes the blocks of the piece `number` of `content`, where there is v2.
+    pub fn leaves<'a>(&'a self, content: &Content, number: u32) -> Option<Leaves<'a>> {
+        let slot = content.slots_of(number).next()?;
+        let wanted = (self.trees.get(slot)?, number - content.pieces_of(slot).start);
+        Some(Leaves { length: content.piece_length(), wanted, kernel: Kernel::best(), hashes: Vec::new() })
+    }
+
+    /// The layers of the tree of a file from its pieces up to the one below its root; none where it has one piece.
+    pub fn layers(&self, content: &Content, slot: usize) -> &[Vec<NodeHash>] {
+        let (tree, length) = (&self.trees[slot], content.piece_length());
+        self.layers[slot].get_or_init(|| {
+            let height = merkle::height_of(tree.layer.len());
+            if height == 0 {
+                Vec::new()
+            } else {
+                merkle::layers(tree.layer.clone(), merkle::piece_height(length), height)
+            }
+        })
     }
 }
 
 /// The hashing of a piece, of bytes that come one behind the other.
 pub(super) enum Check<'a> {
-    V1 { sha1: Sha1, wanted: &'a PieceHash },
-    V2(Leaves<'a>),
+    V1 {
+        sha1: Sha1,
+        wanted: &'a PieceHash,
+    },
+    /// Nothing where the piece is none of a v2 file, and so can't match.
+    V2(Option<Leaves<'a>>),
 }
 
 impl Check<'_> {
@@ -69,7 +96,7 @@ impl Check<'_> {
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::V1 { sha1, .. } => sha1.update(bytes),
-            Self::V2(leaves) => leaves.update(bytes),
+            Self::V2(leaves) => leaves.iter_mut().for_each(|leaves| leaves.update(bytes)),
         }
     }
 
@@ -77,25 +104,22 @@ impl Check<'_> {
     pub fn matches(self) -> bool {
         match self {
             Self::V1 { sha1, wanted } => <[u8; 20]>::from(sha1.finalize()) == *wanted,
-            Self::V2(leaves) => leaves.matching().is_some(),
+            Self::V2(leaves) => leaves.is_some_and(|leaves| leaves.matching().is_some()),
         }
     }
 }
 
 /// The hashes of the blocks of a piece of v2.
 pub(super) struct Leaves<'a> {
-    length: crate::units::PieceLength,
+    length: PieceLength,
     /// The tree of its file, and which piece of the file it is.
-    wanted: Option<(&'a Tree, u32)>,
+    wanted: (&'a Tree, u32),
     kernel: Kernel,
     hashes: Vec<NodeHash>,
 }
 
-impl<'a> Leaves<'a> {
-    pub fn new(content: &Content, wanted: Option<(&'a Tree, u32)>) -> Self {
-        Self { length: content.piece_length(), wanted, kernel: Kernel::best(), hashes: Vec::new() }
-    }
-
+impl Leaves<'_> {
+    /// Takes the next bytes: all but the last time a multiple of [`merkle::BLOCK_BYTES`].
     pub fn update(&mut self, bytes: &[u8]) {
         let blocks: Vec<&[u8]> = bytes.chunks(merkle::BLOCK_BYTES as usize).collect();
         self.hashes.extend(self.kernel.sha256_many(&blocks));
@@ -103,7 +127,7 @@ impl<'a> Leaves<'a> {
 
     /// The hashes, where they are those of the piece.
     pub fn matching(self) -> Option<Vec<NodeHash>> {
-        let (tree, piece) = self.wanted?;
+        let (tree, piece) = self.wanted;
         let matches = match tree.layer.get(piece as usize) {
             Some(wanted) => merkle::piece(&self.hashes, self.length) == *wanted,
             // No longer than a piece: the root is its hash.

@@ -48,14 +48,22 @@ impl House {
         Self::of(Kind::V2, files, |files| files)
     }
 
-    /// Any, laid out by `lay`.
-    pub fn of(kind: Kind, files: &[(&str, usize)], lay: impl FnOnce(Vec<File>) -> Vec<File>) -> Self {
+    /// The same with pieces of so many bytes.
+    pub fn with_pieces(piece_bytes: usize, kind: Kind, files: &[(&str, usize)]) -> Self {
+        Self::cut(piece_bytes, kind, files, |files| files)
+    }
+
+    fn of(kind: Kind, files: &[(&str, usize)], lay: impl FnOnce(Vec<File>) -> Vec<File>) -> Self {
+        Self::cut(PIECE, kind, files, lay)
+    }
+
+    fn cut(piece_bytes: usize, kind: Kind, files: &[(&str, usize)], lay: impl FnOnce(Vec<File>) -> Vec<File>) -> Self {
         let dir = TempDir::new().expect("a temporary folder");
         fs::create_dir(dir.path().join(FOLDER)).expect("a folder in it");
         let own = noise(files.iter().map(|(_, bytes)| bytes).sum());
         let mut rest = &own[..];
         let mut trees = Vec::new();
-        let piece_length = PieceLength::new(PIECE as u64).expect("a power of two");
+        let piece_length = PieceLength::new(piece_bytes as u64).expect("a power of two");
         for (name, bytes) in files {
             let (own, behind) = rest.split_at(*bytes);
             fs::write(dir.path().join(FOLDER).join(name), own).expect("a file in it");
@@ -75,7 +83,7 @@ impl House {
             content.resize(content.len() + bytes - own.len(), 0);
             rest = behind;
         }
-        let pieces = content.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect();
+        let pieces = content.chunks(piece_bytes).map(|piece| Sha1::digest(piece).into()).collect();
         let made = encode(&Draft {
             info: Info {
                 name: "set".into(),

@@ -1,6 +1,7 @@
 //! A torrent that is seeded, with the one state of it that serving, counting and showing read.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,10 +14,12 @@ use super::READS_OF_ONE_MAX;
 use super::content::{Content, Slot, Torrent};
 use super::disk::{FileFault, settles_within};
 use super::meta::Meta;
+use super::peers::Peers;
 use super::state::{FileState, Offered, Seen, State};
 use super::status::{Health, Status, Verdict};
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, InfoHashV2};
+use crate::pace::Pace;
 use crate::wire::Offer;
 
 /// What came of hashing a piece.
@@ -39,6 +42,9 @@ pub(super) struct Entry {
     pub sent: AtomicU64,
     pub connections: AtomicUsize,
     reads: OnceLock<Arc<Semaphore>>,
+    pace: OnceLock<Box<Pace>>,
+    /// Who is connected for it.
+    pub peers: Peers,
     changes: watch::Sender<u64>,
 }
 
@@ -66,6 +72,8 @@ impl Entry {
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             reads: OnceLock::new(),
+            pace: OnceLock::new(),
+            peers: Peers::default(),
             changes,
         }
     }
@@ -112,6 +120,12 @@ impl Entry {
     /// The reads that may run at a time: a stalled disk below one torrent leaves room for reading the others.
     pub fn reads(&self) -> Arc<Semaphore> {
         Arc::clone(self.reads.get_or_init(|| Arc::new(Semaphore::new(READS_OF_ONE_MAX))))
+    }
+
+    /// How fast its bytes leave, where that is limited to so many a second.
+    pub fn pace(&self, bytes_per_sec: Option<NonZeroU64>) -> Option<&Pace> {
+        bytes_per_sec?;
+        Some(self.pace.get_or_init(|| Box::new(Pace::new(bytes_per_sec))))
     }
 
     /// What the `.torrent` says of the bytes; nothing where it is not to be had, which is told then. It blocks.

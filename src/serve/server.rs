@@ -51,6 +51,10 @@ const _: () = assert!(
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
 const HEALTH_PAUSE: Duration = Duration::from_millis(200);
+/// How often the seed is told of leechers that may not have come to it.
+const CALL_EVERY: Duration = Duration::from_secs(10);
+/// The most of them that it is told of at a time.
+const CALLED_MAX: usize = 256;
 /// Ticks between two looks at what the seed has sent.
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
@@ -71,6 +75,8 @@ pub struct Options {
     pub trusted_proxies: Networks,
     /// Announce URLs that lead here, beside `announce` below the site's `base_url`.
     pub own_trackers: Vec<String>,
+    /// Whether the site is a mirror of another's: all trackers of its torrents are others', and are announced to.
+    pub is_mirror: bool,
     /// The tracker's limits and intervals. What is said of the seed in it is set from the fields above.
     pub tracker: tracker::Options,
     /// The web server's limits.
@@ -93,6 +99,7 @@ impl Options {
             public_peer_port: None,
             trusted_proxies: Networks::default(),
             own_trackers: Vec::new(),
+            is_mirror: false,
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             seed: seed::Limits::default(),
@@ -154,6 +161,8 @@ pub struct Server {
     pub(super) http: TcpListener,
     udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
+    utp: Option<std::net::UdpSocket>,
+    dial: bool,
     http_options: http::Options,
     goodbye_max: Duration,
     peers_restored: usize,
@@ -172,6 +181,7 @@ impl Server {
         let own = OwnTrackers {
             urls: options.own_trackers,
             udp_ports: bound.udp_addr().map(|addr| addr.port()).into_iter().collect(),
+            is_mirror: options.is_mirror,
         };
         // Before the site is read, so that what changes meanwhile is seen.
         let watch = Watch::new(site::stamp(&root));
@@ -201,6 +211,10 @@ impl Server {
         let writer = Arc::new(writer);
 
         let peer_port = bound.peer_addr().port();
+        if let Some(problem) = &bound.utp_fault {
+            log.line(format!("WARNING: peers come over TCP alone, not over uTP: {problem}"));
+        }
+        let dial = options.seed.dial;
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
         let upload_bytes_per_sec = options.seed.upload_bytes_per_sec;
@@ -261,6 +275,8 @@ impl Server {
             http: listen(bound.http, "HTTP")?,
             udp: udp.map(|wire| Ok::<_, Problem>((wire, data.secret()?))).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
+            utp: bound.utp,
+            dial,
             state,
             watch,
             http_options: options.http,
@@ -288,7 +304,7 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, .. } = self;
+        let Self { state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, .. } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -312,13 +328,17 @@ impl Server {
                 ended(),
             ),
         );
-        rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(vec![peer], ended()));
+        let sockets = seed::Sockets { tcp: vec![peer], utp };
+        rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(sockets, ended()));
         let mut chores = Chores::default();
         if let Some((wire, key)) = udp {
             chores.spawn("the tracker over UDP", wire.serve(Arc::clone(&state), key));
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        if dial {
+            chores.spawn("the look for leechers", call_leechers(Arc::clone(&state)));
+        }
         let outcome = tokio::select! {
             () = until => Ok(()),
             problem = rooms.fallen() => Err(problem),
@@ -389,6 +409,19 @@ async fn follow_health(state: Arc<State>) {
         tokio::time::sleep(HEALTH_PAUSE).await;
         if changes.changed().await.is_err() {
             return;
+        }
+    }
+}
+
+/// The seed is told of leechers, of those of a former run at once: after an outage, nobody else may be left to them.
+async fn call_leechers(state: Arc<State>) {
+    let mut rounds = interval(CALL_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        let named = state.tracker.swarms().leechers(CALLED_MAX, Seconds(clock::now_secs()));
+        for (info_hash, addresses) in named {
+            state.seed.dial(&info_hash, addresses);
         }
     }
 }

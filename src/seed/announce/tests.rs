@@ -65,7 +65,7 @@ fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, Joi
     let seed = Seed::new(&Options { stop_within: PATIENCE, ..options });
     seed.set_torrents(vec![house.with_trackers(trackers)]);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(Arc::clone(&seed).serve(Vec::new(), async move { _ = stopped.await }));
+    let task = tokio::spawn(Arc::clone(&seed).serve(crate::seed::Sockets::default(), async move { _ = stopped.await }));
     (seed, stop, task)
 }
 

@@ -1,5 +1,6 @@
 //! The server from outside: bytes written to its sockets, bytes that come back.
 
+mod calls;
 mod client;
 mod files;
 mod http;

@@ -53,7 +53,7 @@ pub fn is_plain(first: &[u8]) -> Option<bool> {
 
 /// What names a torrent in the hello: HASH("req2", SKEY), where SKEY is its info-hash (of v2, the truncated one).
 pub fn torrent_key(info_hash: &InfoHash) -> [u8; 20] {
-    keys::hash(b"req2", &[&info_hash.0])
+    keys::hash(*b"req2", &[&info_hash.0])
 }
 
 /// Both sides know each other: the peer protocol begins.

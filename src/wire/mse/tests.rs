@@ -27,39 +27,39 @@ impl Line {
 /// Lets both sides speak until both are established, over lines that carry `chunk` bytes at a time. Behind its part the
 /// called side says `greeting` at once, in whatever was selected.
 fn exchange(
-    caller: &mut Dialling,
-    called: &mut Accepting,
+    dialler: &mut Dialling,
+    acceptor: &mut Accepting,
     chunk: usize,
     greeting: &[u8],
 ) -> Result<(Established, Established), Fault> {
-    let (mut to_called, mut to_caller) = (Line::default(), Line::default());
-    let (mut callers_inbox, mut calleds_inbox) = (Vec::new(), Vec::new());
+    let (mut outward, mut inward) = (Line::default(), Line::default());
+    let (mut diallers_inbox, mut acceptors_inbox) = (Vec::new(), Vec::new());
     let (mut calls, mut answers) = (None, None);
     for _ in 0..20_000 {
-        caller.take_output(&mut to_called.0);
-        to_called.carry(chunk, &mut calleds_inbox);
+        dialler.take_output(&mut outward.0);
+        outward.carry(chunk, &mut acceptors_inbox);
         if answers.is_none() {
-            answers = called.receive(&mut calleds_inbox, find)?;
-            called.take_output(&mut to_caller.0);
+            answers = acceptor.receive(&mut acceptors_inbox, find)?;
+            acceptor.take_output(&mut inward.0);
             if let Some(Established { ciphers, .. }) = &mut answers {
                 let mut greeting = greeting.to_vec();
                 ciphers.iter_mut().for_each(|ciphers| ciphers.encrypt(&mut greeting));
-                to_caller.0.append(&mut greeting);
+                inward.0.append(&mut greeting);
             }
         }
-        to_caller.carry(chunk, &mut callers_inbox);
+        inward.carry(chunk, &mut diallers_inbox);
         if calls.is_none() {
-            calls = caller.receive(&mut callers_inbox)?;
+            calls = dialler.receive(&mut diallers_inbox)?;
         }
-        assert!(callers_inbox.len() <= PARTIAL_BYTES_MAX && calleds_inbox.len() <= PARTIAL_BYTES_MAX);
+        assert!(diallers_inbox.len() <= PARTIAL_BYTES_MAX && acceptors_inbox.len() <= PARTIAL_BYTES_MAX);
         if let (Some(_), Some(_)) = (&calls, &answers) {
             break;
         }
     }
     // What is still on the line is heard by what was established.
-    let (mut calls, mut answers) = (calls.expect("a caller"), answers.expect("a called side"));
+    let (mut calls, mut answers) = (calls.expect("a dialler"), answers.expect("an acceptor"));
     for (established, inbox, line) in
-        [(&mut calls, callers_inbox, to_caller.0), (&mut answers, calleds_inbox, to_called.0)]
+        [(&mut calls, diallers_inbox, inward.0), (&mut answers, acceptors_inbox, outward.0)]
     {
         let mut bytes = [inbox, line].concat();
         established.ciphers.iter_mut().for_each(|ciphers| ciphers.decrypt(&mut bytes));
@@ -72,38 +72,38 @@ fn exchange(
 #[test]
 fn an_exchange_is_what_others_compute() {
     let secret = |first: u8| std::array::from_fn(|n| first + u8::try_from(n).expect("20 bytes"));
-    let mut caller = Dialling::new(secret(1), b"aaaaa", HASH, Provide::Rc4, b"hello");
-    let mut called = Accepting::new(secret(101), b"bbb");
-    let (mut to_called, mut to_caller) = (Vec::new(), Vec::new());
-    caller.take_output(&mut to_called);
+    let mut dialler = Dialling::new(secret(1), b"aaaaa", HASH, Provide::Rc4, b"hello");
+    let mut acceptor = Accepting::new(secret(101), b"bbb");
+    let (mut outward, mut inward) = (Vec::new(), Vec::new());
+    dialler.take_output(&mut outward);
     assert_eq!(
-        hex(&to_called),
+        hex(&outward),
         "96e112dab29e8c5272accb9b17b26887ce54a144a4e3b697c7d159b7a817e556b0918db2b4c658e02a87f7e5fb14b18a\
          553e084cbf3dad2d30f16596ccb982d406258c61b30c5c1dae2ddc60bdbd48d79896312aad63238c39e1a633821eb693\
          6161616161"
     );
-    assert!(called.receive(&mut to_called, find).expect("a key").is_none());
-    called.take_output(&mut to_caller);
+    assert!(acceptor.receive(&mut outward, find).expect("a key").is_none());
+    acceptor.take_output(&mut inward);
     assert_eq!(
-        hex(&to_caller),
+        hex(&inward),
         "d32ae8cedd0de9ca4fe67e35626bb8c7cdb0966727d899f6a62fdb2b68817f9ddc4b684e3eb34030b8dba4e028b7cff3\
          264020340cb4eab61923cdc4e4216ba873368d83f0a38e497f1f6b4e3d2012eb91a3ee6056f966f9eae732089b6fa46e\
          626262"
     );
-    assert!(caller.receive(&mut to_caller).expect("a key").is_none());
-    caller.take_output(&mut to_called);
+    assert!(dialler.receive(&mut inward).expect("a key").is_none());
+    dialler.take_output(&mut outward);
     assert_eq!(
-        hex(&to_called),
+        hex(&outward),
         // PadA waited here for what comes behind it.
         "6161616161\
          78fffb0f23055a793ff7609f359e04e383ec350571d78150e85448ce01f25cccacd68f4ff1fe589f6001a24df82bedd60d89ed96\
          1f5de1fc607ed79b25"
     );
-    let mut answers = called.receive(&mut to_called, find).expect("a hello").expect("whole");
-    assert_eq!((answers.info_hash, &answers.initial[..], to_called.len()), (HASH, &b"hello"[..], 0));
-    called.take_output(&mut to_caller);
-    assert_eq!(hex(&to_caller), "6262621f1175239bd82cb005687bc65ec4");
-    let mut calls = caller.receive(&mut to_caller).expect("an answer").expect("whole");
+    let mut answers = acceptor.receive(&mut outward, find).expect("a hello").expect("whole");
+    assert_eq!((answers.info_hash, &answers.initial[..], outward.len()), (HASH, &b"hello"[..], 0));
+    acceptor.take_output(&mut inward);
+    assert_eq!(hex(&inward), "6262621f1175239bd82cb005687bc65ec4");
+    let mut calls = dialler.receive(&mut inward).expect("an answer").expect("whole");
     let (mut more, mut seed) = (*b"more", *b"seed");
     calls.ciphers.as_mut().expect("RC4").encrypt(&mut more);
     answers.ciphers.as_mut().expect("RC4").encrypt(&mut seed);
@@ -118,9 +118,9 @@ fn an_exchange_is_what_others_compute() {
 #[test]
 fn plain_bytes_are_selected_where_both_are_provided() {
     for (provide, is_encrypted) in [(Provide::Plain, false), (Provide::Either, false), (Provide::Rc4, true)] {
-        let mut caller = Dialling::new([1; 20], b"", HASH, provide, b"");
+        let mut dialler = Dialling::new([1; 20], b"", HASH, provide, b"");
         let (calls, answers) =
-            exchange(&mut caller, &mut Accepting::new([2; 20], b""), 4096, b"").expect("an exchange");
+            exchange(&mut dialler, &mut Accepting::new([2; 20], b""), 4096, b"").expect("an exchange");
         assert_eq!((calls.ciphers.is_some(), answers.ciphers.is_some()), (is_encrypted, is_encrypted), "{provide:?}");
     }
 }
@@ -138,19 +138,19 @@ fn a_handshake_in_the_clear_is_told_from_a_key_by_its_first_20_bytes() {
 
 /// A called side that has sent its key, and the streams of a caller that says to it what it likes.
 struct Caller {
-    called: Accepting,
+    acceptor: Accepting,
     shared: keys::Shared,
     ciphers: Ciphers,
 }
 
 impl Caller {
     fn new() -> Self {
-        let mut called = Accepting::new([2; 20], b"");
+        let mut acceptor = Accepting::new([2; 20], b"");
         let mut inbox = keys::public(&[1; 20]).to_vec();
-        assert!(called.receive(&mut inbox, find).expect("a key").is_none() && inbox.is_empty());
+        assert!(acceptor.receive(&mut inbox, find).expect("a key").is_none() && inbox.is_empty());
         let shared = keys::shared(&[1; 20], &keys::public(&[2; 20])).expect("a key");
         let ciphers = shared.ciphers(Side::Caller, &HASH);
-        Self { called, shared, ciphers }
+        Self { acceptor, shared, ciphers }
     }
 
     /// The hello for `torrent`, with `encrypted` behind it.
@@ -158,7 +158,7 @@ impl Caller {
         let mut encrypted = encrypted.to_vec();
         self.ciphers.encrypt(&mut encrypted);
         let hello = [&self.shared.sync()[..], &self.shared.mask(torrent_key(&torrent)), &encrypted].concat();
-        self.called.receive(&mut hello.clone(), find)
+        self.acceptor.receive(&mut hello.clone(), find)
     }
 }
 
@@ -181,11 +181,11 @@ fn what_is_wrong_with_a_hello_is_known_as_soon_as_it_has_come() {
 fn what_is_wrong_with_an_answer_is_known_too() {
     let shared = keys::shared(&[2; 20], &keys::public(&[1; 20])).expect("a key");
     let answers = |provide, answer: &[u8]| {
-        let mut caller = Dialling::new([1; 20], b"", HASH, provide, b"");
+        let mut dialler = Dialling::new([1; 20], b"", HASH, provide, b"");
         let mut answer = answer.to_vec();
         shared.ciphers(Side::Called, &HASH).encrypt(&mut answer);
         let mut inbox = [&keys::public(&[2; 20])[..], &answer].concat();
-        caller.receive(&mut inbox).map(|done| done.map(|established| established.ciphers.is_some()))
+        dialler.receive(&mut inbox).map(|done| done.map(|established| established.ciphers.is_some()))
     };
     let selects = |selected: u8| [&[0; 11][..], &[selected, 0, 0]].concat();
     assert_eq!(answers(Provide::Either, &selects(2)), Ok(Some(true)));
@@ -220,19 +220,19 @@ fn a_key_that_is_none_is_refused() {
 #[test]
 fn padding_ends_within_its_maximum() {
     let hello = |padding: usize| {
-        let mut caller = Caller::new();
+        let mut dialler = Caller::new();
         let mut inbox = vec![0; padding];
-        inbox.extend_from_slice(&caller.shared.sync());
-        let waits = caller.called.receive(&mut inbox, find).map(|done| done.is_none());
+        inbox.extend_from_slice(&dialler.shared.sync());
+        let waits = dialler.acceptor.receive(&mut inbox, find).map(|done| done.is_none());
         (waits, inbox.len())
     };
     assert_eq!(hello(PADDING_BYTES_MAX), (Ok(true), 0));
     assert_eq!(hello(PADDING_BYTES_MAX + 1).0, Err(Fault::NoSync));
     // What is no hello at all is known before more than its padding has come.
-    let mut caller = Caller::new();
+    let mut dialler = Caller::new();
     let mut inbox = Vec::new();
     let mut sent = 0;
-    while caller.called.receive(&mut inbox, find).is_ok() {
+    while dialler.acceptor.receive(&mut inbox, find).is_ok() {
         inbox.push(b'x');
         sent += 1;
         assert!(inbox.len() <= 20);
@@ -242,11 +242,11 @@ fn padding_ends_within_its_maximum() {
 
 #[test]
 fn what_is_beyond_a_maximum_is_not_sent() {
-    let (mut caller, mut called) = (
+    let (mut dialler, mut acceptor) = (
         Dialling::new([1; 20], &[b'a'; 600], HASH, Provide::Rc4, &[b'i'; 5000]),
         Accepting::new([2; 20], &[b'b'; 600]),
     );
-    let (calls, answers) = exchange(&mut caller, &mut called, 1 << 20, b"").expect("an exchange");
+    let (calls, answers) = exchange(&mut dialler, &mut acceptor, 1 << 20, b"").expect("an exchange");
     assert_eq!((answers.initial, calls.initial.len()), (vec![b'i'; INITIAL_BYTES_MAX], 0));
 }
 
@@ -263,9 +263,9 @@ proptest! {
         greeting in proptest::collection::vec(any::<u8>(), 0..100),
         chunk in select(&[1_usize, 2, 7, 96, 97, 500, 1 << 20][..]),
     ) {
-        let mut caller = Dialling::new(secret_a, &padding_a, HASH, provide, &initial).with_zeros(zeros_c);
-        let mut called = Accepting::new(secret_b, &padding_b).with_zeros(zeros_d);
-        let (mut calls, mut answers) = exchange(&mut caller, &mut called, chunk, &greeting).expect("an exchange");
+        let mut dialler = Dialling::new(secret_a, &padding_a, HASH, provide, &initial).with_zeros(zeros_c);
+        let mut acceptor = Accepting::new(secret_b, &padding_b).with_zeros(zeros_d);
+        let (mut calls, mut answers) = exchange(&mut dialler, &mut acceptor, chunk, &greeting).expect("an exchange");
         prop_assert_eq!((answers.info_hash, &answers.initial), (HASH, &initial));
         prop_assert_eq!((calls.info_hash, &calls.initial), (HASH, &greeting));
         prop_assert_eq!(calls.ciphers.is_some(), provide == Provide::Rc4);
@@ -281,23 +281,23 @@ proptest! {
     fn no_bytes_panic_and_little_is_left_lying(
         chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..8),
     ) {
-        let mut called = Accepting::new([2; 20], b"pad");
-        let mut caller = Dialling::new([1; 20], b"pad", HASH, Provide::Either, b"hello");
+        let mut acceptor = Accepting::new([2; 20], b"pad");
+        let mut dialler = Dialling::new([1; 20], b"pad", HASH, Provide::Either, b"hello");
         let (mut a, mut b, mut out) = (Vec::new(), Vec::new(), Vec::new());
         let (mut a_lives, mut b_lives) = (true, true);
         for chunk in chunks {
             if a_lives {
                 a.extend_from_slice(&chunk);
-                a_lives = called.receive(&mut a, find).is_ok();
+                a_lives = acceptor.receive(&mut a, find).is_ok();
                 prop_assert!(!a_lives || a.len() <= PARTIAL_BYTES_MAX);
             }
             if b_lives {
                 b.extend_from_slice(&chunk);
-                b_lives = caller.receive(&mut b).is_ok();
+                b_lives = dialler.receive(&mut b).is_ok();
                 prop_assert!(!b_lives || b.len() <= PARTIAL_BYTES_MAX);
             }
-            called.take_output(&mut out);
-            caller.take_output(&mut out);
+            acceptor.take_output(&mut out);
+            dialler.take_output(&mut out);
             prop_assert!(out.len() < 2 * (KEY_BYTES + PADDING_BYTES_MAX) + 200);
         }
     }

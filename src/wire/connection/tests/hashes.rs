@@ -40,7 +40,7 @@ fn hashes_are_given_and_refused() {
 
     peer.say(&asked(&wanted())).expect("a request");
     assert_eq!(peer.connection.take_hash_request(), Some(wanted()));
-    peer.connection.answer_hashes(&wanted(), Some(&[[0; 32]; 2000]));
+    peer.connection.answer_hashes(&wanted(), Some(&vec![[0; 32]; 2000]));
     assert_eq!(peer.hear(), written(id::HASH_REJECT, &wanted(), &[]), "more than any answer holds");
 }
 
@@ -83,10 +83,11 @@ fn thousands_of_requests_for_hashes_wait_outside() {
     assert_eq!(peer.connection.hash_requests.len(), HASH_REQUESTS_MAX);
     assert!(!peer.connection.wants_input() && !peer.inbox.is_empty());
     // One at a time, and none while nobody reads the answers.
+    let hashes = vec![[0; 32]; HASHES_MAX as usize];
     let mut answered = 0;
     while let Some(request) = peer.connection.take_hash_request() {
         assert_eq!(peer.connection.take_hash_request(), None);
-        peer.connection.answer_hashes(&request, Some(&[[0; 32]; HASHES_MAX as usize]));
+        peer.connection.answer_hashes(&request, Some(&hashes));
         answered += 1;
     }
     assert_eq!(answered, 4);
