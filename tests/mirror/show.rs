@@ -13,7 +13,8 @@ fn content(files: std::collections::BTreeMap<String, Vec<u8>>) -> Vec<(String, V
 /// What the show's server was asked since, without tags that differ for each run.
 fn asked(publisher: &Publisher) -> String {
     let line = |line: String| {
-        let conditional = line.split_once(", if-none-match").map(|(before, _)| format!("{before}, unless it is the same"));
+        let conditional =
+            line.split_once(", if-none-match").map(|(before, _)| format!("{before}, unless it is the same"));
         let mut line = conditional.unwrap_or(line);
         for entry in publisher.manifest().torrents {
             line = line.replace(&entry.info_hashes.main().to_string(), &format!("HASH of {}", entry.name));
@@ -111,7 +112,8 @@ fn a_show_is_followed_and_what_it_gives_up_is_kept() {
         /media/ep3.mp3, range: bytes=0-204799
         /retired/HASH of ep2.mp3.torrent
         /torrents/ep1.torrent
-        /torrents/ep3.torrent"#]].assert_eq(&asked(&publisher));
+        /torrents/ep3.torrent"#]]
+    .assert_eq(&asked(&publisher));
 }
 
 #[test]
@@ -132,5 +134,6 @@ fn a_lost_file_is_fetched_again() {
         /media/ep1.mp3, range: bytes=0-307199
         /media/set/a.bin, range: bytes=98304-102400
         /media/set/sub/b.bin, range: bytes=0-51199
-        /torrents/ep2.torrent"#]].assert_eq(&asked(&publisher));
+        /torrents/ep2.torrent"#]]
+    .assert_eq(&asked(&publisher));
 }
