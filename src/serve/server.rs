@@ -22,7 +22,7 @@ use super::log::Log;
 use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
-use super::site::{self, OwnTrackers};
+use super::site::{self, OwnTrackers, Site};
 use super::state::{Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
@@ -30,7 +30,7 @@ use crate::chores::Chores;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
-use crate::store::{Store, Trouble, Writer, WriterOptions};
+use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
 use crate::tracker::address::Networks;
 use crate::tracker::{self, Seconds, Swarms, Tally};
 
@@ -189,22 +189,8 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&data.database())?;
-        if let Some(notice) = opened.notice {
-            log.line(format!("WARNING: {notice}"));
-        }
-        let mut store = opened.store;
         let now = Seconds(clock::now_secs());
-        let loaded = store.load(now)?;
-        let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-        store.retain_verdicts(|path| files.contains(path))?;
-        let verdicts = verdicts(&store)?;
-        let trouble_log = log.clone();
-        let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
-            Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
-            Trouble::Ended => trouble_log.line("the database is written again"),
-        })?;
-        let writer = Arc::new(writer);
+        let Memory { loaded, verdicts, writer } = remember(&data.database(), &site, now, &log)?;
 
         let peer_port = bound.peer_addr().port();
         if let Some(problem) = &bound.utp_fault {
@@ -420,6 +406,32 @@ async fn call_leechers(state: Arc<State>) {
             state.seed.dial(&info_hash, addresses);
         }
     }
+}
+
+/// What a former run has left, and the way to the disk for this one.
+struct Memory {
+    loaded: Loaded,
+    verdicts: Vec<seed::Verdict>,
+    writer: Arc<Writer>,
+}
+
+/// Opens the database and reads it, but for what it says of files that the site does not have any more.
+fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
+    let opened = Store::open(database)?;
+    if let Some(notice) = opened.notice {
+        log.line(format!("WARNING: {notice}"));
+    }
+    let mut store = opened.store;
+    let loaded = store.load(now)?;
+    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
+    store.retain_verdicts(|path| files.contains(path))?;
+    let verdicts = verdicts(&store)?;
+    let trouble_log = log.clone();
+    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+        Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
+        Trouble::Ended => trouble_log.line("the database is written again"),
+    })?;
+    Ok(Memory { loaded, verdicts, writer: Arc::new(writer) })
 }
 
 /// What the seed is told of files it has read in a former run.
