@@ -85,6 +85,15 @@ pub fn reflink(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
+/// Makes `to`, which does not exist, a file of its own with what `from` holds: as a reflink where the file system has it,
+/// else as a copy. Who writes to it leaves the first as it is.
+pub fn duplicate(from: &Path, to: &Path) -> io::Result<()> {
+    match reflink(from, to) {
+        Ok(()) => keep_mtime(from, to),
+        Err(_) => copy(from, to),
+    }
+}
+
 /// How many bytes the disk below `folder` has left for this user, where the system tells.
 #[cfg(target_os = "linux")]
 pub fn available_bytes(folder: &Path) -> Option<u64> {

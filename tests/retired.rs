@@ -282,7 +282,8 @@ fn an_episode_that_a_generators_feed_drops_is_seeded_for_as_long() {
         [stdout]
         public: 1 feed, 1 torrent; hashed 0 files (0 B), wrote 0, removed 0, left 4 as they were
         [exit 0]
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]

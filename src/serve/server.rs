@@ -75,6 +75,8 @@ pub struct Options {
     pub trusted_proxies: Networks,
     /// Announce URLs that lead here, beside `announce` below the site's `base_url`.
     pub own_trackers: Vec<String>,
+    /// Whether the site is a mirror of another's: all trackers of its torrents are others', and are announced to.
+    pub is_mirror: bool,
     /// The tracker's limits and intervals. What is said of the seed in it is set from the fields above.
     pub tracker: tracker::Options,
     /// The web server's limits.
@@ -97,6 +99,7 @@ impl Options {
             public_peer_port: None,
             trusted_proxies: Networks::default(),
             own_trackers: Vec::new(),
+            is_mirror: false,
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             seed: seed::Limits::default(),
@@ -178,6 +181,7 @@ impl Server {
         let own = OwnTrackers {
             urls: options.own_trackers,
             udp_ports: bound.udp_addr().map(|addr| addr.port()).into_iter().collect(),
+            is_mirror: options.is_mirror,
         };
         // Before the site is read, so that what changes meanwhile is seen.
         let watch = Watch::new(site::stamp(&root));

@@ -32,6 +32,8 @@ pub struct Site {
     pub torrents: Vec<Published>,
     /// Whether it has a manifest; without one nothing is tracked or seeded.
     pub has_manifest: bool,
+    /// Whether it is a mirror, whose pages stand at the show's own site.
+    is_mirror: bool,
     /// The torrent of each file below the site's root; of several the first.
     media: HashMap<String, InfoHash>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
@@ -58,6 +60,8 @@ pub struct OwnTrackers {
     pub urls: Vec<String>,
     /// The ports at which announces over UDP arrive here.
     pub udp_ports: Vec<u16>,
+    /// Whether the site is a mirror of another's: then none lead here.
+    pub is_mirror: bool,
 }
 
 /// What changes when a file is replaced or written.
@@ -131,6 +135,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         pads: pads(&torrents),
         torrents,
         has_manifest: true,
+        is_mirror: own.is_mirror,
     })
 }
 
@@ -138,6 +143,9 @@ impl Site {
     /// The page of a torrent below the site's root, or the whole URL where it lies elsewhere.
     pub fn page<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
         let page = entry.page.as_deref()?;
+        if self.is_mirror {
+            return Some(page);
+        }
         Some(page.strip_prefix(&self.base_url).unwrap_or(page))
     }
 
@@ -261,6 +269,9 @@ fn differing<T: PartialEq + fmt::Display>(what: &str, own: Option<T>, said: Opti
 
 impl OwnTrackers {
     fn lead_here(&self, url: &str, base_url: &Url) -> bool {
+        if self.is_mirror {
+            return false;
+        }
         if self.urls.iter().any(|own| own == url) {
             return true;
         }
