@@ -207,7 +207,7 @@ impl Server {
         }
 
         let now = Seconds(clock::now_secs());
-        let Opened { loaded, verdicts, writer } = open_store(&data, &site, now, &log)?;
+        let Memory { loaded, verdicts, writer } = remember(&data.database(), &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
         let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         if let Some(problem) = &bound.utp_fault {
@@ -382,31 +382,6 @@ impl Server {
     }
 }
 
-/// The database, opened, and what stood in it.
-struct Opened {
-    loaded: Loaded,
-    verdicts: Vec<seed::Verdict>,
-    writer: Arc<Writer>,
-}
-
-fn open_store(data: &DataFolder, site: &Site, now: Seconds, log: &Log) -> Result<Opened, Problem> {
-    let opened = Store::open(&data.database())?;
-    if let Some(notice) = opened.notice {
-        log.line(format!("WARNING: {notice}"));
-    }
-    let mut store = opened.store;
-    let loaded = store.load(now)?;
-    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-    store.retain_verdicts(|path| files.contains(path))?;
-    let verdicts = verdicts(&store)?;
-    let log = log.clone();
-    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
-        Trouble::Began(problem) => log.line(format!("WARNING: {problem}")),
-        Trouble::Ended => log.line("the database is written again"),
-    })?;
-    Ok(Opened { loaded, verdicts, writer: Arc::new(writer) })
-}
-
 /// What is done again and again: silent peers expire, the manifest is looked at, counts go to the store.
 async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut hangups: Option<Signal>) {
     let mut ticks = interval(tick);
@@ -458,6 +433,32 @@ async fn call_leechers(state: Arc<State>) {
             state.seed.dial(&info_hash, addresses);
         }
     }
+}
+
+/// What a former run has left, and the way to the disk for this one.
+struct Memory {
+    loaded: Loaded,
+    verdicts: Vec<seed::Verdict>,
+    writer: Arc<Writer>,
+}
+
+/// Opens the database and reads it, but for what it says of files that the site does not have any more.
+fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
+    let opened = Store::open(database)?;
+    if let Some(notice) = opened.notice {
+        log.line(format!("WARNING: {notice}"));
+    }
+    let mut store = opened.store;
+    let loaded = store.load(now)?;
+    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
+    store.retain_verdicts(|path| files.contains(path))?;
+    let verdicts = verdicts(&store)?;
+    let trouble_log = log.clone();
+    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+        Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
+        Trouble::Ended => trouble_log.line("the database is written again"),
+    })?;
+    Ok(Memory { loaded, verdicts, writer: Arc::new(writer) })
 }
 
 /// What the seed is told of files it has read in a former run.

@@ -127,7 +127,7 @@ impl State {
             let slow = then.filter(|_| stage == Stage::Slowed);
             self.web.pace().set(slow);
             let normal = self.upload_bytes_per_sec;
-            let _ = slow.map(|slow| normal.map_or(slow, |normal| normal.min(slow))).or(normal);
+            self.seed.set_upload(slow.map(|slow| normal.map_or(slow, |normal| normal.min(slow))).or(normal));
         }
         if let Some(line) = counted.line {
             self.log.line(line);

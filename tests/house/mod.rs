@@ -286,8 +286,17 @@ impl Server {
 
     /// Starts it with this stderr; what goes elsewhere than into a pipe can't be asked for with [`Server::said`].
     pub fn start_telling(args: &[String], dir: &Path, stderr: Stdio) -> Self {
+        Self::start_as(&[&["serve".to_owned()], args].concat(), dir, stderr)
+    }
+
+    /// Starts another command that serves.
+    pub fn start_command(args: &[String], dir: &Path) -> Self {
+        Self::start_as(args, dir, Stdio::piped())
+    }
+
+    fn start_as(args: &[String], dir: &Path, stderr: Stdio) -> Self {
         let mut command = everseed();
-        command.arg("serve").args(args).current_dir(dir).stdout(Stdio::piped()).stderr(stderr);
+        command.args(args).current_dir(dir).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");
         let (lines, errors) = channel();
         if let Some(stderr) = child.stderr.take() {

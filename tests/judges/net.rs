@@ -38,8 +38,9 @@ impl Family {
     fn address(self, number: u8) -> String {
         match self {
             Self::V4 => format!("10.77.0.{number}/24"),
-            // Nobody else has it, and finding that out takes two seconds.
-            Self::V6 => format!("fd77::{number:x}/64 nodad"),
+            // A household each, on one cable. Nobody else has it, and finding that out takes two seconds.
+            Self::V6 if number == 1 => format!("{SERVER_V6}/48 nodad"),
+            Self::V6 => format!("fd77:0:0:{number:x}::1/48 nodad"),
         }
     }
 }
@@ -84,7 +85,12 @@ impl Net {
              && ip link set c{number} type bridge_slave isolated on"
         );
         enter(hub).args(["sh", "-c", &cable]).ran();
-        let plug = format!("ip address add {} dev eth0 && ip link set eth0 up", family.address(number));
+        // Some clients speak a version of IP where there is a way out into the world alone; this one ends at the server.
+        let plug = format!(
+            "ip address add {} dev eth0 && ip link set eth0 up && ip route add default via {}",
+            family.address(number),
+            family.server().trim_matches(['[', ']'])
+        );
         enter(client).args(["sh", "-c", &plug]).ran();
         Room(keeper)
     }
