@@ -10,7 +10,7 @@ use super::budget::Verdict;
 use super::gather::{Failure, gather};
 use super::place::Places;
 use super::round::Round;
-use super::settle::{Known, describe, standing};
+use super::settle::{Known, describe, size_of};
 use super::web::{self, may_be_asked};
 use super::wish::{Said, Show, Wish};
 use super::{Mirror, Try};
@@ -27,6 +27,8 @@ use crate::units::size_text;
 pub const FILES_MAX: usize = 100_000;
 /// So many bytes of the disk stay free.
 pub const RESERVE_BYTES: u64 = 256 << 20;
+/// The most torrents of a round of which it is told why they are not here.
+const TOLD_MAX: u64 = 20;
 /// The folder below the data folder in which torrents become whole.
 const FETCHING: &str = "fetching";
 
@@ -62,12 +64,13 @@ impl Mirror {
         if self.is_new {
             let urls: HashSet<_> = show.wishes.iter().map(|wish| wish.torrent_url.as_str()).collect();
             self.state.retain_torrents(|url| urls.contains(url));
+            self.told.retain(|about, _| !about.contains("://") || urls.contains(about.as_str()));
         }
         for (place, wish) in show.wishes.iter().enumerate() {
             self.stop.check()?;
-            let standing = standing(wish.retired.as_deref(), place);
+            let size = |bytes| size_of(bytes, place, wish.retired.as_deref(), wish.published.as_deref());
             if let (None, Some(bytes)) = (self.hash_of(wish).and_then(|hash| self.site.entry(hash)), wish.bytes)
-                && let Verdict::Lacks(lacks) = room.admits(bytes, standing)
+                && let Verdict::Lacks(lacks) = room.admits(size(bytes))
             {
                 self.leave_out(wish, bytes, lacks, round);
                 continue;
@@ -81,7 +84,7 @@ impl Mirror {
                 Err(Absent::Trouble(problem)) => return Err(problem),
                 Err(Absent::ThisOne(problem)) => {
                     round.missing += 1;
-                    self.tell_about(wish, &format!("can't be mirrored: {problem}"));
+                    self.tell_about(wish, &format!("can't be mirrored: {problem}"), round);
                     continue;
                 }
                 Err(Absent::Server(problem)) => {
@@ -98,7 +101,7 @@ impl Mirror {
                 Some(_) => {}
                 None => {
                     let bytes = self.waiting.content_bytes(hash).unwrap_or_default();
-                    match room.admits(bytes, standing) {
+                    match room.admits(size(bytes)) {
                         Verdict::Fits => {}
                         Verdict::After(leavers) => leavers.into_iter().for_each(|leaver| room.remove(leaver)),
                         Verdict::Lacks(lacks) => {
@@ -106,7 +109,7 @@ impl Mirror {
                             continue;
                         }
                     }
-                    room.put(hash, bytes, standing);
+                    room.put(hash, size(bytes));
                 }
             }
             plan.push(Planned { wish: place, hash });
@@ -212,13 +215,13 @@ impl Mirror {
             Err(Failure::ThisOne(problem)) => {
                 round.missing += 1;
                 self.tries.insert(hash, Try::after(self.tries.get(&hash).copied()));
-                self.tell_about(wish, &format!("can't be fetched: {problem}"));
+                self.tell_about(wish, &format!("can't be fetched: {problem}"), round);
                 return Ok(());
             }
         };
         let bytes = torrent.metainfo.info.total_bytes();
-        let standing = standing(wish.retired.as_deref(), place);
-        let verdict = if kept.is_some() { Verdict::Fits } else { self.ledger.admits(bytes, standing) };
+        let size = size_of(bytes, place, wish.retired.as_deref(), wish.published.as_deref());
+        let verdict = if kept.is_some() { Verdict::Fits } else { self.ledger.admits(size) };
         match verdict {
             Verdict::Fits => {}
             // Not before it is whole: nothing goes for what may never come.
@@ -240,7 +243,7 @@ impl Mirror {
         fsx::sync_below(&folder).map_err(|error| output::unwritable(&folder, &error))?;
         self.site.place(&paths_in(&folder, &torrent), &torrent, &places)?;
         self.site.put(entry_of(&torrent, wish, &places));
-        self.ledger.put(hash, bytes, standing);
+        self.ledger.put(hash, size);
         self.waiting.remove(hash);
         self.tries.remove(&hash);
         self.told.remove(&wish.torrent_url);
@@ -274,6 +277,7 @@ impl Mirror {
         }
         let missing: HashSet<_> = known.keys().copied().filter(|hash| is_missing(*hash)).collect();
         self.waiting.retain(|hash| missing.contains(&hash));
+        self.tries.retain(|hash, _| missing.contains(hash));
         let left = self.state.own_paths();
         if !left.is_empty() {
             self.site.doom(left);
@@ -286,11 +290,14 @@ impl Mirror {
     fn leave_out(&mut self, wish: &Wish, bytes: u64, lacks: u64, round: &mut Round) {
         round.left_out += 1;
         let (bytes, lacks) = (size_text(bytes), size_text(lacks));
-        self.tell_about(wish, &format!("is left out: it has {bytes}, and the budget lacks {lacks}"));
+        self.tell_about(wish, &format!("is left out: it has {bytes}, and the budget lacks {lacks}"), round);
     }
 
-    fn tell_about(&mut self, wish: &Wish, what: &str) {
-        self.tell_news(&wish.torrent_url, &format!("WARNING: mirror: {} {what}", name_of(wish)));
+    /// Tells why a torrent is not here. How many there are is told by the round.
+    fn tell_about(&mut self, wish: &Wish, what: &str, round: &mut Round) {
+        if round.left_out + round.missing <= TOLD_MAX {
+            self.tell_news(&wish.torrent_url, &format!("WARNING: mirror: {} {what}", name_of(wish)));
+        }
     }
 }
 

@@ -82,9 +82,11 @@ impl Mirror {
         let Summary { mirrored, published, retired, bytes, .. } = self.summary();
         if round.fetched > 0 || round.unread.is_none() {
             let line = format!(
-                "mirror: {mirrored} of {} are here, {retired} retired, {} in all",
+                "mirror: {mirrored} of {} are here, {retired} retired, {} in all; {} could not be fetched, {} left out",
                 count_text(published, "torrent"),
-                size_text(bytes)
+                size_text(bytes),
+                round.missing,
+                round.left_out
             );
             self.tell_news(STAND, &line);
         }

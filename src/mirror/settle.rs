@@ -8,9 +8,9 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 
 use super::Mirror;
-use super::budget::{Ledger, Standing};
+use super::budget::{Ledger, Size, Standing};
 use super::place::{Free, Places};
-use super::wish::{Show, Wish};
+use super::wish::{Show, Wish, moment};
 use crate::id::InfoHash;
 use crate::manifest::Entry;
 use crate::problem::Problem;
@@ -57,13 +57,13 @@ impl Mirror {
 
     /// Titles, and what is retired.
     fn describe_entries(&mut self, show: &Show, known: &Known, now: OffsetDateTime) {
-        let moment = now.format(&Rfc3339).expect("a moment of this age has a text");
+        let now = now.format(&Rfc3339).expect("a moment of this age has a text");
         let (mut retired, mut back) = (0, 0);
         for mut entry in self.site.entries().to_vec() {
             let was_retired = entry.retired.is_some();
             match known.get(&entry.info_hashes.main()).map(|&place| &show.wishes[place]) {
                 Some(wish) => describe(&mut entry, wish),
-                None => _ = entry.retired.get_or_insert_with(|| moment.clone()),
+                None => _ = entry.retired.get_or_insert_with(|| now.clone()),
             }
             retired += u64::from(!was_retired && entry.retired.is_some());
             back += u64::from(was_retired && entry.retired.is_none());
@@ -91,19 +91,21 @@ impl Mirror {
         for entry in self.site.entries() {
             let hash = entry.info_hashes.main();
             let place = known.get(&hash).copied().unwrap_or(usize::MAX);
-            ledger.put(hash, entry.bytes, standing(entry.retired.as_deref(), place));
+            ledger.put(hash, size_of(entry.bytes, place, entry.retired.as_deref(), entry.published.as_deref()));
         }
         self.ledger = ledger;
     }
 
     fn move_where_the_show_has_them(&mut self, show: &Show, known: &Known) -> Result<(), Problem> {
-        for entry in self.site.entries().to_vec() {
-            let hash = entry.info_hashes.main();
-            let Some(wish) = known.get(&hash).map(|&place| &show.wishes[place]) else { continue };
-            if wish.places.is_none() || wish.places.as_ref() == Some(&Places::of(&entry)) {
+        let hashes: Vec<_> = self.site.entries().iter().map(|entry| entry.info_hashes.main()).collect();
+        for hash in hashes {
+            let wish = known.get(&hash).map(|&place| &show.wishes[place]);
+            // Those before it may have moved it.
+            let (Some(wish), Some(entry)) = (wish, self.site.entry(hash)) else { continue };
+            if wish.places.is_none() || wish.places.as_ref() == Some(&Places::of(entry)) {
                 continue;
             }
-            let Some(torrent) = self.site.torrent(&entry) else { continue };
+            let Some(torrent) = self.site.torrent(entry) else { continue };
             if let Some(wanted) = Places::wanted(wish, &torrent)
                 && self.clear(&wanted, hash, show, known)?
             {
@@ -206,11 +208,12 @@ pub fn describe(entry: &mut Entry, wish: &Wish) {
     entry.retired.clone_from(&wish.retired);
 }
 
-/// How a torrent stands in the show; `place` is its place among the wishes.
-pub fn standing(retired: Option<&str>, place: usize) -> Standing {
-    retired.map_or(Standing::Current(place), |since| {
-        Standing::Retired(OffsetDateTime::parse(since, &Rfc3339).unwrap_or(OffsetDateTime::UNIX_EPOCH))
-    })
+/// What counts of a torrent; `place` is its place among the wishes.
+pub fn size_of(bytes: u64, place: usize, retired: Option<&str>, published: Option<&str>) -> Size {
+    let standing = retired.map_or(Standing::Current(place), |since| {
+        Standing::Retired(moment(since).unwrap_or(OffsetDateTime::UNIX_EPOCH))
+    });
+    Size { bytes, standing, published: published.and_then(moment) }
 }
 
 /// What a person calls a torrent.

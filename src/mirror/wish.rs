@@ -157,8 +157,8 @@ impl Wish {
             title: limited(&entry.title),
             magnet: Some(entry.magnet).filter(|magnet| is_magnet_of(magnet, entry.info_hashes.main())),
             page: entry.page.filter(|page| is_web_page(page)),
-            published: entry.published.filter(|date| is_date(date)),
-            retired: entry.retired.map(|since| if is_moment(&since) { since } else { EPOCH.to_owned() }),
+            published: entry.published.filter(|date| moment(date).is_some()),
+            retired: entry.retired.map(|since| if moment(&since).is_some() { since } else { EPOCH.to_owned() }),
             bytes: Some(entry.bytes),
         })
     }
@@ -243,11 +243,8 @@ fn is_web_page(text: &str) -> bool {
     text.len() <= URL_BYTES_MAX && Url::parse(text).is_ok_and(is_web)
 }
 
-fn is_moment(text: &str) -> bool {
-    OffsetDateTime::parse(text, &Rfc3339).is_ok()
-}
-
-/// Whether it is a day or a moment, as manifests have it.
-fn is_date(text: &str) -> bool {
-    is_moment(text) || is_moment(&format!("{text}T00:00:00Z"))
+/// A day or a moment, as manifests have it.
+pub fn moment(text: &str) -> Option<OffsetDateTime> {
+    let parse = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+    parse(text).or_else(|| parse(&format!("{text}T00:00:00Z")))
 }
