@@ -1,4 +1,4 @@
-//! `everseed serve`, `heal` and `mirror` where the program was built without them: they are not among the commands, and
+//! `everseed serve`, `heal`, `mirror` and `verify` where the program was built without them: they are not among the commands, and
 //! who types one is told why.
 
 use std::ffi::OsString;
@@ -23,6 +23,10 @@ pub type HealArgs = ServeArgs;
 /// Whatever is typed after `mirror`.
 #[cfg(not(feature = "serve"))]
 pub type MirrorArgs = ServeArgs;
+
+/// Whatever is typed after `verify`.
+#[cfg(not(feature = "serve"))]
+pub type VerifySiteArgs = ServeArgs;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {

@@ -56,7 +56,10 @@ impl Net {
     pub fn inside(story: impl FnOnce(&Self) + Send) {
         let addresses = [Family::V4, Family::V6].map(|family| format!("ip address add {} dev hub", family.address(1)));
         let addresses = addresses.join(" && ");
-        let hub = Keeper::new(&format!("ip link add hub type bridge && {addresses} && ip link set hub up"));
+        // Of its own accord it takes over the lowest MAC address of a cable, and rooms that know the former go unheard.
+        let hub = Keeper::new(&format!(
+            "ip link add hub address 02:00:00:00:00:01 type bridge && {addresses} && ip link set hub up"
+        ));
         let net = Self { hub, clients: AtomicU8::new(0) };
         let told = std::thread::scope(|scope| {
             let inside = || {
