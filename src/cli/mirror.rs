@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clap::ArgMatches;
 use time::OffsetDateTime;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,7 +20,7 @@ use crate::mirror::{self, Mirror, Pace, Summary};
 use crate::names;
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError};
-use crate::units::{count_text, parse_size, size_text};
+use crate::units::{parse_size, size_text};
 
 /// The pause between two looks at the show unless somebody says otherwise.
 const EVERY_SECS: u32 = 3600;
@@ -41,7 +40,6 @@ const EVERY_SECS_MAX: u32 = 7 * 24 * 3600;
     after_help = "With --once, exit codes: 0 all is here, or as much as the budget allows, 1 trouble or a show that \
     can't be read, 2 something could not be fetched."
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub struct MirrorArgs {
     /// The show
     #[arg(value_name = "URL", env = "EVERSEED_MIRROR")]
@@ -87,7 +85,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 /// Mirrors until Ctrl-C or SIGTERM, or once.
-pub fn run(args: MirrorArgs, _: &ArgMatches) -> Result<(), Failure> {
+pub fn run(args: &MirrorArgs) -> Result<(), Failure> {
     let config = args.config.as_deref().map(|path| Config::read(path).map_err(Failure::usage)).transpose()?;
     let config = config.unwrap_or_default();
     let every = args.every.unwrap_or(EVERY_SECS);
@@ -97,13 +95,13 @@ pub fn run(args: MirrorArgs, _: &ArgMatches) -> Result<(), Failure> {
     }
     let data = args.data.clone().or_else(|| config.data()).unwrap_or_else(|| folder_of(&args.source));
     if args.once {
-        return once(&args, &config, data);
+        return once(args, &config, data);
     }
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Trouble(Problem::new(format!("can't start its threads: {error}"))))?;
-    let outcome = runtime.block_on(serve(&args, &config, data, Duration::from_secs(every.into())));
+    let outcome = runtime.block_on(serve(args, &config, data, Duration::from_secs(every.into())));
     // What is under way is taken up by the next run; it must not keep the process.
     runtime.shutdown_background();
     outcome
@@ -142,7 +140,7 @@ fn once(args: &MirrorArgs, config: &Config, data: PathBuf) -> Result<(), Failure
     let mut mirror = open(data.path(), options(args, config), &log)?;
     let round = mirror.round(now(), None);
     log.flush();
-    if let Some(problem) = round.trouble.or(round.unread.map(|failed| failed.problem)) {
+    if let Some(problem) = round.trouble.or(round.unread.map(|failed| *failed.problem)) {
         return Err(Failure::Trouble(problem));
     }
     report::say(stand(&mirror.summary()))?;
@@ -222,7 +220,7 @@ fn stand(summary: &Summary) -> String {
     let Summary { title, published, mirrored, retired, bytes } = summary;
     let title = if title.is_empty() { "the show" } else { title };
     let retired = if *retired > 0 { format!(", {retired} retired") } else { String::new() };
-    format!("{title}: {mirrored} of {} here{retired}, {}", count_text(*published, "torrent"), size_text(*bytes))
+    format!("{title}: {mirrored} of {published} torrents here{retired}, {}", size_text(*bytes))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the command line; what it tells is passed on")]

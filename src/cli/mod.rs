@@ -25,7 +25,7 @@ use clap::{ArgMatches, FromArgMatches};
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
 #[cfg(not(feature = "serve"))]
-use unserved::{self as serve, self as mirror};
+use unserved::{self as serve, mirror};
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -67,7 +67,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         }
         Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
-        Command::Mirror(args) => mirror::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Mirror(args) => mirror::run(&args),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

@@ -87,7 +87,7 @@ pub fn gather(mirror: &mut Mirror, wish: &Wish, torrent: &Torrent, folder: &Path
         good = checked(&content, &paths)?;
         how.peers = count(&good).saturating_sub(how.here + how.web);
         if !is_whole(&good) {
-            return Err(Failure::ThisOne(combined(problems, outcome.err(), &good)));
+            return Err(Failure::ThisOne(combined(&problems, outcome.as_ref().err(), &good)));
         }
     }
     files.make_all()?;
@@ -183,13 +183,13 @@ fn room(folder: &Path, bytes: u64) -> Result<(), Failure> {
 }
 
 /// Why pieces are still missing, as one problem: what web seeds said first, then what peers did.
-fn combined(problems: Vec<Problem>, peers: Option<Problem>, good: &[bool]) -> Problem {
+fn combined(problems: &[Problem], peers: Option<&Problem>, good: &[bool]) -> Problem {
     let whole = good.len() as u64;
     let missing = whole - count(good) as u64;
-    let why: Vec<_> = problems.first().into_iter().chain(&peers).map(Problem::message).map(str::to_owned).collect();
+    let why: Vec<_> = problems.first().into_iter().chain(peers).map(Problem::message).map(str::to_owned).collect();
     let message = format!("{missing} of {} are missing", count_text(whole, "piece"));
     Problem::new(if why.is_empty() { message } else { format!("{message}: {}", why.join("; ")) })
-        .help("it is tried again later, with longer and longer pauses")
+        .help("try again later; a mirror that runs does so by itself")
 }
 
 fn missing_bytes(content: &Content, good: &[bool]) -> u64 {

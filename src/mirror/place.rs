@@ -150,3 +150,62 @@ impl Taken {
 fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> SitePath {
+        SitePath::new(text).expect("below the root")
+    }
+
+    fn places(torrent: &str, files: &[&str]) -> Places {
+        Places { torrent: path(torrent), files: files.iter().map(|file| path(file)).collect() }
+    }
+
+    #[test]
+    fn a_stranger_names_no_path_that_is_ours_or_the_servers() {
+        for fine in
+            ["a", "media/a b.mp3", "media/x.../y", "swarms2/a", "retired/a.torrent", "a/everseed.json", "x/announce"]
+        {
+            assert!(is_harmless(&path(fine)), "{fine}");
+        }
+        let long = "a/".to_owned() + &"x".repeat(256);
+        for ours in [
+            "everseed.json",
+            "Everseed.JSON",
+            "everseed.json/a",
+            "kept",
+            "Kept/a",
+            "announce",
+            "announce/a",
+            "swarms",
+            "SCRAPE",
+            "healthz",
+            "metrics",
+            "swarms.css",
+            "api/swarms.json",
+            ".git/config",
+            "a/.htaccess",
+            "a\nb",
+            &long,
+        ] {
+            assert!(!is_harmless(&path(ours)), "{ours}");
+        }
+    }
+
+    #[test]
+    fn paths_are_free_or_become_so_or_never() {
+        let (one, other) = (InfoHash([1; 20]), InfoHash([2; 20]));
+        let mut taken = Taken::default();
+        for held in ["t/a.torrent", "media/A.mp3", "dir/file"] {
+            assert!(taken.claim(&path(held), one), "{held}");
+        }
+        assert_eq!(taken.is_free(&places("t/b.torrent", &["media/b.mp3"]), other), Free::Yes);
+        assert_eq!(taken.is_free(&places("t/a.torrent", &["media/a.mp3"]), one), Free::Yes, "they are its own");
+        assert_eq!(taken.is_free(&places("t/A.torrent", &["media/a.mp3"]), other), Free::After(vec![one]));
+        assert_eq!(taken.is_free(&places("t/b.torrent", &["dir/file/x"]), other), Free::Never);
+        assert_eq!(taken.is_free(&places("t/b.torrent", &["dir"]), other), Free::Never);
+        assert!(!taken.claim(&path("DIR"), other) && !taken.claim(&path("dir/file/x"), other));
+    }
+}

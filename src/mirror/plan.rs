@@ -159,14 +159,10 @@ impl Mirror {
         if wish.said == Said::Nothing {
             self.state.put_torrent(url, hash, &validators);
         }
-        match self.site.entry(hash).cloned() {
-            Some(entry) => self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?,
-            None => {
-                let has_room = self.waiting.put(&torrent).map_err(Absent::Trouble)?;
-                if !has_room {
-                    return Err(Absent::ThisOne(Problem::new("too many others wait before it")));
-                }
-            }
+        if let Some(entry) = self.site.entry(hash).cloned() {
+            self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?;
+        } else if !self.waiting.put(&torrent).map_err(Absent::Trouble)? {
+            return Err(Absent::ThisOne(Problem::new("too many others wait before it")));
         }
         Ok(hash)
     }
@@ -174,9 +170,9 @@ impl Mirror {
     fn unanswered(&mut self, url: &str, failed: Failed) -> Absent {
         if failed.is_unreachable || !failed.after.is_zero() {
             self.gone.insert(web::host(url));
-            return Absent::Server(failed.problem);
+            return Absent::Server(*failed.problem);
         }
-        Absent::ThisOne(failed.problem)
+        Absent::ThisOne(*failed.problem)
     }
 
     /// Puts another `.torrent` of the same torrent in the place of the one that is kept: its trackers have changed.
