@@ -3,7 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use percent_encoding::percent_decode_str;
+
+use super::web;
 use super::wish::Wish;
+use crate::baseurl::BaseUrl;
 use crate::id::InfoHash;
 use crate::manifest::{self, Entry};
 use crate::metainfo::Torrent;
@@ -28,24 +32,40 @@ impl Places {
         Self { torrent: entry.torrent.clone(), files: entry.files.iter().map(|file| file.path.clone()).collect() }
     }
 
-    /// The paths at which the show has a torrent, where it says so; else those that `everseed build` would give it.
-    /// `None` where they are not to be written to, or are not those of this torrent's files.
-    pub fn wanted(wish: &Wish, torrent: &Torrent) -> Option<Self> {
+    /// The paths at which the show has a torrent, as its manifest says or the addresses of its files show; else those
+    /// that `everseed build` would give it. `None` where they are not to be written to, or are not those of this torrent's
+    /// files.
+    pub fn wanted(wish: &Wish, torrent: &Torrent, site: &BaseUrl) -> Option<Self> {
         let files = torrent.metainfo.info.files();
         let places = match &wish.places {
             Some(places) => places.clone(),
-            None => Self {
-                torrent: SitePath::new(format!("torrents/{}.torrent", torrent.metainfo.info.name)).ok()?,
-                files: files
-                    .iter()
-                    .map(|(path, _)| SitePath::new(format!("media/{path}")))
-                    .collect::<Result<_, _>>()
-                    .ok()?,
-            },
+            None => Self::published(wish, torrent, site).or_else(|| Self::usual(torrent))?,
         };
         let mut taken = Taken::default();
         let is_one_each = places.all().all(|path| is_harmless(path) && taken.claim(path, torrent.info_hashes.main()));
         (places.files.len() == files.len() && is_one_each).then_some(places)
+    }
+
+    /// Where the addresses of a torrent are below the address of its site.
+    fn published(wish: &Wish, torrent: &Torrent, site: &BaseUrl) -> Option<Self> {
+        let below = |url: &str| {
+            let path = url.strip_prefix(site.as_str())?;
+            SitePath::new(percent_decode_str(path).decode_utf8().ok()?).ok().filter(|_| !path.contains(['?', '#']))
+        };
+        let at_seed = |seed: &String| {
+            let urls = web::at_seed(seed, &torrent.metainfo.info)?;
+            urls.iter().map(|url| below(url.as_ref()?)).collect::<Option<Vec<_>>>()
+        };
+        let files = torrent.metainfo.web_seeds.iter().find_map(at_seed)?;
+        Some(Self { torrent: below(&wish.torrent_url)?, files })
+    }
+
+    /// Where `everseed build` puts a torrent.
+    fn usual(torrent: &Torrent) -> Option<Self> {
+        let info = &torrent.metainfo.info;
+        let files = info.files().into_iter().map(|(path, _)| SitePath::new(format!("media/{path}")));
+        let torrent = SitePath::new(format!("torrents/{}.torrent", info.name)).ok()?;
+        Some(Self { torrent, files: files.collect::<Result<_, _>>().ok()? })
     }
 
     /// Paths in a folder of the torrent's own.

@@ -205,7 +205,7 @@ impl Mirror {
             return Ok(());
         };
         let folder = self.data.join(FETCHING).join(hash.to_string());
-        let how = match gather(self, wish, &torrent, &folder) {
+        let how = match gather(self, show, wish, &torrent, &folder) {
             Ok(how) => how,
             Err(Failure::Trouble(problem)) => return Err(problem),
             Err(Failure::ThisOne(problem)) => {
@@ -251,7 +251,7 @@ impl Mirror {
 
     /// Where a new torrent comes to lie.
     fn places_for(&mut self, wish: &Wish, torrent: &Torrent, show: &Show, known: &Known) -> Result<Places, Problem> {
-        if let Some(wanted) = Places::wanted(wish, torrent)
+        if let Some(wanted) = Places::wanted(wish, torrent, &show.base_url)
             && self.clear(&wanted, torrent.info_hashes.main(), show, known)?
         {
             return Ok(wanted);
