@@ -16,6 +16,7 @@ use super::report::{self, Failure};
 use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
 use crate::config::{Config, Typed};
 use crate::fetch::swarm::Dht;
+use crate::heal::Mode;
 use crate::mirror::{self, Mirror, Pace, Summary};
 use crate::names;
 use crate::problem::Problem;
@@ -119,12 +120,12 @@ fn folder_of(source: &str) -> PathBuf {
     PathBuf::from(names::safe(&parts.join("-")))
 }
 
-fn options(args: &MirrorArgs, config: &Config) -> mirror::Options {
+fn options(args: &MirrorArgs, dht: Option<Dht>) -> mirror::Options {
     let mut options = mirror::Options::new(&args.source);
     options.budget_bytes = args.budget;
     options.is_rolling = args.rolling;
     options.forgets_withdrawn = args.forget_withdrawn;
-    options.dht = config.seed.dht.unwrap_or(false).then(Dht::default);
+    options.dht = dht;
     options
 }
 
@@ -135,9 +136,10 @@ fn open(data: &Path, options: mirror::Options, log: &Log) -> Result<Mirror, Fail
 }
 
 fn once(args: &MirrorArgs, config: &Config, data: PathBuf) -> Result<(), Failure> {
+    let dht = config.heal_options().map_err(Failure::Usage)?.dht;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
-    let mut mirror = open(data.path(), options(args, config), &log)?;
+    let mut mirror = open(data.path(), options(args, dht), &log)?;
     let round = mirror.round(now(), None);
     log.flush();
     if let Some(problem) = round.trouble.or(round.unread.map(|failed| *failed.problem)) {
@@ -158,23 +160,29 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
         public_addresses: args.public_addresses.clone(),
         ..Typed::default()
     };
-    let (addresses, server_options) = config.server(data.join("site"), &typed, false).map_err(Failure::Usage)?;
+    let (addresses, mut server_options) = config.server(data.join("site"), &typed, false).map_err(Failure::Usage)?;
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
-    let mut mirror_options = options(args, config);
+    let mut mirror_options = options(args, server_options.dht.clone());
     mirror_options.peer_port = bound.peer_addr().port();
     let mirror = open(data.path(), mirror_options, &log)?;
-    let (site, summary) = (mirror.site().to_owned(), mirror.summary());
+    let (site, summary, copies) = (mirror.site().to_owned(), mirror.summary(), mirror.copies());
     let urls = (format!("http://{}/", reachable(bound.http_addr())), bound.peer_addr());
     let stop = stop_signal()?;
     let wake = Arc::new(Notify::new());
     let mut hangups =
         signal(SignalKind::hangup()).map_err(|error| Problem::new(format!("can't listen for signals: {error}")));
     let shown = (args.source.clone(), data.path().display().to_string());
-    let mut server_options = server_options;
     server_options.site = site;
     server_options.is_mirror = true;
+    // What is right, here the torrent alone says.
+    if config.seed.heal.is_none() {
+        server_options.healing.mode = Mode::On;
+    }
+    if config.seed.mirrors.is_empty() {
+        server_options.healing.options.mirrors = copies;
+    }
     let server = Server::start(bound, data, server_options, log.clone()).await.map_err(|error| {
         log.flush();
         match error {

@@ -1,5 +1,5 @@
-//! `everseed serve` and `everseed mirror` where the program was built without them: they are not among the commands, and who
-//! types one is told why.
+//! `everseed serve`, `heal` and `mirror` where the program was built without them: they are not among the commands, and
+//! who types one is told why.
 
 use std::ffi::OsString;
 
@@ -15,6 +15,10 @@ pub struct ServeArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     _typed: Vec<OsString>,
 }
+
+/// Whatever is typed after `heal`.
+#[cfg(not(feature = "serve"))]
+pub type HealArgs = ServeArgs;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {

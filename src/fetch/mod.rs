@@ -5,6 +5,8 @@
 //! says that the file is still the same. The calls block; they are made by threads that hash, not by tasks.
 
 mod answer;
+#[cfg(feature = "serve")]
+pub mod dht;
 mod document;
 mod download;
 mod http;

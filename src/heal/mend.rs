@@ -52,6 +52,16 @@ pub struct Left {
     pub problem: Problem,
 }
 
+impl Healed {
+    /// What is still to be said of it.
+    pub fn note(&self) -> Option<String> {
+        (self.other_names > 0).then(|| {
+            let names = count_text(self.other_names, "other name");
+            format!("the damaged file has {names} on this disk, and is as it was there")
+        })
+    }
+}
+
 impl Outcome {
     /// Whether all that was wrong is right now.
     pub fn is_whole(&self) -> bool {
@@ -75,7 +85,7 @@ pub(super) fn mend(
     subject: &Subject<'_>,
     look: &Look,
     consent: bool,
-    peers: &[SocketAddr],
+    peers: &(dyn Fn() -> Vec<SocketAddr> + Sync),
     watch: Watch<'_>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
@@ -176,7 +186,12 @@ impl<'m> Mending<'m> {
     }
 
     /// Fetches the bad pieces, from one source after another, until none is left.
-    fn fetch(&mut self, healer: &Healer, peers: &[SocketAddr], tried: &mut Vec<Tried>) -> Result<(), Problem> {
+    fn fetch(
+        &mut self,
+        healer: &Healer,
+        peers: &(dyn Fn() -> Vec<SocketAddr> + Sync),
+        tried: &mut Vec<Tried>,
+    ) -> Result<(), Problem> {
         for source in sources(self.subject, &healer.options) {
             if self.bad.is_empty() {
                 return Ok(());
@@ -187,7 +202,7 @@ impl<'m> Mending<'m> {
         let has_v1 = self.subject.torrent.metainfo.info.pieces().is_some();
         if !self.bad.is_empty() && healer.options.swarm && has_v1 {
             self.watch.go_on()?;
-            tried.push(self.fetch_from_swarm(healer, peers)?);
+            tried.push(self.fetch_from_swarm(healer, peers())?);
         }
         Ok(())
     }
@@ -306,11 +321,11 @@ impl<'m> Mending<'m> {
         Ok(())
     }
 
-    fn fetch_from_swarm(&mut self, healer: &Healer, peers: &[SocketAddr]) -> Result<Tried, Problem> {
+    fn fetch_from_swarm(&mut self, healer: &Healer, peers: Vec<SocketAddr>) -> Result<Tried, Problem> {
         let files: Vec<_> = self.wanted.iter().map(|ill| ill.file).collect();
         let wanted = swarm::Wanted {
             files: Some(&files),
-            peers: peers.to_vec(),
+            peers,
             dht: healer.options.dht.clone(),
             ..swarm::Wanted::new(self.subject.torrent, &self.ward.folder)
         };

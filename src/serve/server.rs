@@ -16,21 +16,25 @@ use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
+use super::dht;
+use super::heal::{self, Healing};
 use super::history::History;
 use super::http::{self, Counters};
 use super::log::Log;
 use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
-use super::site::{self, OwnTrackers};
+use super::site::{self, OwnTrackers, Site};
 use super::state::{Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
 use crate::chores::Chores;
+use crate::fetch::swarm::Dht;
+use crate::heal::Mode;
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
-use crate::store::{Store, Trouble, Writer, WriterOptions};
+use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
 use crate::tracker::address::Networks;
 use crate::tracker::{self, Seconds, Swarms, Tally};
 
@@ -85,6 +89,10 @@ pub struct Options {
     pub seed: seed::Limits,
     /// How much may leave in a month; unset, it is only counted.
     pub quota: Option<Quota>,
+    /// What is done about damaged files.
+    pub healing: Healing,
+    /// The mainline DHT, if torrents that are not private are announced there.
+    pub dht: Option<Dht>,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -104,6 +112,8 @@ impl Options {
             http: http::Options::default(),
             seed: seed::Limits::default(),
             quota: None,
+            healing: Healing::default(),
+            dht: None,
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -168,8 +178,11 @@ pub struct Server {
     peers_restored: usize,
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
+    healing: Healing,
+    /// The DHT, and the port that is announced there.
+    dht: Option<(Dht, u16)>,
     // Held as long as the server lives.
-    _data: DataFolder,
+    data: DataFolder,
 }
 
 impl Server {
@@ -193,24 +206,10 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&data.database())?;
-        if let Some(notice) = opened.notice {
-            log.line(format!("WARNING: {notice}"));
-        }
-        let mut store = opened.store;
         let now = Seconds(clock::now_secs());
-        let loaded = store.load(now)?;
-        let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-        store.retain_verdicts(|path| files.contains(path))?;
-        let verdicts = verdicts(&store)?;
-        let trouble_log = log.clone();
-        let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
-            Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
-            Trouble::Ended => trouble_log.line("the database is written again"),
-        })?;
-        let writer = Arc::new(writer);
-
+        let Memory { loaded, verdicts, writer } = remember(&data.database(), &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
+        let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         if let Some(problem) = &bound.utp_fault {
             log.line(format!("WARNING: peers come over TCP alone, not over uTP: {problem}"));
         }
@@ -227,7 +226,7 @@ impl Server {
         let mut swarms = Swarms::new(
             tracker::Options {
                 seed_addresses: options.public_addresses,
-                seed_port: options.public_peer_port.unwrap_or(peer_port),
+                seed_port: public_peer_port,
                 seed_id,
                 ..options.tracker
             },
@@ -283,7 +282,9 @@ impl Server {
             goodbye_max: options.goodbye_max,
             peers_restored,
             tick: TICK,
-            _data: data,
+            healing: options.healing,
+            dht: options.dht.map(|dht| (dht, public_peer_port)),
+            data,
         })
     }
 
@@ -304,7 +305,9 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, .. } = self;
+        let Self {
+            state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, healing, dht, data, ..
+        } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -336,6 +339,12 @@ impl Server {
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        if let Some((dht, port)) = dht {
+            chores.spawn("announcing to the DHT", dht::announce(Arc::clone(&state), dht, port));
+        }
+        if healing.mode != Mode::Off {
+            chores.spawn("healing", heal::follow(Arc::clone(&state), healing, data.path().to_owned()));
+        }
         if dial {
             chores.spawn("the look for leechers", call_leechers(Arc::clone(&state)));
         }
@@ -424,6 +433,32 @@ async fn call_leechers(state: Arc<State>) {
             state.seed.dial(&info_hash, addresses);
         }
     }
+}
+
+/// What a former run has left, and the way to the disk for this one.
+struct Memory {
+    loaded: Loaded,
+    verdicts: Vec<seed::Verdict>,
+    writer: Arc<Writer>,
+}
+
+/// Opens the database and reads it, but for what it says of files that the site does not have any more.
+fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
+    let opened = Store::open(database)?;
+    if let Some(notice) = opened.notice {
+        log.line(format!("WARNING: {notice}"));
+    }
+    let mut store = opened.store;
+    let loaded = store.load(now)?;
+    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
+    store.retain_verdicts(|path| files.contains(path))?;
+    let verdicts = verdicts(&store)?;
+    let trouble_log = log.clone();
+    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+        Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
+        Trouble::Ended => trouble_log.line("the database is written again"),
+    })?;
+    Ok(Memory { loaded, verdicts, writer: Arc::new(writer) })
 }
 
 /// What the seed is told of files it has read in a former run.

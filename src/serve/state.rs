@@ -78,6 +78,8 @@ pub struct Inner {
     scrubs: Mutex<HashMap<InfoHash, Scrubbed>>,
     /// What left in this month.
     meter: Mutex<Meter>,
+    /// What is done, or would be, about those that are damaged.
+    healing: Mutex<HashMap<InfoHash, String>>,
     /// Torrents that are not seeded, and what the operator was told of each.
     told: Mutex<HashMap<InfoHash, Vec<String>>>,
 }
@@ -173,6 +175,20 @@ impl State {
         drop(known);
         *lock(&self.inner.snapshot) = None;
         news
+    }
+
+    /// Says what is done, or would be, about a torrent that is damaged.
+    pub fn set_healing(&self, info_hash: &InfoHash, text: Option<String>) {
+        let mut healing = lock(&self.inner.healing);
+        let former = match text {
+            Some(text) => healing.insert(*info_hash, text),
+            None => healing.remove(info_hash),
+        };
+        let is_news = former.as_ref() != healing.get(info_hash);
+        drop(healing);
+        if is_news {
+            *lock(&self.inner.snapshot) = None;
+        }
     }
 
     /// Offers the everseed in the swarms of which it has the bytes, withdraws it from the others, and tells the
@@ -277,6 +293,7 @@ impl State {
         drop(swarms);
         let web = self.web.each();
         let scrubs = lock(&self.inner.scrubs).clone();
+        let healing = lock(&self.inner.healing).clone();
         let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
         let mut faults = Faults::default();
         if let Some(fault) = lock(&self.inner.site_fault).clone() {
@@ -313,6 +330,7 @@ impl State {
             row.carried_bytes = carried(row.completed, row.bytes, row.sent_bytes, row.web_sent_bytes);
             row.scrub =
                 scrubs.get(&hash).map(|scrubbed| Scrub { at: scrubbed.at.0, bad_pieces: scrubbed.bad_pieces.into() });
+            row.heal = healing.get(&hash).cloned();
             everseed.sent_bytes = everseed.sent_bytes.saturating_add(row.sent_bytes);
             everseed.web_sent_bytes = everseed.web_sent_bytes.saturating_add(row.web_sent_bytes);
             downloaded = downloaded.saturating_add(row.completed.saturating_mul(row.bytes));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Point, series, trouble};
+use super::{Point, Verdict, rows, series, trouble};
 use crate::id::InfoHash;
 use crate::problem::Problem;
 use crate::tracker::Seconds;
@@ -33,6 +33,11 @@ impl Reader {
     /// until the next one.
     pub fn series(&self, info_hash: &InfoHash, since: Seconds) -> Result<Vec<Point>, Problem> {
         series::of_torrent(&self.db, info_hash, since).map_err(|error| trouble(&self.path, "read", &error))
+    }
+
+    /// What is remembered of files.
+    pub fn verdicts(&self) -> Result<Vec<Verdict>, Problem> {
+        rows::verdicts(&self.db).map_err(|error| trouble(&self.path, "read", &error))
     }
 
     /// The time series of all torrents together.

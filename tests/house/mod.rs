@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test binary lives in some of the rooms")]
 
 pub mod attach;
+pub mod dht;
 #[cfg(feature = "serve")]
 pub mod peer;
 pub mod web;
@@ -212,6 +213,13 @@ impl House {
     pub fn serve_site_telling(&self, stderr: Stdio) -> Server {
         let (site, data) = (self.public().display().to_string(), self.beside("data").display().to_string());
         Server::start_telling(&self.serve_args(&["--site", &site, "--data", &data]), self.dir.path(), stderr)
+    }
+
+    /// Serves `public/` as it was built, with these arguments.
+    pub fn serve_site_with(&self, args: &[&str]) -> Server {
+        let (site, data) = (self.public().display().to_string(), self.beside("data").display().to_string());
+        let args = [&["--site", &site, "--data", &data], args].concat();
+        Server::start(&self.serve_args(&args), self.dir.path())
     }
 
     fn serve_args(&self, first: &[&str]) -> Vec<String> {

@@ -143,7 +143,8 @@ fn a_show_that_everseed_was_attached_to_is_mirrored_by_its_own_feed() {
     expect![[r#"
         Two: audio/ep2.mp3
         One: audio/ep1.mp3
-    "#]].assert_eq(&fan.listed());
+    "#]]
+    .assert_eq(&fan.listed());
     let (mirrored, published) = (fan.files(), site.files());
     assert!(mirrored.iter().all(|(name, bytes)| name == "everseed.json" || published[name] == *bytes));
 }
@@ -187,21 +188,24 @@ fn a_feed_that_tells_no_info_hash_is_followed_by_its_torrents() {
         b: media/set/a.bin
         a: media/ep2.mp3
         a: media/ep1.mp3
-    "#]].assert_eq(&fan.listed());
+    "#]]
+    .assert_eq(&fan.listed());
     expect![[r#"
         /bare/a.torrent, unless it is the same
         /bare/b.torrent
         /bare/feed.xml, unless it is the same
         /media/ep2.mp3, range: bytes=0-1048592
         /media/set/a.bin, range: bytes=0-102400
-        /media/set/sub/b.bin, range: bytes=0-51199"#]].assert_eq(&asked(&publisher));
+        /media/set/sub/b.bin, range: bytes=0-51199"#]]
+    .assert_eq(&asked(&publisher));
     drop(mirror);
     let round = fan.round();
     assert_eq!((round.fetched, round.missing), (0, 0));
     expect![[r#"
         /bare/a.torrent, unless it is the same
         /bare/b.torrent, unless it is the same
-        /bare/feed.xml, unless it is the same"#]].assert_eq(&asked(&publisher));
+        /bare/feed.xml, unless it is the same"#]]
+    .assert_eq(&asked(&publisher));
 }
 
 #[test]
@@ -222,7 +226,8 @@ fn a_show_with_another_tracker_is_announced_to_that() {
         /everseed.json, unless it is the same
         /torrents/ep1.torrent
         /torrents/ep2.torrent
-        /torrents/set.torrent"#]].assert_eq(&asked(&publisher));
+        /torrents/set.torrent"#]]
+    .assert_eq(&asked(&publisher));
     let (mirrored, published) = (fan.files(), files(&publisher.house.public()));
     assert!(content(mirrored) == content(published));
     assert_eq!(fan.round().fetched, 0);
