@@ -22,7 +22,7 @@ pub type HealArgs = ServeArgs;
 
 /// Whatever is typed after `mirror`.
 #[cfg(not(feature = "serve"))]
-pub type MirrorArgs = ServeArgs;
+pub type HealArgs = ServeArgs;
 
 /// Whatever is typed after `verify`.
 #[cfg(not(feature = "serve"))]
@@ -35,6 +35,24 @@ pub fn next(folder: &str) -> String {
 
 /// Says that there is no server in this build.
 pub fn run(_: ServeArgs, _: &ArgMatches) -> Result<(), Failure> {
+    unserved()
+}
+
+/// `everseed mirror`.
+#[cfg(not(feature = "serve"))]
+pub mod mirror {
+    use super::Failure;
+
+    /// Whatever is typed after it.
+    pub type MirrorArgs = super::ServeArgs;
+
+    /// Says that there is no server in this build.
+    pub fn run(_: &MirrorArgs) -> Result<(), Failure> {
+        super::unserved()
+    }
+}
+
+fn unserved() -> Result<(), Failure> {
     let problem = Problem::new("this everseed was built without its server");
     Err(Failure::usage(problem.help(
         "install it with its default features, or with the feature `serve`; or give what `everseed build` writes to any \

@@ -239,7 +239,7 @@ impl<'m> Mending<'m> {
                 }
                 Ok(false) => wrong += 1,
                 Err(failed) => {
-                    tried.problem.get_or_insert(failed.problem);
+                    tried.problem.get_or_insert(*failed.problem);
                     let files = visit.failed.iter().filter(|failed| **failed).count();
                     if failed.is_unreachable || files >= FAILURES_MAX {
                         break;
