@@ -267,7 +267,25 @@ fn files_that_look_as_a_server_remembers_them_are_read_where_that_is_asked_for()
         }
     }
     told += &verify_served(&house, &[]).whole();
-    expect![[""]].assert_eq(&told);
+    expect![[r#"
+        [stdout]
+        3 torrents, none of them damaged; read 0 B; not read: 3 torrents with files as the server last found them right (--all reads them)
+        [exit 0]
+        [stdout]
+        3 torrents, all of them whole; read 1.5 MB
+        [exit 0]
+        [stdout]
+        torrents/ep1.torrent: media/ep1.mp3 has 1 bad of 10 pieces: 0
+        3 torrents, 1 damaged; read 307.2 kB; not read: 2 torrents with files as the server last found them right (--all reads them)
+        [exit 2]
+        [stdout]
+        torrents/ep1.torrent: media/ep1.mp3 has 1 bad of 10 pieces: 0
+        3 torrents, 1 damaged; read 1.5 MB
+        [stderr]
+        warning: DIR/data/everseed.sqlite3: the database cannot be read: file is not a database
+          help: see that the disk has room and the file can be written; everseed goes on and tries again
+        [exit 2]
+    "#]].assert_eq(&told);
 }
 
 #[test]
