@@ -296,6 +296,7 @@ impl fmt::Display for Report {
         let (all, read) = (count_text(self.torrents as u64, "torrent"), size_text(self.read_bytes));
         match (self.damaged.len(), self.remembered) {
             (0, 0) => write!(f, "{all}, all of them whole; read {read}")?,
+            (0, _) => write!(f, "{all}, none of them damaged; read {read}")?,
             (damaged, _) => write!(f, "{all}, {damaged} damaged; read {read}")?,
         }
         if self.remembered > 0 {

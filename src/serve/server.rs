@@ -31,7 +31,7 @@ use super::web::WebSent;
 use crate::chores::Chores;
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
-use crate::id::{InfoHash, PeerId};
+use crate::id::PeerId;
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
 use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
