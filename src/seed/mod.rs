@@ -12,6 +12,7 @@
 //! ```
 
 mod announce;
+mod cached;
 mod content;
 mod dial;
 mod disk;

@@ -215,7 +215,7 @@ impl Conversation {
                 },
                 () = sleep_until(deadline) => {
                     let now = self.seed.now();
-                    if !self.outbox.bytes.is_empty() && now >= self.outbox.moved + WRITE_STALL_MAX {
+                    if !self.outbox.rest().is_empty() && now >= self.outbox.moved + WRITE_STALL_MAX {
                         return Err(End::Close);
                     }
                     self.connection.tick(now)?;
@@ -228,7 +228,7 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
-        if self.outbox.bytes.is_empty() && self.reading.is_none() {
+        if self.outbox.rest().is_empty() && self.reading.is_none() {
             self.speak(now);
             // There is room again for what was left lying; it is taken before more is read from the socket.
             self.listen(now).await?;
@@ -284,7 +284,9 @@ impl Conversation {
             self.hashing = Some((request, Box::pin(hashes)));
         }
         self.tell_of_others(now);
-        let mut bytes = std::mem::take(&mut self.outbox).bytes;
+        // What was written stays for now: memory that has been used once need not be cleared to be read into.
+        let buffer = std::mem::take(&mut self.outbox).bytes;
+        let mut bytes = Vec::new();
         if self.stream.is_utp() && self.connection.take_handshake(&mut bytes, now) {
             self.fill(bytes, 0);
             self.outbox.alone = true;
@@ -300,7 +302,7 @@ impl Conversation {
         if !blocks.is_empty() {
             self.ticket.asked();
             let (seed, entry) = (Arc::clone(&self.seed), Arc::clone(&swarm.entry));
-            self.reading = Some(Box::pin(reading::read(seed, entry, blocks, bytes)));
+            self.reading = Some(Box::pin(reading::read(seed, entry, blocks, buffer)));
         }
     }
 
@@ -335,15 +337,13 @@ impl Conversation {
             swarm.entry.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
             self.seed.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
         }
-        // The memory is used again for what is read next; where nothing is, it is given back.
-        self.outbox.bytes.clear();
-        self.outbox.written = 0;
+        self.outbox.content = 0;
         std::mem::take(&mut self.outbox.alone)
     }
 
     fn deadline(&self) -> Duration {
         let deadline = self.connection.deadline();
-        if self.outbox.bytes.is_empty() { deadline } else { deadline.min(self.outbox.moved + WRITE_STALL_MAX) }
+        if self.outbox.rest().is_empty() { deadline } else { deadline.min(self.outbox.moved + WRITE_STALL_MAX) }
     }
 }
 
