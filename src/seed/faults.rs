@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::FAULTS_MAX;
+use super::reads::ANSWER_WITHIN;
 use super::state::{Seen, State};
 use super::status::Health;
 use super::torrents::Entry;
@@ -10,6 +11,13 @@ use super::torrents::Entry;
 impl Entry {
     /// A sentence a file, up to [`FAULTS_MAX`], and one that counts the others.
     pub fn faults(&self, state: &State) -> Vec<String> {
+        if state.is_silent() {
+            let what = match &*self.content.slots {
+                [slot] => format!("{} does not answer", slot.place.name()),
+                _ => "its files do not answer".into(),
+            };
+            return vec![format!("{what}: reading takes more than {} s", ANSWER_WITHIN.as_secs())];
+        }
         if state.bad.count() == 0 && state.faulty == 0 {
             return state.torrent_fault.iter().map(ToString::to_string).collect();
         }

@@ -19,6 +19,7 @@ mod faults;
 mod hashes;
 mod meta;
 mod peer;
+mod reads;
 mod server;
 mod state;
 mod status;
@@ -47,6 +48,7 @@ use crate::id::{InfoHash, PeerId};
 use crate::wire::Local;
 use announce::Announcer;
 use doors::Doors;
+use reads::Disks;
 use torrents::Entry;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
@@ -162,6 +164,8 @@ pub struct Seed {
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
+    disks: Disks,
+    look_wanted: Notify,
     verify_wanted: Notify,
     sent: AtomicU64,
 }
@@ -184,6 +188,8 @@ impl Seed {
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
+            disks: Disks::default(),
+            look_wanted: Notify::new(),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
         })

@@ -142,6 +142,12 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
+        if let Some(swarm) = &self.swarm
+            && let Some(request) = self.connection.take_hash_request()
+        {
+            let hashes = self.seed.hashes(&swarm.entry, request).await;
+            self.connection.answer_hashes(&request, hashes.as_deref());
+        }
         if self.outbox.bytes.is_empty() && self.reading.is_none() {
             let mut bytes = Vec::new();
             self.connection.take_output(&mut bytes, now);
@@ -167,7 +173,7 @@ impl Conversation {
             let Some(info_hash) = self.connection.asks_for() else { return Ok(()) };
             let entry = self.seed.entry(&info_hash).ok_or(End::Close)?;
             let offers = entry.offers();
-            let offer = entry.offer().await.ok_or(End::Close)?;
+            let offer = self.seed.offer(&entry).await.ok_or(End::Close)?;
             entry.connections.fetch_add(1, Ordering::Relaxed);
             self.swarm = Some(Swarm { entry, offers });
             self.connection.accept(&self.seed.local, offer, now)?;
@@ -229,18 +235,13 @@ impl Outbox {
 }
 
 async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>) -> Read {
-    let busy = Read { bytes: Vec::new(), outcome: Err(Refused::Busy) };
-    // First the torrent's own share: whoever waits for a stalled disk holds no place that others need.
-    let Ok(own) = entry.reads().acquire_owned().await else { return busy };
-    let Ok(all) = Arc::clone(&seed.reads).acquire_owned().await else { return busy };
-    let reading = tokio::task::spawn_blocking(move || {
-        let _places = (own, all);
+    let reading = seed.read_for_peer(&entry, move |entry| {
         let mut bytes = Vec::new();
         let content = blocks.iter().map(|block| u64::from(block.bytes)).sum();
-        let outcome = disk::read_blocks(&entry, &blocks, &mut bytes).map(|()| content);
+        let outcome = disk::read_blocks(entry, &blocks, &mut bytes).map(|()| content);
         Read { bytes, outcome }
     });
-    reading.await.unwrap_or(busy)
+    reading.await.unwrap_or_else(|refused| Read { bytes: Vec::new(), outcome: Err(refused) })
 }
 
 async fn finished(reading: &mut Option<Pin<Box<dyn Future<Output = Read> + Send>>>) -> Read {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::disk::FileFault;
@@ -35,10 +35,16 @@ pub(super) struct State {
     pub recheck: Pieces,
     /// Why nobody can tell what its pieces should be.
     pub torrent_fault: Option<Box<str>>,
+    /// Reads of it that do not come back.
+    pub stuck: u32,
+    /// Whether nothing is asked of its disk, which does not answer for others.
+    pub is_disk_silent: bool,
     /// Whether it is no longer seeded.
     pub is_retired: bool,
     /// Who follows what is offered; nobody, where no peer is there.
     pub followers: Option<watch::Sender<Offered>>,
+    /// The places for reads of it, once there were some.
+    pub reads: Option<Arc<Semaphore>>,
 }
 
 #[derive(Debug)]
@@ -140,15 +146,20 @@ impl State {
             excused_pieces: none(),
             recheck: none(),
             torrent_fault: None,
+            stuck: 0,
+            is_disk_silent: false,
             is_retired: false,
             followers: None,
+            reads: None,
         };
         state.health = state.conclude();
         state
     }
 
     pub fn conclude(&self) -> Health {
-        if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
+        if self.is_silent() {
+            Health::Missing
+        } else if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
             Health::Missing
         } else if self.excused < self.faulty
             || self.excused_pieces.count() < self.bad.count()
@@ -166,7 +177,13 @@ impl State {
 
     /// What peers may ask for.
     pub fn offered(&self) -> Offered {
-        (!self.is_retired).then(|| Arc::new(self.bad.others()))
+        let have = || if self.is_silent() { Bitfield::empty(self.bad.len()) } else { self.bad.others() };
+        (!self.is_retired).then(|| Arc::new(have()))
+    }
+
+    /// Whether its disk does not answer.
+    pub fn is_silent(&self) -> bool {
+        self.stuck > 0 || self.is_disk_silent
     }
 
     /// Tells those who follow.

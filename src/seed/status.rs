@@ -17,7 +17,7 @@ pub enum Health {
     Elsewhere,
     /// Some of its pieces can't be sent.
     Degraded,
-    /// None of its files is there to be read.
+    /// None of its files is there to be read, or their disk does not answer.
     Missing,
 }
 

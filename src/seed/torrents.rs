@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -38,7 +38,8 @@ pub(super) struct Entry {
     meta: Mutex<Held>,
     pub sent: AtomicU64,
     pub connections: AtomicUsize,
-    reads: OnceLock<Arc<Semaphore>>,
+    /// Grows with every bit that is read of its files.
+    pulse: AtomicU32,
     changes: watch::Sender<u64>,
 }
 
@@ -65,7 +66,7 @@ impl Entry {
             meta: Mutex::default(),
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
-            reads: OnceLock::new(),
+            pulse: AtomicU32::new(0),
             changes,
         }
     }
@@ -83,16 +84,10 @@ impl Entry {
     }
 
     /// What a new peer is offered; nothing where the torrent is no longer seeded, or nobody can tell what its pieces
-    /// should be.
-    pub async fn offer(self: &Arc<Self>) -> Option<Offer> {
+    /// should be. It blocks.
+    pub fn offer(&self) -> Option<Offer> {
         let have = self.offers().borrow().clone()?;
-        let metadata = if self.content.is_private {
-            None
-        } else {
-            let entry = Arc::clone(self);
-            let meta = tokio::task::spawn_blocking(move || entry.meta());
-            Some(Arc::clone(&meta.await.ok()??.info_bytes))
-        };
+        let metadata = if self.content.is_private { None } else { Some(Arc::clone(&self.meta()?.info_bytes)) };
         Some(Offer {
             pieces: self.content.wire_pieces(),
             have,
@@ -109,9 +104,59 @@ impl Entry {
         state.followers.get_or_insert_with(|| watch::Sender::new(offered)).subscribe()
     }
 
-    /// The reads that may run at a time: a stalled disk below one torrent leaves room for reading the others.
+    /// The places for reads that run at a time: a slow disk below one torrent leaves room for reading the others. When
+    /// the torrent falls silent, nobody goes on waiting for one.
     pub fn reads(&self) -> Arc<Semaphore> {
-        Arc::clone(self.reads.get_or_init(|| Arc::new(Semaphore::new(READS_OF_ONE_MAX))))
+        let mut state = self.state();
+        Arc::clone(state.reads.get_or_insert_with(|| Arc::new(Semaphore::new(READS_OF_ONE_MAX))))
+    }
+
+    /// A number that changes with every bit that is read of its files.
+    pub fn pulse(&self) -> u32 {
+        self.pulse.load(Ordering::Relaxed)
+    }
+
+    /// Something was read.
+    pub fn beat(&self) {
+        self.pulse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The devices that its files were last seen on.
+    pub fn devices(&self) -> impl Iterator<Item = u64> + '_ {
+        let device = |slot: usize| self.content.slots[slot].place.folder().device();
+        let folders = (0..self.content.slots.len()).map(device).filter(|&device| device != 0);
+        // Files of one folder stand beside each other, and most torrents have one.
+        folders.scan(0, |last, device| Some((std::mem::replace(last, device) != device).then_some(device))).flatten()
+    }
+
+    /// Whether one of its reads does not come back.
+    pub fn is_stuck(&self) -> bool {
+        self.state().stuck > 0
+    }
+
+    /// Takes in that a read does not come back: nothing of it is offered until it does.
+    pub fn falls_silent(&self) {
+        let mut state = self.state();
+        state.stuck += 1;
+        if let Some(reads) = state.reads.take() {
+            reads.close();
+        }
+        self.settle(state, true);
+    }
+
+    /// Takes in that a read has come back.
+    pub fn answers_again(&self) {
+        let mut state = self.state();
+        state.stuck = state.stuck.saturating_sub(1);
+        self.settle(state, true);
+    }
+
+    /// Takes in whether its disk does not answer for others.
+    pub fn disk_is_silent(&self, is_silent: bool) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.is_disk_silent, is_silent) != is_silent {
+            self.settle(state, true);
+        }
     }
 
     /// What the `.torrent` says of the bytes; nothing where it is not to be had, which is told then. It blocks.
