@@ -31,7 +31,7 @@ mod verify;
 pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
 pub use content::{Folders, Place, Torrent};
 pub use server::bind;
-pub use status::{Health, Status, Verdict};
+pub use status::{Damage, DamageKind, DamagedFile, Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -43,13 +43,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::wire::Local;
 use announce::Announcer;
 use doors::Doors;
 use reads::Disks;
-use torrents::Entry;
+use torrents::{Entry, Remembered};
 
 /// The most connections in all, unless [`Limits`] say otherwise.
 pub const CONNECTIONS_MAX: usize = 2000;
@@ -158,7 +157,7 @@ pub struct Seed {
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
     /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
-    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
+    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     announcer: Mutex<Announcer>,
@@ -236,13 +235,19 @@ impl Seed {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for verdict in verdicts {
             let files = remembered.entry(verdict.info_hash).or_default();
-            files.insert(verdict.path.clone(), verdict.fingerprint);
+            let Verdict { fingerprint, is_damaged, .. } = *verdict;
+            files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
         }
     }
 
-    /// The verdicts to give to [`Seed::remember`] after a restart.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        self.entries().iter().flat_map(|entry| entry.verdicts()).collect()
+    /// The verdicts to give to [`Seed::remember`] after a restart, but those that were taken before and still hold.
+    pub fn take_verdicts(&self) -> Vec<Verdict> {
+        self.entries().iter().flat_map(|entry| entry.take_verdicts()).collect()
+    }
+
+    /// What of a torrent's files is to be healed; nothing where nothing is known to be wrong with them.
+    pub fn damage(&self, info_hash: &InfoHash) -> Option<Damage> {
+        self.entry(info_hash)?.damage()
     }
 
     /// How a torrent stands.

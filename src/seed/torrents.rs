@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use super::READS_OF_ONE_MAX;
 use super::content::{Content, Slot, Torrent};
 use super::disk::{FileFault, settles_within};
+use super::faults::ranges;
 use super::meta::Meta;
-use super::state::{FileState, Offered, Seen, State};
-use super::status::{Health, Status, Verdict};
+use super::state::{FileState, Offered, Seen, State, Whole};
+use super::status::{Damage, DamagedFile, Health, Status, Verdict};
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, InfoHashV2};
 use crate::wire::Offer;
@@ -43,6 +44,13 @@ pub(super) struct Entry {
     changes: watch::Sender<u64>,
 }
 
+/// What is known of a file from a former run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remembered {
+    pub fingerprint: Fingerprint,
+    pub is_damaged: bool,
+}
+
 /// What the `.torrent` says, where it was needed of late.
 #[derive(Debug, Default)]
 struct Held {
@@ -51,13 +59,18 @@ struct Held {
 }
 
 impl Entry {
-    pub fn new(torrent: &Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Fingerprint>) -> Self {
+    /// `remembered`: the verdicts of a former run, by the paths of the files.
+    pub fn new(torrent: &Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Remembered>) -> Self {
         let content = Arc::clone(&torrent.0);
-        let file = |slot: &Slot| FileState {
-            is_elsewhere: slot.place.is_elsewhere,
-            seen: None,
-            remembered: (!remembered.is_empty()).then(|| remembered.get(&slot.place.path()).copied()).flatten(),
-            trouble: None,
+        let file = |slot: &Slot| {
+            let known = (!remembered.is_empty()).then(|| remembered.get(&slot.place.path())).flatten();
+            FileState {
+                is_elsewhere: slot.place.is_elsewhere,
+                seen: None,
+                whole: known.map_or(Whole::Unknown, |known| Whole::Once(Box::new(known.fingerprint))),
+                is_trusted: known.is_some_and(|known| !known.is_damaged),
+                trouble: None,
+            }
         };
         let files = content.slots.iter().map(file).collect();
         Self {
@@ -230,18 +243,46 @@ impl Entry {
         }
     }
 
-    /// The verdicts that are worth remembering: those of a torrent that is verified as a whole.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        let state = self.state();
-        if state.health != Health::Verified {
+    /// The verdicts that are worth remembering and were not taken yet: those of a torrent that is verified as a whole,
+    /// and those that were found to be wrong.
+    pub fn take_verdicts(&self) -> Vec<Verdict> {
+        let mut state = self.state();
+        if !std::mem::take(&mut state.has_news) {
             return Vec::new();
         }
+        let is_verified = state.health == Health::Verified;
         let files = self.content.slots.iter().zip(&state.files);
-        let verdicts = files.filter_map(|(slot, file)| {
-            let seen = file.seen.as_ref()?.what.as_ref().ok()?;
-            Some(Verdict { info_hash: self.info_hash(), path: slot.place.path(), fingerprint: *seen })
+        let verdicts = files.filter(|(_, file)| is_verified || !file.is_trusted).filter_map(|(slot, file)| {
+            Some(Verdict {
+                info_hash: self.info_hash(),
+                path: slot.place.path(),
+                fingerprint: file.whole()?,
+                is_damaged: !is_verified,
+            })
         });
         verdicts.collect()
+    }
+
+    /// What of its files is not as it says; nothing where nothing is known to be wrong with them, or their disk does not
+    /// answer.
+    pub fn damage(&self) -> Option<Damage> {
+        let state = self.state();
+        if state.is_silent() {
+            return None;
+        }
+        let bad = self.bad_pieces_of_files(&state);
+        let files = self.content.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
+            let pieces = bad.get(&index)?;
+            Some(DamagedFile {
+                path: slot.place.path(),
+                name: slot.place.name(),
+                bytes: slot.bytes,
+                bad_pieces: ranges(pieces),
+                kind: file.kind_of_damage(),
+            })
+        });
+        let files: Vec<_> = files.collect();
+        (!files.is_empty()).then_some(Damage { files })
     }
 
     /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more.
@@ -253,8 +294,7 @@ impl Entry {
         let faulty = what.is_err();
         let mut bad_changed = false;
         state.count(slot, |count, one| count - one);
-        state.files[slot].seen = Some(Seen { what, since: now });
-        state.files[slot].trouble = None;
+        state.files[slot].see(what, now);
         state.count(slot, |count, one| count + one);
         let excused = state.files[slot].is_excused();
         for piece in self.content.pieces_of(slot) {
@@ -274,14 +314,13 @@ impl Entry {
 
     /// How the file looked when it was last seen, if nothing was wrong with it.
     pub fn looked(&self, slot: usize) -> Option<Fingerprint> {
-        self.state().files[slot].seen.as_ref()?.what.as_ref().ok().copied()
+        self.state().files[slot].looks()
     }
 
     /// How the file must look for `piece` to be sent without being hashed; nothing where it must be hashed.
     pub fn hashed_as(&self, piece: u32, slot: usize) -> Option<Fingerprint> {
         let state = self.state();
-        let seen = state.files[slot].seen.as_ref().filter(|_| state.hashed.has(piece))?;
-        seen.what.as_ref().ok().copied()
+        state.files[slot].looks().filter(|_| state.hashed.has(piece))
     }
 
     /// Takes in what came of hashing `piece`, which was read from `started` on, from files that looked like `files`
@@ -302,7 +341,8 @@ impl Entry {
             return;
         }
         if !matched {
-            files.iter().for_each(|(slot, _)| state.files[*slot].remembered = None);
+            files.iter().for_each(|(slot, _)| state.files[*slot].is_trusted = false);
+            state.has_news = true;
         }
         // What was bad may be repaired without showing it, and a disk may recover.
         state.recheck.put(piece, !matched && (!settled || matches!(outcome, Outcome::Unreadable(..))));
@@ -336,6 +376,9 @@ impl Entry {
         let health = state.conclude();
         let health_changed = health != state.health;
         state.health = health;
+        if health_changed && health == Health::Verified {
+            state.is_whole();
+        }
         if bad_changed {
             // Under the lock, so that of two changes the later one is told last.
             state.tell_followers();

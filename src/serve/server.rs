@@ -21,10 +21,10 @@ use super::log::Log;
 use super::reload::Watch;
 use super::route;
 use super::site::{self, OwnTrackers};
-use super::state::{Inner, State};
+use super::state::{self, Inner, State};
 use super::udp::Wire;
 use crate::chores::Chores;
-use crate::id::{InfoHash, PeerId};
+use crate::id::PeerId;
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
 use crate::store::{Store, Trouble, Writer, WriterOptions};
@@ -186,7 +186,7 @@ impl Server {
         let loaded = store.load(now)?;
         let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
         store.retain_verdicts(|path| files.contains(path))?;
-        let verdicts = verdicts(&store)?;
+        let verdicts: Vec<_> = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
         let trouble_log = log.clone();
         let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
             Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
@@ -375,18 +375,6 @@ async fn follow_health(state: Arc<State>) {
             return;
         }
     }
-}
-
-/// What the seed is told of files it has read in a former run.
-fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
-    let known = |verdict: crate::store::Verdict| {
-        Some(seed::Verdict {
-            info_hash: InfoHash(verdict.verdict.try_into().ok()?),
-            path: verdict.path,
-            fingerprint: verdict.fingerprint,
-        })
-    };
-    Ok(store.verdicts()?.into_iter().filter_map(known).collect())
 }
 
 /// The name of the seed among peers (BEP 20).
