@@ -3,7 +3,7 @@
 
 mod part;
 
-pub use part::{Part, Tee};
+pub use part::{Part, Tee, is_same};
 
 use std::fs::{self, File, FileTimes};
 use std::io::{self, ErrorKind, Read, Write};
@@ -74,6 +74,37 @@ pub fn place(from: &Path, to: &Path) -> io::Result<Placed> {
     }
     copy(from, to)?;
     Ok(Placed::Copy)
+}
+
+/// Makes `to`, which does not exist, share the blocks of `from` until one of them is written to; an error where the file
+/// system has no such thing, with nothing left.
+pub fn reflink(from: &Path, to: &Path) -> io::Result<()> {
+    reflink_copy::reflink(from, to).inspect_err(|_| {
+        // A failed reflink may leave an empty file behind.
+        let _ = remove_if_there(to);
+    })
+}
+
+/// Makes `to`, which does not exist, a file of its own with what `from` holds: as a reflink where the file system has it,
+/// else as a copy. Who writes to it leaves the first as it is.
+pub fn duplicate(from: &Path, to: &Path) -> io::Result<()> {
+    match reflink(from, to) {
+        Ok(()) => keep_mtime(from, to),
+        Err(_) => copy(from, to),
+    }
+}
+
+/// How many bytes the disk below `folder` has left for this user, where the system tells.
+#[cfg(target_os = "linux")]
+pub fn available_bytes(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// How many bytes the disk below `folder` has left for this user, where the system tells.
+#[cfg(not(target_os = "linux"))]
+pub fn available_bytes(_folder: &Path) -> Option<u64> {
+    None
 }
 
 /// Copies `from` to `to` with its time of change, and with the permissions of a new file: what is published is not

@@ -42,8 +42,17 @@ use crate::sitepath::SitePath;
 /// The name of the manifest below a site's root.
 pub const FILE_NAME: &str = "everseed.json";
 /// The paths below a site's root that the server answers by itself: a file that a publisher puts there is not seen.
-pub const SERVED: [&str; 8] =
-    ["announce", "api/swarms.json", "healthz", "metrics", "scrape", "swarms", "swarms.css", "swarms.js"];
+pub const SERVED: [&str; 9] = [
+    "announce",
+    "api/series.json",
+    "api/swarms.json",
+    "healthz",
+    "metrics",
+    "scrape",
+    "swarms",
+    "swarms.css",
+    "swarms.js",
+];
 /// How the generator of a manifest ends where everseed was attached to the site of another generator: its other files are
 /// that one's.
 pub const ATTACHED: &str = " attach";
@@ -55,7 +64,7 @@ pub const BYTES_MAX: u64 = 64 << 20;
 pub const TORRENTS_MAX: usize = 100_000;
 
 /// What a site publishes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The program that wrote it, with its version.
     pub generator: String,

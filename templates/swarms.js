@@ -1,24 +1,14 @@
-// Keeps the status page current from api/swarms.json. Without it the page is whole, and its "Reload" link does the same.
+// Keeps the status page current: it asks for the page again and takes over what has changed. Without it the page is
+// whole, and its "Reload" link does the same.
 "use strict";
 
 (() => {
   const ANSWER_MAX_MS = 10_000;
-  const HEALTH = {
-    verified: () => "Verified",
-    verifying: () => "Verifying",
-    elsewhere: () => "Elsewhere",
-    degraded: (torrent) => `Degraded: ${torrent.bad_pieces} of ${torrent.pieces} pieces bad`,
-    missing: () => "Missing",
-  };
 
   const main = document.querySelector("main");
-  const table = main.querySelector("table");
-  const body = table.tBodies[0];
-  const blank = main.querySelector("template").content.querySelector("tr");
   const pause = main.querySelector(".pause");
   const stamp = main.querySelector(".stamp");
   const waitMs = Math.max(Number(main.dataset.refreshSecs) || 30, 2) * 1000;
-  const url = new URL(`${main.dataset.base}api/swarms.json`, document.baseURI);
   let timer = 0;
   let asking = false;
   let paused = false;
@@ -41,15 +31,15 @@
     }
     asking = true;
     try {
-      const response = await fetch(url, {
+      const response = await fetch(document.location.href, {
         cache: "no-store",
         credentials: "omit",
         signal: AbortSignal.timeout(ANSWER_MAX_MS),
       });
       if (!response.ok) {
-        throw new Error(`${url} answered ${response.status}`);
+        throw new Error(`the page is answered with ${response.status}`);
       }
-      show(await response.json());
+      show(new DOMParser().parseFromString(await response.text(), "text/html"));
       stamp.classList.remove("stale");
     } catch {
       // The stamp still tells how old the numbers are.
@@ -59,97 +49,65 @@
     timer = window.setTimeout(refresh, waitMs);
   }
 
-  function show(answer) {
-    showEverseed(answer.everseed);
-    showTorrents(answer.torrents);
-    const when = new Date(answer.generated * 1000).toISOString();
-    put(stamp.querySelector("[data-stamp]"), `${when.slice(0, 10)} ${when.slice(11, 19)} UTC`);
-  }
-
-  function showEverseed(everseed) {
-    const texts = { ...everseed, sent: size(everseed.sent_bytes) };
-    for (const field of main.querySelectorAll("[data-everseed]")) {
-      put(field, texts[field.dataset.everseed]);
-    }
-    const faults = main.querySelector(".faults");
-    const list = faults.querySelector("ul");
-    const shown = Array.from(list.children, (item) => item.textContent);
-    // Left alone while it is the same, so that a screen reader says it once.
-    if (JSON.stringify(shown) !== JSON.stringify(everseed.faults)) {
-      list.replaceChildren(
-        ...everseed.faults.map((fault) => {
-          const item = document.createElement("li");
-          item.textContent = fault;
-          return item;
-        }),
-      );
-      faults.hidden = everseed.faults.length === 0;
-    }
-  }
-
-  function showTorrents(torrents) {
-    const rows = new Map(Array.from(body.rows, (row) => [row.dataset.infoHash, row]));
-    const named = new Set(torrents.map(nameOf));
-    for (const [infoHash, row] of rows) {
-      if (!named.has(infoHash)) {
-        row.remove();
+  function show(fresh) {
+    for (const part of main.querySelectorAll("[data-live]")) {
+      const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
+      if (other) {
+        take(part, other);
       }
     }
-    torrents.forEach((torrent, place) => {
-      const row = rows.get(nameOf(torrent)) ?? blank.cloneNode(true);
-      fill(row, torrent);
-      // A row that stands where it belongs is not moved: moving takes away the keyboard's focus.
-      if (body.rows[place] !== row) {
-        body.insertBefore(row, body.rows[place] ?? null);
+  }
+
+  // Makes `old` what `fresh` is, and leaves alone what is the same: so the keyboard's focus stays where it is, what was
+  // opened stays open, and a screen reader says what is new and no more.
+  function take(old, fresh) {
+    if (old.isEqualNode(fresh)) {
+      return;
+    }
+    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+      old.replaceWith(document.importNode(fresh, true));
+      return;
+    }
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      old.nodeValue = fresh.nodeValue;
+      return;
+    }
+    takeAttributes(old, fresh);
+    const keyed = new Map(Array.from(old.children, (child) => [child.dataset.key, child]));
+    keyed.delete(undefined);
+    let place = old.firstChild;
+    for (const child of Array.from(fresh.childNodes)) {
+      const known = child.dataset?.key === undefined ? place : keyed.get(child.dataset.key);
+      if (!known || (known.dataset?.key !== child.dataset?.key)) {
+        old.insertBefore(document.importNode(child, true), place);
+        continue;
       }
-    });
-    table.hidden = torrents.length === 0;
-    main.querySelector(".empty").hidden = torrents.length !== 0;
-  }
-
-  // A torrent of v2 alone has no info-hash of v1.
-  function nameOf(torrent) {
-    return torrent.info_hash ?? torrent.info_hash_v2;
-  }
-
-  function fill(row, torrent) {
-    row.dataset.infoHash = nameOf(torrent);
-    row.dataset.health = torrent.health;
-    const texts = {
-      ...torrent,
-      info_hash: nameOf(torrent),
-      health: HEALTH[torrent.health]?.(torrent) ?? torrent.health,
-      size: size(torrent.bytes),
-      sent: size(torrent.sent_bytes),
-    };
-    for (const field of row.querySelectorAll("[data-cell]")) {
-      put(field, texts[field.dataset.cell]);
+      // What stands where it belongs is not moved: moving takes away the focus.
+      if (known !== place) {
+        old.insertBefore(known, place);
+      }
+      const next = known.nextSibling;
+      take(known, child);
+      place = next;
     }
-    const link = row.querySelector("a");
-    if (torrent.page) {
-      link.setAttribute("href", main.dataset.base + torrent.page);
-    } else {
-      link.removeAttribute("href");
+    while (place) {
+      const next = place.nextSibling;
+      place.remove();
+      place = next;
     }
   }
 
-  function put(field, value) {
-    const text = value === undefined || value === null ? "–" : String(value);
-    if (field.textContent !== text) {
-      field.textContent = text;
-    }
-  }
-
-  // Bytes as the server writes them: powers of 1000, one decimal from a kilobyte on.
-  function size(bytes) {
-    if (!Number.isFinite(bytes)) {
-      return "–";
-    }
-    for (const [name, unit] of [["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
-      if (bytes >= unit) {
-        return `${(bytes / unit).toFixed(1)} ${name}`;
+  function takeAttributes(old, fresh) {
+    for (const { name } of Array.from(old.attributes)) {
+      const isReaders = name === "open" && old.nodeName === "DETAILS";
+      if (!isReaders && !fresh.hasAttribute(name)) {
+        old.removeAttribute(name);
       }
     }
-    return `${bytes} B`;
+    for (const { name, value } of fresh.attributes) {
+      if (old.getAttribute(name) !== value) {
+        old.setAttribute(name, value);
+      }
+    }
   }
 })();

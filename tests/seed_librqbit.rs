@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use everseed::id::PeerId;
 use everseed::metainfo::{Draft, File, Hashes, Info, Layout, Torrent, encode};
-use everseed::seed::{Folders, Options, Seed, bind};
+use everseed::seed::{Folders, Options, Seed, Sockets, bind};
 use everseed::units::PieceLength;
 use librqbit::{AddTorrent, AddTorrentOptions, Session, SessionOptions};
 use sha1::{Digest, Sha1};
@@ -83,7 +83,7 @@ async fn seed(media: &Path, torrent: &Torrent) -> SocketAddr {
     seed.set_torrents(vec![everseed::seed::Torrent::new(torrent, files, &[]).expect("all its files")]);
     seed.look().await;
     assert_eq!(seed.statuses()[0].1.faults, Vec::<String>::new());
-    tokio::spawn(Arc::clone(&seed).serve(vec![listener], std::future::pending()));
+    tokio::spawn(Arc::clone(&seed).serve(Sockets { tcp: vec![listener], utp: None }, std::future::pending()));
     address
 }
 

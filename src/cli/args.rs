@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
+use super::heal::HealArgs;
+use super::mirror::MirrorArgs;
 use super::serve::ServeArgs;
 use crate::attach::{Fix, NotAChoice, Place};
 use crate::metainfo::{Kind, NotAKind};
@@ -41,6 +43,8 @@ pub enum Command {
     Attach(AttachArgs),
     Lock(LockArgs),
     Serve(ServeArgs),
+    Heal(HealArgs),
+    Mirror(MirrorArgs),
     /// Create, show and verify .torrent files
     Torrent {
         #[command(subcommand)]

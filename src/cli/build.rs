@@ -1,12 +1,16 @@
 //! `everseed build`: a folder of episodes becomes a site.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
 
 use super::args::BuildArgs;
 use super::report::{self, Bar, Failure};
 use crate::config::{self, Config, Target};
 use crate::output;
 use crate::problem::Problem;
+use crate::retired::Told;
 use crate::site::{self, LockUse};
 use crate::units::{count_text, size_text};
 
@@ -21,6 +25,7 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     let mut options = config.site_options(&args.root, &target, args.drafts).map_err(Failure::Usage)?;
     options.kind = args.kind.unwrap_or(options.kind);
     options.accept_changed = args.accept_changed;
+    options.now = Some(now()?);
     options.lock = match (args.locked, args.drafts) {
         (true, _) => LockUse::Alone,
         // With drafts it is a preview.
@@ -29,7 +34,31 @@ pub fn run(args: &BuildArgs) -> Result<(), Failure> {
     };
     let output = args.output.clone().or_else(|| config.output()).unwrap_or_else(|| args.root.join("public"));
     let summary = site(&options, &output, &args.root.join(output::STATE_FOLDER))?;
-    report::say(if args.json { report::as_json(&summary)? } else { line(&summary) })
+    if args.json {
+        return report::say(report::as_json(&summary)?);
+    }
+    report::say(line(&summary))?;
+    retired(&summary.output, &summary.retired).map_or(Ok(()), report::say)
+}
+
+/// What goes on being seeded though it is not published any more, in a line.
+pub fn retired(site: &Path, retired: &[Told]) -> Option<String> {
+    let day = |told: &Told| told.until.split('T').next().unwrap_or_default().to_owned();
+    let (last, first) = (day(retired.first()?), day(retired.last()?));
+    let torrents = count_text(retired.len() as u64, "torrent");
+    let until = if first == last { first } else { format!("{first}, the last until {last}") };
+    Some(format!("{}: {torrents} retired, seeded until {until}", site.display()))
+}
+
+/// The time of the build: `SOURCE_DATE_EPOCH`, else that of the clock.
+pub fn now() -> Result<OffsetDateTime, Failure> {
+    #[expect(clippy::disallowed_methods, reason = "the clock of the command line; what it tells is passed on")]
+    let clock = || OffsetDateTime::from(SystemTime::now());
+    let Some(secs) = source_date_epoch()? else { return Ok(clock()) };
+    OffsetDateTime::from_unix_timestamp(secs).map_err(|_| {
+        let problem = Problem::new(format!("SOURCE_DATE_EPOCH is no moment of the years up to 9999: {secs}"));
+        Failure::usage(problem.help("set it to seconds since 1970, or unset it"))
+    })
 }
 
 /// Refuses to change what is locked. Not left to the parser, for which `EVERSEED_LOCKED=0` is the flag as well.

@@ -4,8 +4,12 @@
 mod args;
 mod attach;
 mod build;
+#[cfg(feature = "serve")]
+mod heal;
 mod init;
 mod lock;
+#[cfg(feature = "serve")]
+mod mirror;
 mod report;
 #[cfg(feature = "serve")]
 mod serve;
@@ -23,7 +27,7 @@ use clap::{ArgMatches, FromArgMatches};
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
 #[cfg(not(feature = "serve"))]
-use unserved as serve;
+use unserved::{self as heal, self as mirror, self as serve};
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -65,6 +69,8 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         }
         Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Heal(args) => heal::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Mirror(args) => mirror::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

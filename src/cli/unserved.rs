@@ -1,4 +1,5 @@
-//! `everseed serve` where the program was built without it: it is not among the commands, and who types it is told why.
+//! `everseed serve`, `heal` and `mirror` where the program was built without them: they are not among the commands, and
+//! who types one is told why.
 
 use std::ffi::OsString;
 
@@ -7,13 +8,21 @@ use clap::ArgMatches;
 use super::report::Failure;
 use crate::problem::Problem;
 
-/// Whatever is typed after `serve`.
+/// Whatever is typed after the command.
 #[derive(Debug, clap::Args)]
 #[command(hide = true, disable_help_flag = true)]
 pub struct ServeArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     _typed: Vec<OsString>,
 }
+
+/// Whatever is typed after `heal`.
+#[cfg(not(feature = "serve"))]
+pub type HealArgs = ServeArgs;
+
+/// Whatever is typed after `mirror`.
+#[cfg(not(feature = "serve"))]
+pub type MirrorArgs = ServeArgs;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {

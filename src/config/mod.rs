@@ -2,6 +2,8 @@
 
 mod attach;
 #[cfg(feature = "serve")]
+mod heal;
+#[cfg(feature = "serve")]
 mod server;
 mod site;
 
@@ -19,7 +21,9 @@ use serde::Deserialize;
 use crate::fsx;
 use crate::metainfo;
 use crate::problem::Problem;
+use crate::retired;
 use crate::tomlfile;
+use crate::units::parse_size;
 
 /// The name of the configuration in a show's folder.
 pub const FILE_NAME: &str = "everseed.toml";
@@ -142,6 +146,10 @@ pub struct Torrent {
     pub piece_length: Option<u64>,
     /// Whether peers come from the trackers alone (BEP 27).
     pub private: bool,
+    /// Days for which a torrent is seeded that is not published any more; 0 for none.
+    pub retired_days: Option<u32>,
+    /// The most bytes of these.
+    pub retired_max: Option<Size>,
 }
 
 /// `[tracker]`
@@ -190,6 +198,8 @@ pub struct Seed {
     pub pex: Option<bool>,
     /// Whether torrents that are not private are announced to the DHT.
     pub dht: Option<bool>,
+    /// Where the DHT is entered, as `host:port`; empty: where the world enters it.
+    pub dht_nodes: Vec<String>,
     /// Days within which all media are read again; 0 for never.
     pub scrub_days: Option<u32>,
     /// Bytes a second that are read for it.
@@ -283,6 +293,29 @@ impl Config {
         check("tracker", "url", self.tracker.url.as_slice(), &["https", "http"]);
         check("tracker", "udp_url", self.tracker.udp_url.as_slice(), &["udp"]);
         check("torrent", "trackers", &self.torrent.trackers, metainfo::TRACKER_SCHEMES);
+    }
+
+    /// The bytes that stand under `key`.
+    fn bytes(&self, table: &str, key: &str, size: &Size) -> Result<u64, Problem> {
+        match size {
+            Size::Bytes(bytes) => Ok(*bytes),
+            Size::Text(text) => parse_size(text).ok_or_else(|| {
+                self.wrong(table, key, format!("{text:?} is not a number of bytes"))
+                    .help("write it as 20 MB or 1.5 GiB")
+            }),
+        }
+    }
+
+    /// How long what is not published any more is kept, and how much of it.
+    fn retired(&self) -> Result<retired::Limits, Problem> {
+        let torrent = &self.torrent;
+        let default = retired::Limits::default();
+        let bytes_max =
+            torrent.retired_max.as_ref().map(|size| self.bytes("torrent", "retired_max", size)).transpose()?;
+        Ok(retired::Limits {
+            days: torrent.retired_days.unwrap_or(default.days),
+            bytes_max: bytes_max.unwrap_or(default.bytes_max),
+        })
     }
 
     /// A problem of the value of `key` in `[table]`.

@@ -8,9 +8,8 @@ use std::time::Duration;
 use super::{Config, Faults, Size, or_configured};
 use crate::problem::Problem;
 use crate::seed::{self, Limits, Scrub};
-use crate::serve::{self, Addresses, Udp};
+use crate::serve::{self, Addresses, Quota, Udp};
 use crate::tracker::address::Networks;
-use crate::units::parse_size;
 
 /// Where HTTP is served unless somebody says otherwise.
 const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -69,6 +68,9 @@ impl Config {
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         self.check_trackers(&mut faults);
         options.seed = self.seed_limits(&mut faults);
+        options.healing = self.healing(&mut faults);
+        options.dht.clone_from(&options.healing.options.dht);
+        options.quota = faults.ok(self.quota()).flatten();
         if let Some(secs) = faults.ok(self.interval_secs(typed)).flatten() {
             options.tracker.interval_secs = secs;
             options.tracker.interval_min_secs = secs / 2;
@@ -90,7 +92,7 @@ impl Config {
             let here = for_this_machine && http.ip().is_loopback();
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
-        Addresses { http, udp, peer }
+        Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(true) }
     }
 
     /// `[seed]`, but for its addresses.
@@ -117,10 +119,29 @@ impl Config {
             period: Duration::from_secs(u64::from(days) * 24 * 3600),
             bytes_per_sec: scrub_rate.unwrap_or(seed::SCRUB_BYTES_PER_SEC),
         });
-        limits.utp = seed.utp.unwrap_or(limits.utp);
         limits.dial = seed.dial.unwrap_or(limits.dial);
         limits.pex = seed.pex.unwrap_or(limits.pex);
         limits
+    }
+
+    /// How much may leave in a month.
+    fn quota(&self) -> Result<Option<Quota>, Problem> {
+        let then = self.rate("quota_rate", self.seed.quota_rate.as_ref())?;
+        let monthly =
+            self.seed.monthly_quota.as_ref().map(|size| self.bytes("seed", "monthly_quota", size)).transpose()?;
+        match (monthly, then) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(self
+                .wrong("seed", "quota_rate", "there is no quota after which it would hold")
+                .help("set `monthly_quota` as well; `upload_rate` holds at all times")),
+            (Some(monthly), then) => {
+                let monthly_bytes = NonZeroU64::new(monthly).ok_or_else(|| {
+                    self.wrong("seed", "monthly_quota", "it would be used up from the beginning")
+                        .help("leave it out for no quota; `upload_rate` holds at all times")
+                })?;
+                Ok(Some(Quota { monthly_bytes, then_bytes_per_sec: then.unwrap_or(serve::THEN_BYTES_PER_SEC) }))
+            }
+        }
     }
 
     /// The bytes a second that stand under `key` of `[seed]`.
@@ -129,17 +150,6 @@ impl Config {
         NonZeroU64::new(bytes).map(Some).ok_or_else(|| {
             self.wrong("seed", key, "nothing would ever be sent").help("leave it out for no limit, or name one")
         })
-    }
-
-    /// The bytes that stand under `key`.
-    fn bytes(&self, table: &str, key: &str, size: &Size) -> Result<u64, Problem> {
-        match size {
-            Size::Bytes(bytes) => Ok(*bytes),
-            Size::Text(text) => parse_size(text).ok_or_else(|| {
-                self.wrong(table, key, format!("{text:?} is not a number of bytes"))
-                    .help("write it as 20 MB or 1.5 GiB")
-            }),
-        }
     }
 
     fn address(
@@ -235,14 +245,14 @@ mod tests {
     fn the_limits_of_the_seed_are_lowered_and_wrong_ones_told_with_their_lines() {
         let limits = |text: &str| lowered(text, &Typed::default(), false).map(|(_, options)| options.seed);
         assert_eq!(limits("").expect("nothing"), Limits::default());
-        let some = limits("[seed]\nupload_rate = \"1.5 MB\"\nscrub_days = 0\nconnections_max = 7\nutp = false\n");
+        let some = limits("[seed]\nupload_rate = \"1.5 MB\"\nscrub_days = 0\nconnections_max = 7\ndial = false\n");
         assert_eq!(
             some.expect("right"),
             Limits {
                 upload_bytes_per_sec: NonZeroU64::new(1_500_000),
                 scrub: None,
                 connections_max: 7,
-                utp: false,
+                dial: false,
                 ..Limits::default()
             }
         );
@@ -257,6 +267,29 @@ mod tests {
     }
 
     #[test]
+    fn a_quota_has_a_size_and_a_rate_that_follows() {
+        let quota = |text: &str| lowered(&format!("[seed]\n{text}"), &Typed::default(), false).map(|(_, to)| to.quota);
+        assert_eq!(quota(""), Ok(None));
+        let [monthly_bytes, rate] = [2_000_000_000_000, 100_000].map(|bytes| NonZeroU64::new(bytes).expect("a number"));
+        let of = |then_bytes_per_sec| Ok(Some(Quota { monthly_bytes, then_bytes_per_sec }));
+        assert_eq!(quota("monthly_quota = \"2 TB\"\n"), of(serve::THEN_BYTES_PER_SEC));
+        assert_eq!(quota("monthly_quota = \"2 TB\"\nquota_rate = \"100 kB\"\n"), of(rate));
+        let wrong =
+            ["monthly_quota = 0", "quota_rate = 1", "monthly_quota = \"much\"", "monthly_quota = 1\nquota_rate = 0"];
+        let told = wrong.map(|text| quota(text).expect_err("wrong")).join("\n");
+        expect_test::expect![[r#"
+            everseed.toml:2: `monthly_quota`: it would be used up from the beginning
+              help: leave it out for no quota; `upload_rate` holds at all times
+            everseed.toml:2: `quota_rate`: there is no quota after which it would hold
+              help: set `monthly_quota` as well; `upload_rate` holds at all times
+            everseed.toml:2: `monthly_quota`: "much" is not a number of bytes
+              help: write it as 20 MB or 1.5 GiB
+            everseed.toml:3: `quota_rate`: nothing would ever be sent
+              help: leave it out for no limit, or name one"#]]
+        .assert_eq(&told);
+    }
+
+    #[test]
     fn peers_connect_from_this_machine_alone_where_the_site_is_built_for_it() {
         let addresses = |text: &str, here| lowered(text, &Typed::default(), here).expect("right").0;
         let peer = |text: &str, here| addresses(text, here).peer.to_string();
@@ -266,5 +299,6 @@ mod tests {
         assert_eq!(peer("[seed]\nlisten = \"127.0.0.2:1\"", false), "127.0.0.2:1");
         assert_eq!(addresses("", true).udp, Udp::WithHttp);
         assert_eq!(addresses("[serve]\nudp_listen = \"off\"", true).udp, Udp::Off);
+        assert!(addresses("", true).utp && !addresses("[seed]\nutp = false", true).utp);
     }
 }

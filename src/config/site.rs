@@ -62,6 +62,7 @@ impl Config {
         let show = faults.ok(self.show_options());
         let piece_length = faults.ok(self.piece_length());
         let kind = faults.ok(self.torrent_kind());
+        let retired = faults.ok(self.retired());
         self.check_trackers(&mut faults);
         let (Some(identity_url), Some(base_url), Some(show), Some(piece_length), Some(kind)) =
             (identity_url, base_url, show, piece_length, kind)
@@ -77,6 +78,7 @@ impl Config {
         options.description.clone_from(&table.description);
         options.drafts = drafts;
         options.private = self.torrent.private;
+        options.retired = retired.unwrap_or_default();
         options.language = table.language.clone().unwrap_or(options.language);
         options.theme = table.theme.clone().unwrap_or(options.theme);
         self.lower_trackers(target, &mut options);
@@ -181,6 +183,7 @@ mod tests {
             SITE.replace("https://", ""),
             format!("{SITE}[torrent]\npiece_length = 1000\n"),
             format!("{SITE}[torrent]\nkind = \"v3\"\n"),
+            format!("{SITE}[torrent]\nretired_max = \"20 gigs\"\n"),
             format!("{SITE}[torrent]\ntrackers = [\"tracker.example.org\"]\n"),
             format!("{SITE}[tracker]\nudp_url = \"https://a/\"\n"),
             format!("{SITE}[show]\nguid = \"x\"\n"),
@@ -202,6 +205,8 @@ mod tests {
               help: write a number of bytes, 16384 doubled up to 16777216, such as 262144, or leave it out
             everseed.toml:5: `kind`: "v3" is no kind of torrent
               help: write v1, v2 or hybrid
+            everseed.toml:5: `retired_max`: "20 gigs" is not a number of bytes
+              help: write it as 20 MB or 1.5 GiB
             everseed.toml:5: `trackers`: "tracker.example.org" is not an announce URL
               help: write it with its scheme, https or http or udp, as https://show.example.org/announce
             everseed.toml:5: `udp_url`: "https://a/" is not an announce URL

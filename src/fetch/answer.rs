@@ -63,7 +63,8 @@ pub(super) fn coding(headers: &HeaderMap) -> Option<String> {
     (!matches!(coding.as_str(), "" | "identity")).then_some(coding)
 }
 
-fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
+/// The value of a header, where it is one that is kept.
+pub(super) fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?.trim();
     (!value.is_empty() && value.len() <= VALUE_BYTES_MAX).then(|| value.to_owned())
 }
@@ -81,7 +82,7 @@ impl Validators {
 
     /// What is sent to have the rest of the file from byte `from` on, and the whole if it is another one.
     pub(super) fn rest(&self, from: u64, headers: &mut HeaderMap) {
-        headers.insert(RANGE, range(from));
+        headers.insert(RANGE, range(from, None));
         // A weak ETag may not stand in If-Range (RFC 9110 section 13.1.5).
         let strong = self.etag.as_ref().filter(|etag| !etag.starts_with("W/"));
         insert(headers, strong.or(self.last_modified.as_ref()).map(|validator| (IF_RANGE, validator)));
@@ -113,9 +114,10 @@ impl Validators {
     }
 }
 
-/// `bytes=N-`.
-pub(super) fn range(from: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("bytes={from}-")).expect("digits and ASCII may stand in a header")
+/// `bytes=N-`, or `bytes=N-M` up to the byte before `end`.
+pub(super) fn range(from: u64, end: Option<u64>) -> HeaderValue {
+    let last = end.map(|end| (end.max(from + 1) - 1).to_string()).unwrap_or_default();
+    HeaderValue::try_from(format!("bytes={from}-{last}")).expect("digits and ASCII may stand in a header")
 }
 
 fn insert(headers: &mut HeaderMap, header: Option<(HeaderName, &String)>) {

@@ -1,24 +1,26 @@
 //! One file as it comes: what arrives is handed on, and where the connection breaks the rest is asked for.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
-use hyper::body::Incoming;
-use hyper::header::{HeaderMap, RANGE};
-use tokio::time::{sleep, timeout};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{HeaderMap, HeaderValue, RANGE};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::answer::{self, Span};
 use super::http::{Answer, Failure, problem, reason, refused};
-use super::{Opened, Options, Remote, Shared, Validators};
+use super::{Failed, Opened, Options, Remote, Shared, Validators};
 use crate::problem::Problem;
 
-/// The bytes of one file, read once and in order. What goes wrong is an [`io::Error`] that carries a [`Problem`]
-/// ([`Problem::carried_by`]), and stays so for all later reads.
+/// The bytes of one file, or of a part of it, read once and in order. What goes wrong is an [`io::Error`] that carries a
+/// [`Problem`] ([`Problem::carried_by`]), and stays so for all later reads.
 ///
 /// Dropped before the end it gives the connection up. Its `read` blocks, so it may not be called from an async task.
 #[derive(Debug)]
@@ -31,8 +33,14 @@ pub struct Download {
     body: Option<Incoming>,
     /// What has come and was not read yet.
     chunk: Bytes,
-    /// The bytes that have come.
+    /// The byte of the file behind those that have come.
     at: u64,
+    /// The byte behind the last that is wanted.
+    end: u64,
+    /// Whether it is a part, whose reader knows what the bytes are to be: then the server need not say that the file is
+    /// still the same, and it is not to hold up those who can have them elsewhere.
+    is_part: bool,
+    slowness: Slowness,
     tries: Tries,
     failed: Option<Problem>,
 }
@@ -43,49 +51,80 @@ impl Download {
         &self.remote
     }
 
+    /// Which byte of the file is read next.
+    pub fn at(&self) -> u64 {
+        self.at - self.chunk.len() as u64
+    }
+
+    /// Behind which byte of the file nothing more is read.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(super) fn open(shared: &Arc<Shared>, text: &str, url: Url, known: &[Validators]) -> Result<Opened, Problem> {
-        let answer = shared.handle.block_on(first_answer(shared, &url, known.first()))?;
+        let answer = shared.handle.block_on(first_answer(shared, &url, &answer::range(0, None), known.first()));
+        let answer = answer.map_err(|failed| failed.problem)?;
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(Opened::Same { known: 0, final_url: answer.url.to_string() });
         }
-        let wrong = |what| problem(&url, &answer.url, what);
-        if let Some(coding) = answer::coding(&answer.headers) {
-            return Err(wrong(format_args!("is sent as `{coding}`, though the file itself was asked for"))
-                .help("switch compression off for media on the server"));
+        let span = span(&url, &answer, 0)?;
+        let download = Self::new(shared, text, url, answer, span, span.total);
+        match known.iter().position(|known| known.prove(&download.remote)) {
+            Some(known) => Ok(Opened::Same { known, final_url: download.remote.final_url }),
+            None => Ok(Opened::Body(download)),
         }
-        let Some(span) = Span::of(&answer) else {
-            return Err(wrong(format_args!("the server doesn't say how large the file is"))
-                .help("let it send Content-Length: podcast apps need it"));
-        };
-        if span.from != 0 {
-            let from = span.from;
-            return Err(wrong(format_args!("the answer begins at byte {from} instead of byte 0"))
-                .help("mend how the server answers Range"));
+    }
+
+    pub(super) fn part(
+        shared: &Arc<Shared>,
+        text: &str,
+        url: Url,
+        wanted: &Range<u64>,
+        bytes: u64,
+    ) -> Result<Self, Failed> {
+        let range = answer::range(wanted.start, Some(wanted.end));
+        let answer = shared.handle.block_on(first_answer(shared, &url, &range, None))?;
+        let span = span(&url, &answer, wanted.start)?;
+        if span.total != bytes {
+            let total = span.total;
+            return Err(problem(&url, &answer.url, format_args!("has {total} bytes, and {bytes} are wanted"))
+                .help("it is another file: correct the URL, or copy the file there")
+                .into());
         }
+        // A server without ranges sends all of it, from its first byte.
+        let end = if answer.status == StatusCode::PARTIAL_CONTENT { wanted.end } else { bytes };
+        Ok(Self { is_part: true, ..Self::new(shared, text, url, answer, span, end) })
+    }
+
+    fn new(shared: &Arc<Shared>, text: &str, url: Url, answer: Answer, span: Span, end: u64) -> Self {
         let remote = answer::remote(&answer, text, span.total);
-        if let Some(known) = known.iter().position(|known| known.prove(&remote)) {
-            return Ok(Opened::Same { known, final_url: remote.final_url });
-        }
-        Ok(Opened::Body(Self {
+        Self {
             shared: Arc::clone(shared),
             url,
             last_url: answer.url,
             remote,
             body: Some(answer.body),
             chunk: Bytes::new(),
-            at: 0,
+            at: span.from,
+            end,
+            is_part: false,
+            slowness: Slowness::default(),
             tries: Tries::default(),
             failed: None,
-        }))
+        }
     }
 
     /// The next bytes; none at the end of the file.
     async fn receive(&mut self) -> Result<Bytes, Problem> {
         loop {
+            if self.is_part && self.at == self.end {
+                // What a server sends beyond it is not waited for.
+                self.body = None;
+            }
             let why = match &mut self.body {
                 // The connection was left at the end.
                 None => return Ok(Bytes::new()),
-                Some(body) => match timeout(self.shared.options.stall_within, body.frame()).await {
+                Some(body) => match self.slowness.frame(body, &self.shared.options).await {
                     Ok(Some(Ok(frame))) => match frame.into_data() {
                         Ok(data) if !data.is_empty() => return self.received(data),
                         // Trailers say nothing about the bytes.
@@ -97,14 +136,25 @@ impl Download {
                 },
             };
             self.body = None;
-            if self.at < self.remote.bytes {
+            if self.at < self.end {
                 self.resume(&why).await?;
             }
         }
     }
 
-    fn received(&mut self, data: Bytes) -> Result<Bytes, Problem> {
-        if data.len() as u64 > self.remote.bytes - self.at {
+    fn received(&mut self, mut data: Bytes) -> Result<Bytes, Problem> {
+        let left = self.end - self.at;
+        if self.is_part {
+            // Some servers send more than was asked for.
+            data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            if self.slowness.is_too_slow(data.len() as u64, &self.shared.options) {
+                let options = &self.shared.options;
+                let (bytes, secs) = (options.slow_bytes, options.slow_within.as_secs_f64());
+                return Err(self
+                    .problem(format_args!("sent less than {bytes} bytes in {secs} s"))
+                    .help("try again later"));
+            }
+        } else if data.len() as u64 > left {
             let bytes = self.remote.bytes;
             return Err(self
                 .problem(format_args!("more came than the {bytes} bytes that were announced"))
@@ -124,12 +174,16 @@ impl Download {
             return Err(self.problem(what).help("try again; a server that answers Range with 206 could go on"));
         }
         let validators = self.remote.validators();
-        if !validators.any() {
+        if !validators.any() && !self.is_part {
             let what = format_args!("{broken}, and the server doesn't say whether the file is still the same");
             return Err(self.problem(what).help("try again; a server that sends ETag or Last-Modified could go on"));
         }
         let mut headers = HeaderMap::new();
-        validators.rest(at, &mut headers);
+        if self.is_part {
+            headers.insert(RANGE, answer::range(at, Some(self.end)));
+        } else {
+            validators.rest(at, &mut headers);
+        }
         let mut last = self.problem(broken).help("try again later");
         let mut at_least = Duration::ZERO;
         loop {
@@ -154,7 +208,7 @@ impl Download {
         let span = Span::of(&answer);
         // A 416 says that the file ends before this byte; If-Range asks for the whole of a file that is another one.
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE
-            || !validators.fit(&answer)
+            || !(self.is_part || validators.fit(&answer))
             || span.is_some_and(|span| span.total != bytes)
         {
             return Err(self
@@ -192,11 +246,68 @@ impl Read for Download {
     }
 }
 
+/// How little comes from a server that sends, but hardly.
+#[derive(Debug, Default)]
+struct Slowness {
+    /// How long was waited for it.
+    waited: Duration,
+    /// What has come of it.
+    bytes: u64,
+}
+
+impl Slowness {
+    /// The next frame; an error where none comes in time. A reader that takes its time is not the server's fault.
+    async fn frame(
+        &mut self,
+        body: &mut Incoming,
+        options: &Options,
+    ) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Elapsed> {
+        let begun = Instant::now();
+        let frame = timeout(options.stall_within, body.frame()).await;
+        self.waited += begun.elapsed();
+        frame
+    }
+
+    /// Takes in so many bytes; whether it was too little for the time.
+    fn is_too_slow(&mut self, bytes: u64, options: &Options) -> bool {
+        self.bytes += bytes;
+        if self.bytes >= options.slow_bytes {
+            *self = Self::default();
+        }
+        self.waited > options.slow_within
+    }
+}
+
+/// Which bytes an answer holds that was to begin at byte 0 or, where it is a part, at byte `from`.
+fn span(url: &Url, answer: &Answer, from: u64) -> Result<Span, Problem> {
+    let wrong = |what| problem(url, &answer.url, what);
+    if let Some(coding) = answer::coding(&answer.headers) {
+        return Err(wrong(format_args!("is sent as `{coding}`, though the file itself was asked for"))
+            .help("switch compression off for media on the server"));
+    }
+    let Some(span) = Span::of(answer) else {
+        return Err(wrong(format_args!("the server doesn't say how large the file is"))
+            .help("let it send Content-Length: podcast apps need it"));
+    };
+    let wanted = if answer.status == StatusCode::PARTIAL_CONTENT { from } else { 0 };
+    if span.from != wanted {
+        let from = span.from;
+        return Err(wrong(format_args!("the answer begins at byte {from} instead of byte {wanted}"))
+            .help("mend how the server answers Range"));
+    }
+    Ok(span)
+}
+
 /// Asks until there is an answer that is a file, or no use in asking.
-async fn first_answer(shared: &Shared, url: &Url, known: Option<&Validators>) -> Result<Answer, Problem> {
+async fn first_answer(
+    shared: &Shared,
+    url: &Url,
+    range: &HeaderValue,
+    known: Option<&Validators>,
+) -> Result<Answer, Failed> {
     let mut headers = HeaderMap::new();
     // From the first byte on is the whole file, and the answer tells whether there are ranges.
-    headers.insert(RANGE, answer::range(0));
+    headers.insert(RANGE, range.clone());
     if let Some(known) = known {
         known.unless_same(&mut headers);
     }
@@ -209,17 +320,17 @@ async fn first_answer(shared: &Shared, url: &Url, known: Option<&Validators>) ->
                 304 if conditional => return Ok(answer),
                 // An empty file has no byte 0, and some servers know no ranges.
                 416 if headers.remove(RANGE).is_some() => {}
-                _ => return Err(refused(url, &answer.url, answer.status)),
+                _ => return Err(refused(url, &answer.url, answer.status).into()),
             },
             Err(Failure::Passing(problem, after)) => tries.pause(&shared.options, after, &problem).await?,
-            Err(Failure::Unreachable(problem) | Failure::Lasting(problem)) => return Err(problem),
+            Err(failure) => return Err(failure.into()),
         }
     }
 }
 
 /// How often was tried again.
 #[derive(Debug, Default)]
-struct Tries {
+pub(super) struct Tries {
     /// Since the last byte.
     in_row: u32,
     total: u32,
@@ -231,7 +342,7 @@ impl Tries {
     }
 
     /// Waits before the next try; where there is none, `last` is why.
-    async fn pause(&mut self, options: &Options, at_least: Duration, last: &Problem) -> Result<(), Problem> {
+    pub(super) async fn pause(&mut self, options: &Options, at_least: Duration, last: &Problem) -> Result<(), Problem> {
         if self.in_row == options.tries_max || self.total == options.resumes_max {
             return Err(last.clone());
         }

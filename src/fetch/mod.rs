@@ -5,19 +5,28 @@
 //! says that the file is still the same. The calls block; they are made by threads that hash, not by tasks.
 
 mod answer;
+#[cfg(feature = "serve")]
+pub mod dht;
+mod document;
 mod download;
 mod http;
+#[cfg(feature = "serve")]
+pub mod swarm;
 mod tls;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::HeaderMap;
 use tokio::runtime::{Builder, Handle, Runtime};
 use url::Url;
 
 use crate::problem::Problem;
+pub use document::Document;
 pub use download::Download;
-use http::Http;
+use download::Tries;
+use http::{Answer, Failure, Http};
 
 /// The most redirects that are followed for one file.
 pub const REDIRECTS_MAX: usize = 10;
@@ -46,6 +55,12 @@ pub struct Options {
     pub pause: Duration,
     /// The longest pause, also where the server asks for a longer one (`Retry-After`).
     pub pause_max: Duration,
+    /// How long a [`Client::document`] may take in all.
+    pub document_within: Duration,
+    /// How long a [`Client::part`] may take for `slow_bytes`; its file may be had elsewhere.
+    pub slow_within: Duration,
+    /// Bytes.
+    pub slow_bytes: u64,
 }
 
 impl Default for Options {
@@ -58,6 +73,9 @@ impl Default for Options {
             resumes_max: 1000,
             pause: Duration::from_secs(1),
             pause_max: Duration::from_secs(30),
+            document_within: Duration::from_secs(300),
+            slow_within: Duration::from_secs(60),
+            slow_bytes: 64 * 1024,
         }
     }
 }
@@ -81,6 +99,33 @@ pub enum Opened {
     },
     /// The file, from its first byte.
     Body(Download),
+}
+
+/// Why there is no answer that is of use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What went wrong.
+    pub problem: Problem,
+    /// How long the server asks to be left alone (`Retry-After`).
+    pub after: Duration,
+    /// Whether the server was not reached at all: no other question to it is worth a try now.
+    pub is_unreachable: bool,
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self { problem, after: Duration::ZERO, is_unreachable: false }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreachable(problem) => Self { is_unreachable: true, ..problem.into() },
+            Failure::Passing(problem, after) => Self { after, ..problem.into() },
+            Failure::Lasting(problem) => problem.into(),
+        }
+    }
 }
 
 /// What a server says about a file.
@@ -162,6 +207,25 @@ impl Client {
     pub fn open(&self, url: &str, known: &[Validators]) -> Result<Opened, Problem> {
         Download::open(&self.shared, url, parse(url)?, known)
     }
+
+    /// Asks for the bytes `wanted` of a file that has `bytes` of them in all. A server that knows no ranges sends it from
+    /// its first byte on: [`Download::at`] tells. Its reader checks what comes: where the connection breaks, the server
+    /// need not say that the file is still the same.
+    ///
+    /// It blocks, as [`Client::open`] does. Errors beside the ones there: a file of another size, and later a server that
+    /// hardly sends ([`Options::slow_bytes`]).
+    pub fn part(&self, url: &str, wanted: &Range<u64>, bytes: u64) -> Result<Download, Failed> {
+        Download::part(&self.shared, url, parse(url)?, wanted, bytes)
+    }
+
+    /// The document at `url`, whole and of `bytes_max` bytes at most, if it is not the one that `known` was taken from. Its
+    /// size need not be told before.
+    ///
+    /// It blocks as [`Client::open`] does, and asks again as often; not where the server asks to be left alone for longer
+    /// than this client pauses.
+    pub fn document(&self, url: &str, known: Option<&Validators>, bytes_max: u64) -> Result<Document, Failed> {
+        document::get(&self.shared, &parse(url)?, known, bytes_max)
+    }
 }
 
 /// The most lookups of names at a time; further ones wait.
@@ -174,6 +238,23 @@ struct Shared {
     http: Http,
     options: Options,
     _threads: Threads,
+}
+
+impl Shared {
+    /// The answer to a question, asked again where it may help.
+    async fn answer(&self, url: &Url, headers: &HeaderMap) -> Result<Answer, Failed> {
+        let mut tries = Tries::default();
+        loop {
+            match self.http.get(url, headers).await {
+                Ok(answer) if matches!(answer.status.as_u16(), 200 | 206 | 304) => return Ok(answer),
+                Ok(answer) => return Err(http::refused(url, &answer.url, answer.status).into()),
+                Err(Failure::Passing(problem, after)) if after <= self.options.pause_max => {
+                    tries.pause(&self.options, after, &problem).await?;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+    }
 }
 
 /// The threads of the network, which end with it.
@@ -223,6 +304,8 @@ fn allowed(url: &Url) -> Result<(), String> {
     Ok(())
 }
 
+#[cfg(test)]
+mod part_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -212,7 +212,7 @@ fn serve(stream: Box<dyn Stream>, answer: &Answer, asked: &Mutex<Vec<String>>) -
             line => head.push(line.to_owned()),
         }
     }
-    let from = head.iter().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
+    let from = head.iter().find_map(|line| line.strip_prefix("range: bytes=")?.split('-').next()?.parse().ok());
     lock(asked).push(head.join("\n"));
     let bytes = if answer.asked_part {
         let part = Answer::part(from.unwrap_or_default());
@@ -260,6 +260,9 @@ pub(super) fn patient() -> Options {
         resumes_max: 5,
         pause: Duration::ZERO,
         pause_max: Duration::ZERO,
+        document_within: long,
+        slow_within: long,
+        slow_bytes: 64 * 1024,
     }
 }
 

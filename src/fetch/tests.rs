@@ -94,6 +94,52 @@ fn a_download_is_taken_up_where_it_broke() {
     assert!(!server.asked()[1].contains("if-range"));
 }
 
+/// The bytes `wanted` of `/a.mp3`, with where they begin, or why not.
+fn part(server: &Server, wanted: std::ops::Range<u64>, bytes: u64) -> Result<(u64, Vec<u8>), String> {
+    let shown = |problem: &Problem| server.hide_port(problem);
+    let download = client(&patient()).part(&format!("{}/a.mp3", server.url), &wanted, bytes);
+    let mut download = download.map_err(|failed| shown(&failed.problem))?;
+    let (at, mut got) = (download.at(), Vec::new());
+    let read = download.read_to_end(&mut got).map_err(|error| shown(Problem::carried_by(&error).expect("a problem")));
+    assert!(read.is_err() || download.at() == download.end());
+    read.map(|_| (at, got))
+}
+
+#[test]
+fn a_part_of_a_file_comes_alone_where_the_server_can() {
+    let (file, total) = (file(), 100_000);
+    let wanted = || Ok((60_000, file[60_000..70_000].to_vec()));
+    // The rest of the file behind it is not taken, nor is it once the connection broke.
+    let server = Server::new([Answer::part(60_000).cut(4_000), Answer::part(64_000)]);
+    assert!(part(&server, 60_000..70_000, total) == wanted());
+    expect![[r#"
+        GET /a.mp3 HTTP/1.1
+        range: bytes=60000-69999
+        accept-encoding: identity
+        user-agent: everseed/0.1.0
+
+        GET /a.mp3 HTTP/1.1
+        range: bytes=64000-69999
+        accept-encoding: identity
+        user-agent: everseed/0.1.0"#]]
+    .assert_eq(&server.asked().join("\n\n"));
+    // A server without ranges gives all of it.
+    assert!(part(&Server::new([Answer::whole()]), 60_000..70_000, total) == Ok((0, file.clone())));
+    let refused = [
+        part(&Server::new([Answer::part(5)]), 60_000..70_000, total),
+        part(&Server::new([Answer::part(60_000)]), 60_000..70_000, total + 1),
+        part(&Server::new([Answer::status("416 Range Not Satisfiable"), Answer::whole()]), 200_000..200_001, 300_000),
+    ];
+    expect![[r#"
+        http://127.0.0.1:PORT/a.mp3: the answer begins at byte 5 instead of byte 60000
+          help: mend how the server answers Range
+        http://127.0.0.1:PORT/a.mp3: has 100000 bytes, and 100001 are wanted
+          help: it is another file: correct the URL, or copy the file there
+        http://127.0.0.1:PORT/a.mp3: has 100000 bytes, and 300000 are wanted
+          help: it is another file: correct the URL, or copy the file there"#]]
+    .assert_eq(&refused.map(|refused| refused.expect_err("it is refused")).join("\n"));
+}
+
 #[test]
 fn a_server_that_stalls_is_left_and_asked_again() {
     let server = Server::new([Answer::part(0).cut(60_000).stall(), Answer::asked_part()]);

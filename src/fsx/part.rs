@@ -63,7 +63,7 @@ impl Part {
     pub fn commit(self) -> Result<PathBuf, Problem> {
         // The name must not arrive on the disk before the bytes do.
         self.file.sync_data().map_err(|error| unwritable(&self.unfinished, &error))?;
-        match same(&self.unfinished, &self.path) {
+        match is_same(&self.unfinished, &self.path) {
             Ok(true) => {}
             Ok(false) => {
                 let help = "move it away, or keep the download in another folder";
@@ -125,7 +125,7 @@ fn lock(file: &File) -> io::Result<()> {
 }
 
 /// Whether both hold the same bytes.
-fn same(one: &Path, other: &Path) -> io::Result<bool> {
+pub fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     let metadata = fs::metadata(other)?;
     if !metadata.is_file() || fs::metadata(one)?.len() != metadata.len() {
         return Ok(false);

@@ -2,9 +2,10 @@
 //!
 //! A medium that was mended has the path that its former bytes had, and a torrent of its own. Until both its bytes and
 //! its torrent are in place, no manifest names either, so that whoever reads the site meanwhile, or after a build
-//! that was killed, finds of each torrent that is named the bytes that it names.
+//! that was killed, finds of each torrent that is named the bytes that it names. Where its former bytes are kept, they are in
+//! their new place before this manifest is, and it names them there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::manifest::{Entry, Manifest};
 use crate::sitepath::SitePath;
@@ -21,7 +22,16 @@ pub fn manifest(former: &[u8], new: &[u8], replaced: &BTreeSet<&SitePath>) -> Op
     };
     let before = former.torrents.len();
     former.torrents.retain(is_true);
-    (former.torrents.len() < before).then(|| former.to_json())
+    if former.torrents.len() == before {
+        return None;
+    }
+    let stand: HashSet<_> = former.torrents.iter().map(|entry| entry.info_hashes).collect();
+    let is_kept = |entry: &&Entry| {
+        let mut places = entry.files.iter().map(|file| &file.path).chain([&entry.torrent]);
+        entry.retired.is_some() && !stand.contains(&entry.info_hashes) && !places.any(|path| replaced.contains(path))
+    };
+    former.torrents.extend(new.torrents.iter().filter(is_kept).cloned());
+    Some(former.to_json())
 }
 
 #[cfg(test)]
@@ -34,6 +44,7 @@ mod tests {
         SitePath::new(text).expect("a path")
     }
 
+    /// Of each its hash and its name; those that are retired stand below a folder of that name.
     fn json(torrents: &[(u8, &str)]) -> Vec<u8> {
         let entry = |&(hash, name): &(u8, &str)| Entry {
             info_hashes: InfoHashes::V1(InfoHash([hash; 20])),
@@ -45,7 +56,7 @@ mod tests {
             files: vec![File { path: path(&format!("media/{name}")), bytes: 1, url: None }],
             page: None,
             published: None,
-            retired: None,
+            retired: name.starts_with("retired/").then(|| "2026-05-01T12:00:00Z".into()),
         };
         let torrents = torrents.iter().map(entry).collect();
         let base_url = "https://show.example.org/".into();
@@ -66,5 +77,10 @@ mod tests {
         assert_eq!(between(&[(9, "a"), (2, "b")], &[&a, &b]), Some(vec!["b".into(), "c".into()]));
         assert_eq!(between(&[(1, "a"), (9, "b")], &[&b_torrent]), Some(vec!["a".into(), "c".into()]));
         assert_eq!(manifest(b"{}", &former, &[&a].into()), None);
+        // The former bytes are kept, and stand there before `a` becomes another.
+        let kept = between(&[(9, "a"), (2, "b"), (1, "retired/a")], &[&a]);
+        assert_eq!(kept, Some(vec!["b".into(), "c".into(), "retired/a".into()]));
+        let moved = path("media/retired/a");
+        assert_eq!(between(&[(9, "a"), (1, "retired/a")], &[&a, &moved]), Some(vec!["b".into(), "c".into()]));
     }
 }

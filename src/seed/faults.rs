@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::FAULTS_MAX;
 use super::disk::FileFault;
-use super::reads::ANSWER_WITHIN;
+use super::disks::ANSWER_WITHIN;
 use super::state::{FileState, Seen, State};
 use super::status::{DamageKind, Health};
 use super::torrents::Entry;

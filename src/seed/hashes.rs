@@ -2,9 +2,7 @@
 //! look for the damaged block of a piece: from the pieces upwards as the `.torrent` has them, below from the files.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use super::Seed;
 use super::disk;
 use super::meta::Meta;
 use super::torrents::Entry;
@@ -13,19 +11,12 @@ use crate::metainfo::{Tree, merkle};
 use crate::wire::{HASHES_MAX, HashRequest};
 
 /// The most bytes that are read and hashed for one request, but always a piece.
-const HASHED_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-impl Seed {
-    /// The hashes that a peer asks for; nothing where it is to be refused.
-    pub(super) async fn hashes(self: &Arc<Self>, entry: &Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
-        self.read_for_peer(entry, move |entry| hashes(entry, &request)).await.ok()?
-    }
-}
+pub(super) const HASHED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The hashes that `request` asks for: [`HashRequest::length`] ones of the layer, and behind them those that lead from
 /// there up to the root, lowest first. Nothing where the torrent has no such tree, where the request does not fit it,
 /// or where what stands in the file is not what the tree says. It blocks.
-fn hashes(entry: &Entry, request: &HashRequest) -> Option<Vec<NodeHash>> {
+pub(super) fn hashes(entry: &Entry, request: &HashRequest) -> Option<Vec<NodeHash>> {
     let meta = entry.meta()?;
     // Of several files with the same content any will do whose bytes are there.
     let slots = (0..meta.trees.len()).filter(|&slot| meta.trees[slot].root == request.root);

@@ -13,42 +13,56 @@
 
 mod announce;
 mod content;
+mod dial;
 mod disk;
+mod disks;
 mod doors;
 mod faults;
 mod hashes;
+mod hello;
 mod meta;
 mod peer;
-mod reads;
+mod peers;
+mod reading;
 mod server;
 mod state;
 mod status;
+mod stream;
 #[cfg(test)]
 mod test_house;
+#[cfg(test)]
+mod test_peer;
 mod torrents;
+mod utp;
+mod utp_door;
 mod verify;
 
-pub use announce::{Announce, STOP_WITHIN, Said, TRACKERS_MAX};
+pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
-pub use server::bind;
+pub use server::{Sockets, bind};
 pub use status::{Damage, DamageKind, DamagedFile, Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::id::{InfoHash, PeerId};
-use crate::wire::Local;
+use crate::pace::Pace;
+use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
+use dial::Calls;
+use disks::Disks;
 use doors::Doors;
-use reads::Disks;
+use hello::EXCHANGES_MAX;
+use reading::HASHINGS_MAX;
 use torrents::{Entry, Remembered};
+use utp_door::Door;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
 pub const CONNECTIONS_MAX: usize = 2000;
@@ -109,8 +123,6 @@ pub struct Limits {
     pub upload_bytes_per_sec: Option<NonZeroU64>,
     /// Bytes a second of each torrent.
     pub upload_of_one_bytes_per_sec: Option<NonZeroU64>,
-    /// Whether peers may come over uTP (BEP 29), at the same port.
-    pub utp: bool,
     /// Whether leechers that the tracker knows and that have not come are dialled.
     pub dial: bool,
     /// Whether the peers of a torrent that is not private are told of each other (BEP 11).
@@ -127,7 +139,6 @@ impl Default for Limits {
             half_open_max: HALF_OPEN_MAX,
             upload_bytes_per_sec: None,
             upload_of_one_bytes_per_sec: None,
-            utp: true,
             dial: true,
             pex: true,
             scrub: Some(Scrub::default()),
@@ -160,6 +171,14 @@ pub struct Seed {
     remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
+    hashings: Arc<Semaphore>,
+    limits: Limits,
+    /// What names each torrent in an encrypted hello.
+    keys: RwLock<HashMap<[u8; 20], InfoHash>>,
+    exchanges: Semaphore,
+    calls: Calls,
+    door: Mutex<Option<Door>>,
+    pace: Pace,
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
@@ -184,6 +203,13 @@ impl Seed {
             remembered: Mutex::default(),
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
+            hashings: Arc::new(Semaphore::new(HASHINGS_MAX)),
+            limits: options.limits.clone(),
+            keys: RwLock::default(),
+            exchanges: Semaphore::new(EXCHANGES_MAX),
+            calls: Calls::default(),
+            door: Mutex::default(),
+            pace: Pace::new(options.limits.upload_bytes_per_sec),
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
@@ -224,6 +250,8 @@ impl Seed {
                 entries.insert(hash, Arc::clone(&entry));
             }
         }
+        let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         drop((entries, remembered));
         gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -285,6 +313,36 @@ impl Seed {
         if let Some(entry) = self.entry(info_hash) {
             entry.sent.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Changes how many bytes a second leave to all peers together, at once.
+    pub fn set_upload(&self, bytes_per_sec: Option<NonZeroU64>) {
+        self.pace.set(bytes_per_sec);
+    }
+
+    /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
+    async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
+        let mut offer = self.read_for_peer(entry, Entry::offer).await.ok()??;
+        offer.pex &= self.limits.pex;
+        Some(offer)
+    }
+
+    /// The door over uTP, while it is open.
+    fn utp_door(&self) -> Option<Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_utp_door(&self, door: Option<Door>) {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = door;
+    }
+
+    /// The pace of a torrent, and that of all.
+    fn paces<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a Pace> {
+        entry.pace(self.limits.upload_of_one_bytes_per_sec).into_iter().chain([&self.pace])
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, HashMap<[u8; 20], InfoHash>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, info_hash: &InfoHash) -> Option<Arc<Entry>> {

@@ -1,43 +1,58 @@
-//! One connection: its socket, its conversation and the blocks it waits for.
+//! One connection: its stream, its conversation and the blocks it waits for.
 
 use std::future::pending;
-use std::io::{self, ErrorKind};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::BufMut;
-use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::sleep_until;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::task::yield_now;
+use tokio::time::{sleep_until, timeout_at};
 
-use super::disk::{self, Refused};
 use super::doors::Ticket;
+use super::hello::{self, Hello};
+use super::peers::Told;
+use super::reading::{self, Read};
+use super::stream::{Moved, Stream};
 use super::torrents::Entry;
 use super::{BATCH_BYTES_MAX, Seed, WRITE_STALL_MAX};
-use crate::wire::{Bitfield, Block, Close, Connection, PARTIAL_BYTES_MAX};
+use crate::id::{InfoHash, NodeHash};
+use crate::wire::mse::Ciphers;
+use crate::wire::{Bitfield, Close, Connection, HANDSHAKE_WITHIN, HashRequest, PARTIAL_BYTES_MAX, PEX_EVERY};
 
-/// What is read from a socket at a time, in bytes.
-const READ_BYTES: usize = 4096;
-
-/// Speaks with a peer until one of both has enough.
-pub(super) async fn converse(seed: Arc<Seed>, stream: TcpStream, ticket: Ticket) {
-    // Blocks are written whole and replies are small: neither is to wait for the other. Failing, it is only slower.
-    let _ = stream.set_nodelay(true);
-    let connection = Connection::new(seed.now());
-    let mut conversation = Conversation {
-        seed,
-        stream,
-        ticket,
-        connection,
-        inbox: Vec::new(),
-        outbox: Outbox::default(),
-        reading: None,
-        swarm: None,
+/// Speaks with a peer that came, until one of both has enough. `came` is what it has said already.
+///
+/// The reason is nobody's concern: peers that leave and peers that are let go are everyday life.
+pub(super) async fn converse(seed: Arc<Seed>, mut stream: Stream, came: Vec<u8>, ticket: Ticket) {
+    let began = seed.now();
+    // It covers the exchange of keys; what is left of it, the handshake.
+    let hello = timeout_at(seed.epoch + began + HANDSHAKE_WITHIN, hello::accept(&seed, &mut stream, came));
+    let hello = tokio::select! {
+        biased;
+        () = ticket.give_way() => return,
+        hello = hello => hello,
     };
-    // The reason is nobody's concern yet: peers that leave and peers that are let go are everyday life.
+    let Ok(Ok(hello)) = hello else { return };
+    let Ok(address) = stream.peer_address() else { return };
+    let connection = Connection::new(began).with_peer_at(address.ip());
+    let _ = Conversation::new(seed, stream, ticket, connection, hello).run().await;
+}
+
+/// Speaks with a peer that was called, about the torrent of `swarm`. True where it answered with a handshake.
+pub(super) async fn converse_called(
+    seed: Arc<Seed>,
+    stream: Stream,
+    ticket: Ticket,
+    (connection, hello): (Connection, Hello),
+    swarm: Swarm,
+) -> bool {
+    let mut conversation = Conversation::new(seed, stream, ticket, connection, hello);
+    conversation.swarm = Some(swarm);
     let _ = conversation.run().await;
+    conversation.connection.peer_id().is_some()
 }
 
 /// Why a conversation is over.
@@ -60,17 +75,24 @@ impl From<io::Error> for End {
     }
 }
 
+/// Something that the disk is asked for.
+type Underway<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 struct Conversation {
     seed: Arc<Seed>,
-    stream: TcpStream,
+    stream: Stream,
+    ciphers: Option<Box<Ciphers>>,
     ticket: Ticket,
     connection: Connection,
     /// What came and is less than a message, or waits until there is room for what it asks.
     inbox: Vec<u8>,
     outbox: Outbox,
-    reading: Option<Pin<Box<dyn Future<Output = Read> + Send>>>,
+    reading: Option<Underway<Read>>,
+    hashing: Option<(HashRequest, Underway<Option<Vec<NodeHash>>>)>,
     /// The torrent, once the peer has named it.
     swarm: Option<Swarm>,
+    /// Whether its handshake is done.
+    is_known: bool,
 }
 
 /// What is being written.
@@ -82,58 +104,122 @@ struct Outbox {
     content: u64,
     /// When the peer last took some.
     moved: Duration,
+    /// Whether what follows goes in a packet of its own.
+    alone: bool,
 }
 
-struct Swarm {
+/// The torrent that a conversation is about.
+pub(super) struct Swarm {
     entry: Arc<Entry>,
     offers: watch::Receiver<Option<Arc<Bitfield>>>,
+    /// The peer's number among those of the torrent.
+    number: u64,
+    /// The port at which it was called, where it was.
+    called: Option<u16>,
+    /// Its place among those who are called and have not answered.
+    place: Option<OwnedSemaphorePermit>,
+    /// Whether it has said where it takes connections.
+    listens: bool,
+    /// What it has been told of the others, and when it may be told more.
+    told: Told,
+    tell_at: Duration,
+}
+
+impl Swarm {
+    /// A peer joins those of a torrent.
+    pub fn enter(entry: Arc<Entry>, info_hash: InfoHash, ip: IpAddr) -> Self {
+        entry.connections.fetch_add(1, Ordering::Relaxed);
+        Self {
+            offers: entry.offers(),
+            number: entry.peers.come(info_hash, ip),
+            entry,
+            called: None,
+            place: None,
+            listens: false,
+            told: Told::default(),
+            tell_at: Duration::ZERO,
+        }
+    }
+
+    /// The same for a peer that is called; its place is given back when it answers.
+    pub fn call(
+        entry: Arc<Entry>,
+        info_hash: InfoHash,
+        address: SocketAddr,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let mut swarm = Self::enter(entry, info_hash, address.ip());
+        swarm.called = Some(address.port());
+        swarm.place = place;
+        swarm
+    }
 }
 
 impl Drop for Swarm {
     fn drop(&mut self) {
         self.entry.connections.fetch_sub(1, Ordering::Relaxed);
+        self.entry.peers.go(self.number);
     }
 }
 
-/// What came of reading blocks: their messages, and how many bytes of content are in them.
-struct Read {
-    bytes: Vec<u8>,
-    outcome: Result<u64, Refused>,
-}
-
 impl Conversation {
+    fn new(seed: Arc<Seed>, stream: Stream, ticket: Ticket, connection: Connection, hello: Hello) -> Self {
+        let Hello { inbox, ciphers } = hello;
+        Self {
+            seed,
+            stream,
+            ciphers,
+            ticket,
+            connection,
+            inbox,
+            outbox: Outbox::default(),
+            reading: None,
+            hashing: None,
+            swarm: None,
+            is_known: false,
+        }
+    }
+
     async fn run(&mut self) -> Result<(), End> {
         loop {
             self.work().await?;
             let wants_input = self.connection.wants_input();
-            let wants_output = !self.outbox.bytes.is_empty();
             let deadline = self.seed.epoch + self.deadline();
             tokio::select! {
-                ready = self.stream.readable(), if wants_input => {
-                    ready?;
-                    self.read()?;
+                // What is rare first: whoever reads without a pause keeps it from nobody.
+                biased;
+                () = self.ticket.give_way() => return Err(End::Close),
+                have = offered(&mut self.swarm) => self.connection.offer_now(have.ok_or(End::Close)?)?,
+                hashes = finished(self.hashing.as_mut().map(|(_, underway)| underway)) => {
+                    if let Some((request, _)) = self.hashing.take() {
+                        self.connection.answer_hashes(&request, hashes.as_deref());
+                    }
                 }
-                ready = self.stream.writable(), if wants_output => {
-                    ready?;
-                    self.write()?;
-                }
-                read = finished(&mut self.reading) => {
+                read = finished(self.reading.as_mut()) => {
                     self.reading = None;
-                    self.outbox.content = read.outcome.map_err(|_| End::Close)?;
-                    self.outbox.fill(read.bytes, self.seed.now());
-                    self.write()?;
+                    self.connection.reject(&read.bad)?;
+                    self.fill(read.bytes, read.content);
                 }
-                have = offered(&mut self.swarm) => {
-                    self.connection.offer_now(have.ok_or(End::Close)?)?;
-                }
+                moved = self.stream.transfer(wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {
+                    Moved::In(0) => return Err(End::Gone),
+                    Moved::In(bytes) => {
+                        if let Some(ciphers) = &mut self.ciphers {
+                            let from = self.inbox.len() - bytes;
+                            ciphers.decrypt(&mut self.inbox[from..]);
+                        }
+                    }
+                    Moved::Out(bytes) => if self.wrote(bytes) {
+                        // It leaves in the turn of its stream, on the same thread.
+                        yield_now().await;
+                    },
+                },
                 () = sleep_until(deadline) => {
                     let now = self.seed.now();
-                    if wants_output && now >= self.outbox.moved + WRITE_STALL_MAX {
+                    if !self.outbox.bytes.is_empty() && now >= self.outbox.moved + WRITE_STALL_MAX {
                         return Err(End::Close);
                     }
                     self.connection.tick(now)?;
                 }
-                () = self.ticket.give_way() => return Err(End::Close),
             }
         }
     }
@@ -142,20 +228,8 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
-        if let Some(swarm) = &self.swarm
-            && let Some(request) = self.connection.take_hash_request()
-        {
-            let hashes = self.seed.hashes(&swarm.entry, request).await;
-            self.connection.answer_hashes(&request, hashes.as_deref());
-        }
         if self.outbox.bytes.is_empty() && self.reading.is_none() {
-            let mut bytes = Vec::new();
-            self.connection.take_output(&mut bytes, now);
-            if bytes.is_empty() {
-                self.read_blocks(now);
-            } else {
-                self.outbox.fill(bytes, now);
-            }
+            self.speak(now);
             // There is room again for what was left lying; it is taken before more is read from the socket.
             self.listen(now).await?;
         }
@@ -170,54 +244,101 @@ impl Conversation {
         loop {
             let done = self.connection.receive(&self.inbox, now)?;
             self.inbox.drain(..done);
-            let Some(info_hash) = self.connection.asks_for() else { return Ok(()) };
+            debug_assert!(
+                self.inbox.len() <= PARTIAL_BYTES_MAX || !self.connection.wants_input(),
+                "what can be done with is done before more is read"
+            );
+            let Some(info_hash) = self.connection.asks_for() else { break };
             let entry = self.seed.entry(&info_hash).ok_or(End::Close)?;
-            let offers = entry.offers();
-            let offer = self.seed.offer(&entry).await.ok_or(End::Close)?;
-            entry.connections.fetch_add(1, Ordering::Relaxed);
-            self.swarm = Some(Swarm { entry, offers });
+            let swarm = Swarm::enter(entry, info_hash, self.stream.peer_address()?.ip());
+            let offer = tokio::select! {
+                biased;
+                () = self.ticket.give_way() => None,
+                offer = timeout_at(self.seed.epoch + self.connection.deadline(), self.seed.offer(&swarm.entry)) => offer.ok().flatten(),
+            };
+            let offer = offer.ok_or(End::Close)?;
+            self.swarm = Some(swarm);
             self.connection.accept(&self.seed.local, offer, now)?;
+        }
+        if !self.is_known && self.connection.is_open() {
+            self.is_known = true;
             self.ticket.known();
+            self.swarm.iter_mut().for_each(|swarm| swarm.place = None);
         }
-    }
-
-    fn read_blocks(&mut self, now: Duration) {
-        let Some(swarm) = &self.swarm else { return };
-        let blocks = self.connection.take_blocks(BATCH_BYTES_MAX, now);
-        if !blocks.is_empty() {
-            self.ticket.asked();
-            self.reading = Some(Box::pin(read(Arc::clone(&self.seed), Arc::clone(&swarm.entry), blocks)));
-        }
-    }
-
-    fn read(&mut self) -> Result<(), End> {
-        debug_assert!(self.inbox.len() <= PARTIAL_BYTES_MAX, "what can be done with is done before more is read");
-        self.inbox.reserve(READ_BYTES);
-        match self.stream.try_read_buf(&mut (&mut self.inbox).limit(READ_BYTES)) {
-            Ok(0) => Err(End::Gone),
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn write(&mut self) -> Result<(), End> {
-        match self.stream.try_write(&self.outbox.bytes[self.outbox.written..]) {
-            Ok(bytes) => {
-                self.outbox.written += bytes;
-                self.outbox.moved = self.seed.now();
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error.into()),
-        }
-        if self.outbox.written == self.outbox.bytes.len() {
-            if let Some(swarm) = &self.swarm {
-                swarm.entry.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
-                self.seed.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
-            }
-            self.outbox = Outbox::default();
+        if let Some(swarm) = self.swarm.as_mut().filter(|swarm| !swarm.listens)
+            && self.is_known
+            && let Some(port) = swarm.called.or_else(|| self.connection.listen_port())
+        {
+            swarm.listens = true;
+            swarm.entry.peers.listens(swarm.number, port);
         }
         Ok(())
+    }
+
+    /// Begins to write what is next, or to read it from the disk.
+    fn speak(&mut self, now: Duration) {
+        if let Some(swarm) = &self.swarm
+            && let Some(request) = self.connection.take_hash_request()
+        {
+            let hashes = reading::hashes(Arc::clone(&self.seed), Arc::clone(&swarm.entry), request);
+            self.hashing = Some((request, Box::pin(hashes)));
+        }
+        self.tell_of_others(now);
+        let mut bytes = std::mem::take(&mut self.outbox).bytes;
+        if self.stream.is_utp() && self.connection.take_handshake(&mut bytes, now) {
+            self.fill(bytes, 0);
+            self.outbox.alone = true;
+            return;
+        }
+        self.connection.take_output(&mut bytes, now);
+        if !bytes.is_empty() {
+            return self.fill(bytes, 0);
+        }
+        let Some(swarm) = &self.swarm else { return };
+        let bytes_max = self.seed.paces(&swarm.entry).fold(BATCH_BYTES_MAX, |bytes, pace| pace.turn_bytes(bytes));
+        let blocks = self.connection.take_blocks(bytes_max, now);
+        if !blocks.is_empty() {
+            self.ticket.asked();
+            let (seed, entry) = (Arc::clone(&self.seed), Arc::clone(&swarm.entry));
+            self.reading = Some(Box::pin(reading::read(seed, entry, blocks, bytes)));
+        }
+    }
+
+    /// Tells the peer of others of its swarm, where it wants to know and has not been told for a while (BEP 11).
+    fn tell_of_others(&mut self, now: Duration) {
+        let Some(swarm) = self.swarm.as_mut().filter(|swarm| now >= swarm.tell_at) else { return };
+        if self.connection.wants_pex() {
+            let (added, dropped, told) = swarm.entry.peers.news(swarm.number, swarm.told);
+            let is_news = !added.is_empty() || !dropped.is_empty();
+            if !is_news || self.connection.tell_peers(&added, &dropped, now) {
+                swarm.told = told;
+                swarm.tell_at = now + PEX_EVERY;
+            }
+        }
+    }
+
+    fn fill(&mut self, mut bytes: Vec<u8>, content: u64) {
+        if let Some(ciphers) = &mut self.ciphers {
+            ciphers.encrypt(&mut bytes);
+        }
+        self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+    }
+
+    /// Takes note that so much was written; true where that was all, and is to leave before more is.
+    fn wrote(&mut self, bytes: usize) -> bool {
+        self.outbox.written += bytes;
+        self.outbox.moved = self.seed.now();
+        if self.outbox.written < self.outbox.bytes.len() {
+            return false;
+        }
+        if let Some(swarm) = &self.swarm {
+            swarm.entry.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
+            self.seed.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
+        }
+        // The memory is used again for what is read next; where nothing is, it is given back.
+        self.outbox.bytes.clear();
+        self.outbox.written = 0;
+        std::mem::take(&mut self.outbox.alone)
     }
 
     fn deadline(&self) -> Duration {
@@ -227,26 +348,14 @@ impl Conversation {
 }
 
 impl Outbox {
-    fn fill(&mut self, bytes: Vec<u8>, now: Duration) {
-        self.bytes = bytes;
-        self.written = 0;
-        self.moved = now;
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.written..]
     }
 }
 
-async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>) -> Read {
-    let reading = seed.read_for_peer(&entry, move |entry| {
-        let mut bytes = Vec::new();
-        let content = blocks.iter().map(|block| u64::from(block.bytes)).sum();
-        let outcome = disk::read_blocks(entry, &blocks, &mut bytes).map(|()| content);
-        Read { bytes, outcome }
-    });
-    reading.await.unwrap_or_else(|refused| Read { bytes: Vec::new(), outcome: Err(refused) })
-}
-
-async fn finished(reading: &mut Option<Pin<Box<dyn Future<Output = Read> + Send>>>) -> Read {
-    match reading {
-        Some(reading) => reading.await,
+async fn finished<T>(underway: Option<&mut Underway<T>>) -> T {
+    match underway {
+        Some(underway) => underway.await,
         None => pending().await,
     }
 }

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{Seed, peer};
+use super::stream::Stream;
+use super::{Seed, peer, utp_door};
 use crate::chores::Chores;
 use crate::problem::Problem;
 
@@ -35,20 +36,32 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// What peers come to.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    /// Where they come over TCP.
+    pub tcp: Vec<TcpListener>,
+    /// Where they come over uTP (BEP 29), and from where peers are called over it.
+    pub utp: Option<std::net::UdpSocket>,
+}
+
 impl Seed {
-    /// Serves at `listeners`, verifies in the background and announces to other trackers, `until` that is over.
+    /// Serves at `sockets`, verifies in the background and announces to other trackers, `until` that is over.
     /// Connections are closed then, and those trackers are told, which takes [`super::Options::stop_within`] at most.
     ///
     /// It comes back before that, with an error, where a part of it has stopped by itself.
-    pub async fn serve(
-        self: Arc<Self>,
-        listeners: Vec<TcpListener>,
-        until: impl Future<Output = ()>,
-    ) -> Result<(), Problem> {
+    pub async fn serve(self: Arc<Self>, sockets: Sockets, until: impl Future<Output = ()>) -> Result<(), Problem> {
         let (stop, stopped) = watch::channel(());
         let mut tasks = Chores::default();
-        for listener in listeners {
+        for listener in sockets.tcp {
             tasks.spawn("the seed's door", accept(Arc::clone(&self), listener, stopped.clone()));
+        }
+        if let Some(socket) = sockets.utp {
+            let door = utp_door::keep(Arc::clone(&self), socket, stopped.clone());
+            tasks.spawn_fallible("the seed's door over uTP", door);
+        }
+        if self.limits.dial {
+            tasks.spawn("the calls of leechers", Arc::clone(&self).call_leechers(stopped.clone()));
         }
         tasks.spawn("the announcer to other trackers", Arc::clone(&self).announce(stopped));
         let mut background = Chores::default();
@@ -74,7 +87,7 @@ async fn accept(seed: Arc<Seed>, listener: TcpListener, mut stopped: watch::Rece
             accepted = listener.accept() => match accepted {
                 // Whoever is not admitted is hung up on.
                 Ok((stream, address)) => if let Some(ticket) = seed.doors.admit(address.ip()) {
-                    peers.spawn(peer::converse(Arc::clone(&seed), stream, ticket));
+                    peers.spawn(peer::converse(Arc::clone(&seed), Stream::tcp(stream), Vec::new(), ticket));
                 },
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },

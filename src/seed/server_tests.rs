@@ -1,126 +1,20 @@
-//! A seed at a real socket, and leechers made of a few bytes each.
+//! A seed at real sockets, and leechers made of a few bytes each.
 
 #![expect(clippy::cast_possible_truncation, reason = "torrents of a few pieces")]
 
 use std::fs;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::super::test_house::{House, PIECE};
-use super::super::{Health, Options, Torrent};
+use super::super::test_peer::{Leecher, PATIENCE, Running, Way, handshake, options, request};
+use super::super::{Health, hello};
 use super::*;
 use crate::id::{InfoHash, PeerId};
-use crate::wire::Handshake;
-
-/// Longer than anything here takes; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Running {
-    seed: Arc<Seed>,
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), Problem>>,
-}
-
-impl Running {
-    fn start(torrents: Vec<Torrent>, options: &Options) -> Self {
-        let seed = Seed::new(options);
-        seed.set_torrents(torrents);
-        let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(Arc::clone(&seed).serve(vec![listener], async move { _ = stopped.await }));
-        Self { seed, address, stop, task }
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).expect("it runs");
-        let ended = timeout(PATIENCE, self.task).await.expect("it stops");
-        ended.expect("without a panic").expect("not by itself");
-    }
-
-    /// Waits until a torrent stands so.
-    async fn reaches(&self, torrent: &Torrent, health: Health) {
-        let mut changes = self.seed.changes();
-        let wait = async {
-            while self.seed.health(&torrent.info_hash()) != Some(health) {
-                changes.changed().await.expect("the seed lives");
-            }
-        };
-        timeout(PATIENCE, wait).await.expect("the health is reached");
-    }
-}
-
-/// A client that says what a test wants.
-struct Leecher(TcpStream);
-
-impl Leecher {
-    async fn greet(address: SocketAddr, info_hash: InfoHash) -> Self {
-        let mut stream = TcpStream::connect(address).await.expect("a listener");
-        let mut hello = Vec::new();
-        Handshake { extended: false, fast: false, v2: false, info_hash, peer_id: PeerId(*b"-TT0000-abcdefghijkl") }
-            .write(&mut hello);
-        stream.write_all(&hello).await.expect("sent");
-        let mut answer = [0; 68];
-        timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("in time").expect("a handshake");
-        assert_eq!(answer[28..48], info_hash.0);
-        Self(stream)
-    }
-
-    async fn ask(&mut self, piece: u32, begin: u32, bytes: u32) {
-        self.0.write_all(&request(piece, begin, bytes)).await.expect("sent");
-    }
-
-    /// The next message with its number, or nothing at the end.
-    async fn message(&mut self) -> Option<Vec<u8>> {
-        let next = async {
-            let length = self.0.read_u32().await.ok()?;
-            let mut body = vec![0; length as usize];
-            self.0.read_exact(&mut body).await.ok()?;
-            Some(body)
-        };
-        timeout(PATIENCE, next).await.expect("in time")
-    }
-
-    /// The bytes of the next block.
-    async fn block(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let mut message = self.message().await?;
-            if message.first() == Some(&7) {
-                return Some(message.split_off(9));
-            }
-        }
-    }
-
-    /// The whole content, block for block.
-    async fn download(address: SocketAddr, house: &House) -> Vec<u8> {
-        let mut leecher = Self::greet(address, house.torrent.info_hash()).await;
-        let mut content = Vec::new();
-        for (piece, bytes) in (0..).zip(house.content.chunks(PIECE)) {
-            let half = bytes.len().div_ceil(2);
-            leecher.ask(piece, 0, half as u32).await;
-            leecher.ask(piece, half as u32, (bytes.len() - half) as u32).await;
-            content.extend(leecher.block().await.expect("a half"));
-            content.extend(leecher.block().await.expect("the other"));
-        }
-        content
-    }
-}
-
-fn request(piece: u32, begin: u32, bytes: u32) -> Vec<u8> {
-    let numbers = [13_u32.to_be_bytes(), [0; 4], piece.to_be_bytes(), begin.to_be_bytes(), bytes.to_be_bytes()];
-    let [length, _, rest @ ..] = numbers;
-    [&length[..], &[6], rest.as_flattened()].concat()
-}
-
-fn options() -> Options {
-    Options::new(PeerId(*b"-ES0100-abcdefghijkl"), 6881)
-}
+use crate::wire::mse::{Dialling, Provide};
+use crate::wire::{HANDSHAKE_BYTES, Handshake};
 
 #[tokio::test]
 async fn a_leecher_gets_the_content_at_once_and_the_torrent_is_verified_beside() {
@@ -145,7 +39,8 @@ async fn forty_bad_handshakes_at_once_and_silent_connections_harm_nobody() {
     for n in 0..40_u8 {
         let mut stream = TcpStream::connect(running.address).await.expect("a listener");
         match n % 4 {
-            0 => stream.write_all(&[n; 96]).await.expect("sent"),
+            // Longer than the key and the padding of an encrypted hello, which it might be.
+            0 => stream.write_all(&[n; 96 + 512 + 20]).await.expect("sent"),
             1 => stream.write_all(b"\x13BitTorrent protocol\0\0").await.expect("sent"),
             2 => {
                 let mut hello = Vec::new();
@@ -167,8 +62,7 @@ async fn forty_bad_handshakes_at_once_and_silent_connections_harm_nobody() {
     for (n, mut stream) in others.into_iter().enumerate() {
         if n % 2 == 0 {
             // Hung up on; a reset is an end as well.
-            let end = timeout(PATIENCE, stream.read(&mut [0; 8])).await.expect("in time");
-            assert_eq!(end.unwrap_or(0), 0);
+            let _ = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.expect("in time");
         }
     }
     running.stop().await;
@@ -196,7 +90,7 @@ async fn a_hundred_thousand_requests_without_reading_cost_what_the_socket_holds(
     let mut greedy = Leecher::greet(running.address, house.torrent.info_hash()).await;
     let asked: Vec<u8> = (0..100_000_u32).flat_map(|n| request(n % 64, n / 64, 8192)).collect();
     // It ends by being told to wait: the pipe fills, as nothing is read at the other end.
-    let sending = async { greedy.0.write_all(&asked).await };
+    let sending = async { greedy.stream.write_all(&asked).await };
     let downloads = async {
         for _ in 0..3 {
             assert!(Leecher::download(running.address, &house).await == house.content);
@@ -287,4 +181,215 @@ async fn it_stops_at_once_and_hangs_up() {
     assert_eq!(leecher.block().await, None);
     assert_eq!(seed.connections(), 0);
     bind(address).expect("the port is free again");
+}
+
+#[tokio::test]
+async fn over_tcp_and_utp_plain_and_encrypted_the_content_comes() {
+    let house = House::new(&[("a", PIECE * 5 + 7), ("b", 100)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    for way in Way::ALL {
+        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
+        assert!(leecher.content(&house).await == house.content, "{way:?}");
+        // Who takes plain bytes behind the exchange of keys gets them.
+        assert!(leecher.ciphers.is_none(), "{way:?}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_insists_on_encryption_gets_it() {
+    let house = House::new(&[("a", PIECE * 5 + 7)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    for is_utp in [false, true] {
+        let mut leecher = Leecher::connect(running.address, is_utp).await;
+        let mut hello = Vec::new();
+        handshake(house.torrent.info_hash()).write(&mut hello);
+        let mut exchange = Dialling::new([7; 20], &[9; 300], house.torrent.info_hash(), Provide::Rc4, &hello);
+        let mut output = Vec::new();
+        let established = loop {
+            exchange.take_output(&mut output);
+            // A byte at a time, as the slowest line might bring it.
+            for byte in output.drain(..) {
+                leecher.stream.write_all(&[byte]).await.expect("sent");
+            }
+            leecher.stream.read(&mut leecher.inbox).await.expect("an answer");
+            if let Some(established) = exchange.receive(&mut leecher.inbox).expect("a good one") {
+                break established;
+            }
+        };
+        (leecher.ciphers, leecher.inbox) = (established.ciphers.map(Box::new), established.initial);
+        assert!(leecher.ciphers.is_some());
+        leecher.take(HANDSHAKE_BYTES).await.expect("a handshake");
+        assert!(leecher.content(&house).await == house.content, "{is_utp}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn over_utp_the_handshake_comes_in_a_packet_of_its_own() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let mut leecher = Leecher::connect(running.address, true).await;
+    let mut hello = Vec::new();
+    handshake(house.torrent.info_hash()).write(&mut hello);
+    leecher.send(&hello).await;
+    // A read gives what one packet brought, where nobody was late to read.
+    let first = timeout(PATIENCE, leecher.stream.read(&mut leecher.inbox)).await.expect("in time");
+    assert_eq!(first.expect("an answer"), HANDSHAKE_BYTES);
+    assert_eq!(leecher.take(HANDSHAKE_BYTES).await.map(|bytes| bytes.len()), Some(HANDSHAKE_BYTES));
+    assert_eq!(leecher.message().await.as_deref(), Some(&[5, 0x80][..]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn hellos_that_are_cut_off_or_wrong_keep_nobody_else_out() {
+    let house = House::new(&[("a", PIECE)]);
+    let mut options = options();
+    options.limits.half_open_max = 8;
+    let running = Running::start(vec![house.torrent.clone()], &options);
+    let unknown = InfoHash([9; 20]);
+    let mut strangers = Vec::new();
+    for n in 0..40_usize {
+        let mut leecher = Leecher::connect(running.address, n % 2 == 0).await;
+        let exchange = Dialling::new([7; 20], &[9; 300], unknown, Provide::Rc4, b"hello");
+        let mut hello = Vec::new();
+        { exchange }.take_output(&mut hello);
+        match n % 4 {
+            // A key that is cut off, and one with no padding behind it.
+            0 | 1 => leecher.send(&hello[..40]).await,
+            2 | 3 if n % 8 < 4 => leecher.send(&hello).await,
+            _ => {}
+        }
+        strangers.push(leecher);
+    }
+    for way in Way::ALL {
+        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
+        assert!(leecher.content(&house).await == house.content, "{way:?}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_torrent_that_is_not_here_is_not_found_by_an_encrypted_hello_either() {
+    let (house, other) = (House::new(&[("a", PIECE)]), House::new(&[("b", PIECE)]));
+    let running = Running::start(vec![house.torrent.clone(), other.torrent.clone()], &options());
+    running.seed.set_torrents(vec![house.torrent.clone()]);
+    let own = Seed::new(&options());
+    let mut leecher = Leecher::connect(running.address, false).await;
+    let hello = hello::dial(&own, &mut leecher.stream, other.torrent.info_hash(), b"");
+    assert!(timeout(PATIENCE, hello).await.expect("in time").is_err(), "hung up on");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_nothing_over_utp_costs_what_its_stream_holds() {
+    let house = House::new(&[("a", PIECE * 64)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let mut greedy = Leecher::greet_by(Way::Utp, running.address, house.torrent.info_hash()).await;
+    let asked: Vec<u8> = (0..100_000_u32).flat_map(|n| request(n % 64, n / 64, 8192)).collect();
+    let sending = async { greedy.stream.write_all(&asked).await };
+    let downloads = async {
+        for way in Way::ALL {
+            let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
+            assert!(leecher.content(&house).await == house.content, "{way:?}");
+        }
+    };
+    tokio::select! {
+        biased;
+        () = downloads => {}
+        Err(error) = sending => panic!("hung up on: {error}"),
+    }
+    let sent = running.seed.sent_bytes() - 4 * house.content.len() as u64;
+    assert!(sent < 4 << 20, "{sent} bytes were taken from disk for a peer that reads nothing");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_piece_is_rejected_and_the_others_are_sent() {
+    let house = House::new(&[("a", PIECE * 3)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    running.reaches(&house.torrent, Health::Verified).await;
+    let fast = Handshake { fast: true, ..handshake(house.torrent.info_hash()) };
+    let mut leecher = Leecher::greet_as(Way::Tcp, running.address, &fast).await;
+    let mut damaged = house.content.clone();
+    damaged[PIECE + 5] ^= 1;
+    house.next_tick();
+    fs::write(house.path("a"), &damaged).expect("written");
+    let asked = [0, 1, 2].map(|piece| request(piece, 0, PIECE as u32)).concat();
+    leecher.send(&asked).await;
+    let mut came = Vec::new();
+    for _ in 0..3 {
+        let answer = loop {
+            let message = leecher.message().await.expect("an answer");
+            if matches!(message.first(), Some(7 | 16)) {
+                break message;
+            }
+        };
+        let piece = answer[4] as usize;
+        if answer[0] == 7 {
+            assert!(answer[9..] == house.content[piece * PIECE..][..PIECE], "{piece}");
+        }
+        came.push((piece, answer[0]));
+    }
+    came.sort_unstable();
+    assert_eq!(came, [(0, 7), (1, 16), (2, 7)]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn peers_of_a_torrent_are_told_of_each_other_unless_it_is_private() {
+    let house = House::new(&[("a", PIECE)]);
+    let private = house.with_info(|info| info.private = true);
+    for (torrent, told) in [(house.torrent.clone(), true), (private, false)] {
+        let running = Running::start(vec![torrent.clone()], &options());
+        let extended = Handshake { extended: true, ..handshake(torrent.info_hash()) };
+        let mut first = Leecher::greet_as(Way::Tcp, running.address, &extended).await;
+        first.send(&extension(b"d1:md6:ut_pexi1ee1:pi7001ee")).await;
+        // Its own is told as soon as it is read: whoever asks for the next thing has been read.
+        first.ask(0, 0, 1).await;
+        first.block().await.expect("a byte");
+        let mut second = Leecher::greet_as(Way::Utp, running.address, &extended).await;
+        second.send(&extension(b"d1:md6:ut_pexi9ee1:pi7002ee")).await;
+        second.ask(0, 0, 1).await;
+        let mut said = Vec::new();
+        loop {
+            let message = second.message().await.expect("the byte");
+            match message[..] {
+                [7, ..] => break,
+                [20, 9, ..] => said = message,
+                _ => {}
+            }
+        }
+        let expected = b"\x14\x09d5:added6:\x7f\0\0\x01\x1b\x597:added.f1:\0e";
+        assert_eq!(
+            said.escape_ascii().to_string(),
+            if told { expected.escape_ascii().to_string() } else { String::new() }
+        );
+        running.stop().await;
+    }
+}
+
+/// An extended handshake (BEP 10).
+fn extension(body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(2 + body.len()).expect("a short one").to_be_bytes();
+    [&length[..], &[20, 0], body].concat()
+}
+
+#[tokio::test]
+async fn bytes_leave_at_the_pace_that_is_set() {
+    let house = House::new(&[("a", PIECE * 4)]);
+    let mut options = options();
+    options.limits.upload_bytes_per_sec = std::num::NonZeroU64::new(1);
+    let running = Running::start(vec![house.torrent.clone()], &options);
+    let mut leecher = Leecher::greet(running.address, house.torrent.info_hash()).await;
+    for piece in 0..4 {
+        leecher.ask(piece, 0, PIECE as u32).await;
+    }
+    assert!(leecher.block().await.is_some(), "the first turn is free");
+    assert_eq!(running.seed.sent_bytes(), PIECE as u64, "and the next one hours away");
+    running.seed.set_upload(None);
+    for _ in 1..4 {
+        assert!(leecher.block().await.is_some());
+    }
+    running.stop().await;
 }

@@ -1,9 +1,10 @@
 //! A torrent that is seeded, with the one state of it that serving, counting and showing read.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -14,10 +15,12 @@ use super::content::{Content, Slot, Torrent};
 use super::disk::{FileFault, settles_within};
 use super::faults::ranges;
 use super::meta::Meta;
+use super::peers::Peers;
 use super::state::{FileState, Offered, Seen, State, Whole};
 use super::status::{Damage, DamagedFile, Health, Status, Verdict};
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, InfoHashV2};
+use crate::pace::Pace;
 use crate::wire::Offer;
 
 /// What came of hashing a piece.
@@ -41,6 +44,9 @@ pub(super) struct Entry {
     pub connections: AtomicUsize,
     /// Grows with every bit that is read of its files.
     pulse: AtomicU32,
+    pace: OnceLock<Box<Pace>>,
+    /// Who is connected for it.
+    pub peers: Peers,
     changes: watch::Sender<u64>,
 }
 
@@ -80,6 +86,8 @@ impl Entry {
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             pulse: AtomicU32::new(0),
+            pace: OnceLock::new(),
+            peers: Peers::default(),
             changes,
         }
     }
@@ -170,6 +178,12 @@ impl Entry {
         if std::mem::replace(&mut state.is_disk_silent, is_silent) != is_silent {
             self.settle(state, true);
         }
+    }
+
+    /// How fast its bytes leave, where that is limited to so many a second.
+    pub fn pace(&self, bytes_per_sec: Option<NonZeroU64>) -> Option<&Pace> {
+        bytes_per_sec?;
+        Some(self.pace.get_or_init(|| Box::new(Pace::new(bytes_per_sec))))
     }
 
     /// What the `.torrent` says of the bytes; nothing where it is not to be had, which is told then. It blocks.

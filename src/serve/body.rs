@@ -1,15 +1,21 @@
 //! The bodies of answers: nothing, bytes in memory, or a part of a file read as fast as the client takes it.
+//!
+//! Of the files of torrents it is counted what was written, and they leave at a pace where there is one.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
+
+use crate::pace::Pace;
 
 /// Bytes of a file that are read at a time; twice as many are in memory for one connection.
 pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
@@ -19,7 +25,30 @@ pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
 pub struct Body {
     kind: Kind,
     /// Dropped with the body, when its last byte was taken.
-    held: Option<Arc<()>>,
+    held: Option<Arc<Line>>,
+    metered: Option<Metered>,
+}
+
+/// The connection that an answer goes to. Each answer in progress holds a part of it, from its request to its last byte.
+#[derive(Debug, Default)]
+pub struct Line(AtomicBool);
+
+/// How a file of a torrent leaves.
+#[derive(Debug, Clone)]
+pub struct Metered {
+    /// Bytes of the torrent's files that were written.
+    pub of_torrent: Arc<AtomicU64>,
+    /// The same of all torrents.
+    pub of_all: Arc<AtomicU64>,
+    /// How fast all of them may go.
+    pub pace: Arc<Pace>,
+}
+
+impl Line {
+    /// Says that nothing is written any more: what is dropped from now on was not sent.
+    pub fn close(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -37,12 +66,12 @@ static ZEROS: [u8; CHUNK_BYTES_MAX] = [0; CHUNK_BYTES_MAX];
 impl Body {
     /// No body.
     pub fn empty() -> Self {
-        Self { kind: Kind::Empty, held: None }
+        Self { kind: Kind::Empty, held: None, metered: None }
     }
 
     /// These bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Bytes(bytes.into()), held: None }
+        Self { kind: Kind::Bytes(bytes.into()), held: None, metered: None }
     }
 
     /// `bytes` bytes of `file` from `start`. A file that ends before them ends the connection: what was promised in
@@ -51,17 +80,22 @@ impl Body {
         if bytes == 0 {
             return Self::empty();
         }
-        Self { kind: Kind::File(FilePart::new(Arc::new(file), start, bytes)), held: None }
+        Self { kind: Kind::File(FilePart::new(Arc::new(file), start, bytes)), held: None, metered: None }
     }
 
     /// So many bytes that are zero.
     pub fn zeros(bytes: u64) -> Self {
-        Self { kind: Kind::Zeros(bytes), held: None }
+        Self { kind: Kind::Zeros(bytes), held: None, metered: None }
     }
 
-    /// Keeps `token` for as long as a part of the body has not been taken.
-    pub fn hold(&mut self, token: Arc<()>) {
-        self.held = Some(token);
+    /// Keeps `line` for as long as a part of the body has not been taken.
+    pub fn hold(&mut self, line: Arc<Line>) {
+        self.held = Some(line);
+    }
+
+    /// Counts what is sent of a file, and sends it at the pace.
+    pub fn meter(&mut self, metered: Metered) {
+        self.metered = Some(metered);
     }
 }
 
@@ -70,7 +104,8 @@ impl HttpBody for Body {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.get_mut().kind {
+        let Self { kind, held, metered } = self.get_mut();
+        match kind {
             Kind::Empty | Kind::Zeros(0) => Poll::Ready(None),
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -79,7 +114,16 @@ impl HttpBody for Body {
                 *left -= chunk as u64;
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&ZEROS[..chunk])))))
             }
-            Kind::File(part) => part.poll_chunk(cx).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+            Kind::File(part) => {
+                let chunk = ready!(part.poll_chunk(cx, metered.as_ref().map(|metered| &metered.pace)));
+                let counted = |bytes: Bytes| match (metered.as_ref(), held.as_ref()) {
+                    (Some(metered), Some(line)) => {
+                        Bytes::from_owner(Counted { bytes, metered: metered.clone(), line: Arc::clone(line) })
+                    }
+                    _ => bytes,
+                };
+                Poll::Ready(chunk.map(|chunk| chunk.map(|bytes| Frame::data(counted(bytes)))))
+            }
         }
     }
 
@@ -91,50 +135,105 @@ impl HttpBody for Body {
         SizeHint::with_exact(match &self.kind {
             Kind::Empty => 0,
             Kind::Bytes(bytes) => bytes.len() as u64,
-            Kind::File(part) => part.left,
+            Kind::File(part) => part.left(),
             Kind::Zeros(left) => *left,
         })
     }
 }
 
-#[derive(Debug)]
+/// A chunk that is counted when it is dropped while its connection is open: whoever writes it lets go of it when its
+/// last byte is written. One that a client left half read is not counted.
+struct Counted {
+    bytes: Bytes,
+    metered: Metered,
+    line: Arc<Line>,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.line.0.load(Ordering::Relaxed) {
+            let bytes = self.bytes.len() as u64;
+            self.metered.of_torrent.fetch_add(bytes, Ordering::Relaxed);
+            self.metered.of_all.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
 struct FilePart {
     file: Arc<File>,
     at: u64,
     left: u64,
     /// The chunk at `at`. It is read while the socket takes the former one, and no further.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// The chunk before `at`, which waits for its turn.
+    waiting: Option<(Bytes, Option<Turn>)>,
+}
+
+type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl fmt::Debug for FilePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilePart").field("at", &self.at).field("left", &self.left).finish_non_exhaustive()
+    }
 }
 
 impl FilePart {
     fn new(file: Arc<File>, at: u64, left: u64) -> Self {
-        Self { file, at, left, reading: None }
+        Self { file, at, left, reading: None, waiting: None }
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        let mut reading = self.reading.take().unwrap_or_else(|| self.read_on());
-        let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
-            self.reading = Some(reading);
-            return Poll::Pending;
-        };
-        let chunk = chunk.map_err(io::Error::other).flatten();
-        if let Ok(chunk) = &chunk {
+    /// Bytes that are not handed out yet.
+    fn left(&self) -> u64 {
+        self.left + self.waiting.as_ref().map_or(0, |(chunk, _)| chunk.len() as u64)
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.waiting.is_none() {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            let mut reading = self.reading.take().unwrap_or_else(|| self.read_on(pace));
+            let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
+                self.reading = Some(reading);
+                return Poll::Pending;
+            };
+            let chunk = match chunk.map_err(io::Error::other).flatten() {
+                Ok(chunk) => chunk,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
             self.at += chunk.len() as u64;
             self.left -= chunk.len() as u64;
-            self.reading = (self.left > 0).then(|| self.read_on());
+            self.waiting = Some((chunk.clone(), turn(pace, chunk.len() as u64)));
         }
-        Poll::Ready(Some(chunk))
+        let Some((chunk, mut turn)) = self.waiting.take() else { return Poll::Ready(None) };
+        if turn.as_mut().is_some_and(|turn| turn.as_mut().poll(cx).is_pending()) {
+            self.waiting = Some((chunk, turn));
+            return Poll::Pending;
+        }
+        self.reading = (self.left > 0).then(|| self.read_on(pace));
+        Poll::Ready(Some(Ok(chunk)))
     }
 
-    fn read_on(&self) -> JoinHandle<io::Result<Bytes>> {
+    fn read_on(&self, pace: Option<&Arc<Pace>>) -> JoinHandle<io::Result<Bytes>> {
         let (file, at) = (Arc::clone(&self.file), self.at);
-        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
+        let most = u32::try_from(CHUNK_BYTES_MAX).expect("a chunk is small");
+        let most = pace.map_or(most, |pace| pace.turn_bytes(most));
+        let wanted = usize::try_from(self.left.min(most.into())).expect("a chunk is small");
         // File systems block; a worker thread of the runtime must not.
         tokio::task::spawn_blocking(move || read(&file, at, wanted))
     }
+}
+
+/// When `bytes` may go; `None` is now.
+fn turn(pace: Option<&Arc<Pace>>, bytes: u64) -> Option<Turn> {
+    let pace = Arc::clone(pace.filter(|pace| pace.bytes_per_sec().is_some())?);
+    Some(Box::pin(async move { pace.take(bytes).await }))
 }
 
 fn read(file: &File, at: u64, wanted: usize) -> io::Result<Bytes> {
@@ -148,6 +247,7 @@ mod tests {
     use super::*;
     use http_body_util::BodyExt;
     use std::io::Write;
+    use std::num::NonZeroU64;
 
     fn file_of(bytes: &[u8]) -> File {
         let mut file = tempfile::tempfile().expect("a temporary file");
@@ -174,6 +274,48 @@ mod tests {
     async fn a_file_that_shrank_ends_the_body_with_an_error() {
         let error = Body::file(file_of(b"abc"), 0, 4).collect().await.map(|_| ()).expect_err("too short");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    fn metered(pace: Option<u64>) -> Metered {
+        let pace = Arc::new(Pace::new(pace.and_then(NonZeroU64::new)));
+        Metered { of_torrent: Arc::default(), of_all: Arc::default(), pace }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_counted_when_it_is_let_go_and_not_after_the_connection_is_closed() {
+        let (line, metered) = (Arc::new(Line::default()), metered(None));
+        let mut body = Body::file(file_of(&vec![1; 300_000]), 0, 300_000);
+        body.hold(Arc::clone(&line));
+        body.meter(metered.clone());
+        let mut next = async || body.frame().await.expect("a chunk").expect("readable").into_data().expect("data");
+        let [first, second, third] = [next().await, next().await, next().await];
+        let counted = || metered.of_torrent.load(Ordering::Relaxed);
+        assert_eq!(counted(), 0);
+        drop(first);
+        assert_eq!(counted(), 131_072);
+        drop(third);
+        assert_eq!((counted(), metered.of_all.load(Ordering::Relaxed)), (168_928, 168_928));
+        line.close();
+        drop(second);
+        assert_eq!(counted(), 168_928);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_leaves_at_the_pace_in_small_parts_and_at_once_when_the_pace_is_lifted() {
+        let metered = metered(Some(100_000));
+        let mut body = Body::file(file_of(&vec![1; 300_000]), 0, 300_000);
+        body.meter(metered.clone());
+        let start = tokio::time::Instant::now();
+        let mut got = 0;
+        for _ in 0..5 {
+            let chunk = body.frame().await.expect("a chunk").expect("readable").into_data().expect("data");
+            got += chunk.len();
+        }
+        assert_eq!((got, start.elapsed().as_millis()), (125_000, 1000), "the first turn is free");
+        assert_eq!(body.size_hint().exact(), Some(175_000));
+        metered.pace.set(None);
+        assert_eq!(body.collect().await.expect("readable").to_bytes().len(), 175_000);
+        assert_eq!(start.elapsed().as_millis(), 1000);
     }
 
     #[tokio::test]

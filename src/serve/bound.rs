@@ -11,7 +11,8 @@ use crate::problem::Problem;
 const BACKLOG: i32 = 1024;
 /// Attempts to find one port number that is free for TCP and UDP, where any will do.
 const PAIR_ATTEMPTS: usize = 16;
-/// Bytes of announces over UDP that may wait to be read, where the system allows it: some 20,000 of them.
+/// Bytes that may wait to be read from a UDP socket, where the system allows it: some 20,000 announces, or as many
+/// packets that acknowledge what the seed sends.
 const UDP_RECEIVE_BYTES: usize = 4 << 20;
 
 /// Where a server listens. Port 0 takes any free one.
@@ -23,6 +24,8 @@ pub struct Addresses {
     pub udp: Udp,
     /// The permanent seed.
     pub peer: SocketAddr,
+    /// Whether it is to be reached over uTP (BEP 29) too, at the same port number of UDP.
+    pub utp: bool,
 }
 
 /// Where the UDP tracker listens.
@@ -43,6 +46,9 @@ pub struct Bound {
     pub(super) http: TcpListener,
     pub(super) udp: Option<UdpSocket>,
     pub(super) peer: TcpListener,
+    pub(super) utp: Option<UdpSocket>,
+    /// Why peers can't come over uTP, where they should.
+    pub(super) utp_fault: Option<Problem>,
     http_addr: SocketAddr,
     udp_addr: Option<SocketAddr>,
     peer_addr: SocketAddr,
@@ -52,24 +58,26 @@ impl Bound {
     /// Takes the sockets. An IPv6 wildcard address (`[::]`) takes IPv4 as well, and is `0.0.0.0` where the system has
     /// no IPv6.
     pub fn bind(addresses: &Addresses) -> Result<Self, Problem> {
-        let mut attempt = 0;
-        let (http, udp) = loop {
-            attempt += 1;
-            let http = tcp(addresses.http, "--listen")?;
-            let taken = local(&http, "--listen")?;
-            let udp = match addresses.udp {
-                Udp::Off => None,
-                Udp::At(addr) => Some(udp(addr, "--udp-listen")?),
-                Udp::WithHttp => match udp(taken, "--udp-listen") {
-                    Ok(socket) => Some(socket),
-                    // Another number may be free for both.
-                    Err(_) if addresses.http.port() == 0 && attempt < PAIR_ATTEMPTS => continue,
-                    Err(problem) => return Err(problem),
-                },
-            };
-            break (http, udp);
+        let (http, udp) = match addresses.udp {
+            Udp::Off => (tcp(addresses.http, "--listen")?, None),
+            Udp::At(addr) => (tcp(addresses.http, "--listen")?, Some(udp(addr, "--udp-listen")?)),
+            Udp::WithHttp => {
+                let (http, udp) = pair(addresses.http, "--listen", "--udp-listen")?;
+                (http, Some(udp?))
+            }
         };
-        let peer = tcp(addresses.peer, "--peer-listen")?;
+        let (peer, utp) = if addresses.utp {
+            let (peer, utp) = pair(addresses.peer, "--peer-listen", "--peer-listen")?;
+            (peer, Some(utp))
+        } else {
+            (tcp(addresses.peer, "--peer-listen")?, None)
+        };
+        // Over TCP alone the seed is slower to find and not less of one.
+        let (utp, utp_fault) = match utp {
+            Some(Err(problem)) => (None, Some(problem)),
+            Some(Ok(socket)) => (Some(socket), None),
+            None => (None, None),
+        };
         Ok(Self {
             http_addr: local(&http, "--listen")?,
             udp_addr: udp.as_ref().map(|udp| local(udp, "--udp-listen")).transpose()?,
@@ -77,6 +85,8 @@ impl Bound {
             http: http.into(),
             udp: udp.map(UdpSocket::from),
             peer: peer.into(),
+            utp: utp.map(UdpSocket::from),
+            utp_fault,
         })
     }
 
@@ -93,6 +103,20 @@ impl Bound {
     /// Where the permanent seed listens.
     pub fn peer_addr(&self) -> SocketAddr {
         self.peer_addr
+    }
+}
+
+/// A TCP socket, and a UDP socket at the same port number or why there is none. Where any number will do, one is taken
+/// that is free for both.
+fn pair(addr: SocketAddr, tcp_flag: &str, udp_flag: &str) -> Result<(Socket, Result<Socket, Problem>), Problem> {
+    let mut attempt = 1;
+    loop {
+        let listener = tcp(addr, tcp_flag)?;
+        let datagrams = udp(local(&listener, tcp_flag)?, udp_flag);
+        if datagrams.is_ok() || addr.port() != 0 || attempt == PAIR_ATTEMPTS {
+            return Ok((listener, datagrams));
+        }
+        attempt += 1;
     }
 }
 
@@ -174,7 +198,7 @@ mod tests {
 
     fn any() -> Addresses {
         let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-        Addresses { http: any, udp: Udp::WithHttp, peer: any }
+        Addresses { http: any, udp: Udp::WithHttp, peer: any, utp: true }
     }
 
     #[test]
@@ -183,8 +207,21 @@ mod tests {
         assert_ne!(bound.http_addr().port(), 0);
         assert_eq!(bound.udp_addr(), Some(bound.http_addr()));
         assert_ne!(bound.peer_addr().port(), bound.http_addr().port());
-        let without = Bound::bind(&Addresses { udp: Udp::Off, ..any() }).expect("free ports");
+        let utp = bound.utp.as_ref().and_then(|socket| socket.local_addr().ok());
+        assert_eq!(utp, Some(bound.peer_addr()));
+        let without = Bound::bind(&Addresses { udp: Udp::Off, utp: false, ..any() }).expect("free ports");
         assert_eq!(without.udp_addr(), None);
+        assert!(without.utp.is_none() && without.utp_fault.is_none());
+    }
+
+    #[test]
+    fn where_utp_has_no_port_the_seed_is_reached_over_tcp() {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let peer = udp.local_addr().expect("bound");
+        let bound = Bound::bind(&Addresses { peer, ..any() }).expect("a free port of TCP");
+        assert_eq!((bound.peer_addr(), bound.utp.is_none()), (peer, true));
+        let fault = bound.utp_fault.expect("told").to_string();
+        assert!(fault.starts_with(&format!("UDP port {} is in use", peer.port())), "{fault}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::body::Line;
 use super::log::{Log, Throttle};
 use super::reply::{self, Reply};
 use super::socket::{self, Keeper};
@@ -166,8 +167,7 @@ async fn converse<H, F>(
     F: Future<Output = Reply>,
 {
     let (socket, keeper) = socket::share(stream, Arc::clone(&counters.sent));
-    // Each answer in progress holds a part of it, from its request to its last byte.
-    let answering = Arc::new(());
+    let answering = Arc::new(Line::default());
     let service = service_fn(|request: Request<Incoming>| {
         counters.requests.fetch_add(1, Ordering::Relaxed);
         let in_progress = Arc::clone(&answering);
@@ -190,6 +190,8 @@ async fn converse<H, F>(
         .half_close(true)
         .serve_connection(TokioIo::new(socket), service);
     let mut connection = std::pin::pin!(connection);
+    // Dropped before the connection, however this ends: what that drops unwritten is not counted as sent.
+    let _closing = Closing(&answering);
     let result = tokio::select! {
         result = connection.as_mut() => result,
         // The sender never sends: that it is gone is the message.
@@ -215,6 +217,15 @@ async fn converse<H, F>(
         answer_for_hyper(&error, &keeper).await;
     }
     part(keeper, ending).await;
+}
+
+/// Closes a line when it is dropped.
+struct Closing<'a>(&'a Line);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Closes a connection while the server goes on; its end is not held up.

@@ -56,12 +56,47 @@ fn text(sources: &Sources<'_>) -> String {
         "Bytes sent to peers in the torrents' lifetime.",
         everseed.sent_bytes,
     );
+    out.counter(
+        "everseed_web_sent_bytes_total",
+        "Bytes of the torrents' files sent over HTTP in their lifetime.",
+        everseed.web_sent_bytes,
+    );
+    out.gauge(
+        "everseed_carried_bytes",
+        "About how many bytes peers gave each other: the sizes of completed downloads less what was sent from here.",
+        everseed.carried_bytes,
+    );
+    out.family("everseed_month_sent_bytes", "gauge", "Bytes of content sent in this calendar month (UTC).");
+    out.value("{way=\"peers\"}", everseed.month.sent_bytes);
+    out.value("{way=\"web\"}", everseed.month.web_sent_bytes);
+    if let Some(quota) = everseed.month.quota_bytes {
+        out.gauge("everseed_quota_bytes", "Bytes of content that may be sent in a month at full speed.", quota);
+    }
+    out.gauge(
+        "everseed_quota_slowed",
+        "Whether everything is slowed down because the month's quota is used up.",
+        everseed.month.slowed.into(),
+    );
     out.gauge("everseed_seed_connections", "Peers connected to the everseed.", everseed.connections);
     out.family("everseed_seed_torrents", "gauge", "Torrents by what is known of their files.");
     for health in ["verified", "verifying", "elsewhere", "degraded", "missing"] {
         let count = rows.iter().filter(|row| row.health == health).count();
         out.value(&format!("{{health=\"{health}\"}}"), count as u64);
     }
+    out.gauge(
+        "everseed_seed_pieces_bad",
+        "Pieces whose bytes are not what their torrent says.",
+        sum(|row| row.bad_pieces),
+    );
+    out.gauge("everseed_scrubbed_torrents", "Torrents that were read again at least once.", everseed.scrubbed);
+    if let Some(since) = everseed.scrubbed_since {
+        out.gauge(
+            "everseed_scrub_oldest_timestamp_seconds",
+            "When the one of them was read again whose turn was the longest ago.",
+            since,
+        );
+    }
+    out.gauge("everseed_warnings", "Things that will be wrong; /healthz names them.", everseed.warnings.len() as u64);
     out.gauge("everseed_faults", "Things that are wrong; /healthz names them.", everseed.faults.len() as u64);
     out.counter("everseed_http_requests_total", "HTTP requests.", read(&http.requests));
     out.counter("everseed_http_connections_total", "HTTP connections.", read(&http.connections));
@@ -105,17 +140,33 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::quota::Usage;
     use crate::serve::status::{Everseed, Row};
     use expect_test::expect;
 
+    fn snapshot() -> Snapshot {
+        let row = |health| Row { seeds: 2, leechers: 3, completed: 4, bad_pieces: 11, health, ..Row::default() };
+        Snapshot {
+            torrents: vec![row("verified"), row("missing")],
+            everseed: Everseed {
+                connections: 5,
+                sent_bytes: 6,
+                web_sent_bytes: 12,
+                carried_bytes: 13,
+                month: Usage { sent_bytes: 14, web_sent_bytes: 15, quota_bytes: Some(16), ..Usage::default() },
+                scrubbed: 1,
+                scrubbed_since: Some(17),
+                faults: vec!["a".into()],
+                warnings: vec!["b".into(), "c".into()],
+                ..Everseed::default()
+            },
+            ..Snapshot::default()
+        }
+    }
+
     #[test]
     fn every_metric_has_its_help_and_type() {
-        let row = |health| Row { seeds: 2, leechers: 3, completed: 4, health, ..Row::default() };
-        let snapshot = Snapshot {
-            torrents: vec![row("verified"), row("missing")],
-            everseed: Everseed { connections: 5, sent_bytes: 6, faults: vec!["a".into()], ..Everseed::default() },
-            ..Snapshot::default()
-        };
+        let snapshot = snapshot();
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
         tracker.udp_announces.store(7, Ordering::Relaxed);
         let sources = Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, started_secs: 10 };
@@ -150,6 +201,22 @@ mod tests {
             # HELP everseed_seed_sent_bytes_total Bytes sent to peers in the torrents' lifetime.
             # TYPE everseed_seed_sent_bytes_total counter
             everseed_seed_sent_bytes_total 6
+            # HELP everseed_web_sent_bytes_total Bytes of the torrents' files sent over HTTP in their lifetime.
+            # TYPE everseed_web_sent_bytes_total counter
+            everseed_web_sent_bytes_total 12
+            # HELP everseed_carried_bytes About how many bytes peers gave each other: the sizes of completed downloads less what was sent from here.
+            # TYPE everseed_carried_bytes gauge
+            everseed_carried_bytes 13
+            # HELP everseed_month_sent_bytes Bytes of content sent in this calendar month (UTC).
+            # TYPE everseed_month_sent_bytes gauge
+            everseed_month_sent_bytes{way="peers"} 14
+            everseed_month_sent_bytes{way="web"} 15
+            # HELP everseed_quota_bytes Bytes of content that may be sent in a month at full speed.
+            # TYPE everseed_quota_bytes gauge
+            everseed_quota_bytes 16
+            # HELP everseed_quota_slowed Whether everything is slowed down because the month's quota is used up.
+            # TYPE everseed_quota_slowed gauge
+            everseed_quota_slowed 0
             # HELP everseed_seed_connections Peers connected to the everseed.
             # TYPE everseed_seed_connections gauge
             everseed_seed_connections 5
@@ -160,6 +227,18 @@ mod tests {
             everseed_seed_torrents{health="elsewhere"} 0
             everseed_seed_torrents{health="degraded"} 0
             everseed_seed_torrents{health="missing"} 1
+            # HELP everseed_seed_pieces_bad Pieces whose bytes are not what their torrent says.
+            # TYPE everseed_seed_pieces_bad gauge
+            everseed_seed_pieces_bad 22
+            # HELP everseed_scrubbed_torrents Torrents that were read again at least once.
+            # TYPE everseed_scrubbed_torrents gauge
+            everseed_scrubbed_torrents 1
+            # HELP everseed_scrub_oldest_timestamp_seconds When the one of them was read again whose turn was the longest ago.
+            # TYPE everseed_scrub_oldest_timestamp_seconds gauge
+            everseed_scrub_oldest_timestamp_seconds 17
+            # HELP everseed_warnings Things that will be wrong; /healthz names them.
+            # TYPE everseed_warnings gauge
+            everseed_warnings 2
             # HELP everseed_faults Things that are wrong; /healthz names them.
             # TYPE everseed_faults gauge
             everseed_faults 1

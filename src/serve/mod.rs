@@ -7,7 +7,8 @@
 //! ```text
 //! http -> route -> files                       reload, every second: everseed.json -> site -> tracker, seed
 //!               -> announce -> tracker::Swarms -> changes -> store::Writer
-//! udp  ----------^                             status <- swarms, seed, store
+//!               -> page, status <- swarms, seed, history <- store::Reader
+//! udp  ----------^ (to the tracker)
 //! ```
 
 mod announce;
@@ -15,10 +16,16 @@ mod body;
 mod bound;
 mod clock;
 mod data;
+mod dht;
 mod files;
+mod heal;
+mod history;
 mod http;
 mod log;
 mod metrics;
+mod page;
+mod plot;
+mod quota;
 mod reload;
 mod reply;
 mod route;
@@ -28,12 +35,16 @@ mod socket;
 mod state;
 mod status;
 mod udp;
+mod web;
 
 pub use bound::{Addresses, Bound, Udp};
 pub use data::DataFolder;
+pub use heal::{Healing, ask_trackers, known as known_files, subject as subject_to_heal};
 pub use http::Options as HttpOptions;
 pub use log::Log;
+pub use quota::{Quota, THEN_BYTES_PER_SEC};
 pub use server::{END_MAX, Options, Server, StartError, Summary};
+pub use site::{OwnTrackers, Published, Site, load as load_site};
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,13 @@ pub fn with_type(content_type: &'static str, body: impl Into<bytes::Bytes>) -> R
     reply
 }
 
+/// 503, for something that may be there in a moment.
+pub fn unavailable(line: &str) -> Reply {
+    let mut reply = text(StatusCode::SERVICE_UNAVAILABLE, line);
+    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    reply
+}
+
 /// 405, with the methods that are allowed here.
 pub fn method_not_allowed(allowed: &'static str) -> Reply {
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here");

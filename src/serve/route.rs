@@ -9,17 +9,15 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode, Uri};
 
 use super::clock;
+use super::files;
 use super::files::path::{self, Refused, UrlPath};
-use super::files::{self, Ask};
 use super::http::Ends;
 use super::metrics;
+use super::page;
 use super::reply::{self, Reply};
 use super::state::State;
-use super::status::{self, Row, Snapshot};
-use crate::id::{InfoHash, InfoHashV2};
-
-/// The most torrents that one request of `/api/swarms.json` names.
-const NAMED_MAX: usize = 256;
+use super::status::{self, Ask};
+use crate::tracker::Seconds;
 
 /// Answers a request.
 pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -> Reply {
@@ -39,10 +37,16 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
     match path.text().as_str() {
         "announce" => state.tracker.http_announce(method, query, ends, request.headers()),
         "scrape" => state.tracker.http_scrape(method, query),
-        "swarms" => shown(method, || status::page(&state.snapshot())),
-        "swarms.css" => shown(method, status::style),
-        "swarms.js" => shown(method, status::script),
-        "api/swarms.json" => shown(method, || numbers(&state.snapshot(), &uri)),
+        "swarms" | "api/series.json" => match not_shown(method) {
+            Some(reply) => reply,
+            None => over_time(&state, &path, &uri).await,
+        },
+        "swarms.css" => shown(method, page::style),
+        "swarms.js" => shown(method, page::script),
+        "api/swarms.json" => shown(method, || match asked(&uri) {
+            Ok(ask) => status::json(&state.snapshot(), &ask),
+            Err(error) => reply::text(StatusCode::BAD_REQUEST, error),
+        }),
         "healthz" => {
             let unable = tokio::fs::metadata(&state.root)
                 .await
@@ -79,10 +83,15 @@ fn below_base(state: &State, path: UrlPath) -> UrlPath {
 
 /// A page that GET and HEAD show.
 fn shown(method: &Method, page: impl FnOnce() -> Reply) -> Reply {
+    not_shown(method).unwrap_or_else(page)
+}
+
+/// The answer to a method that shows nothing.
+fn not_shown(method: &Method) -> Option<Reply> {
     match *method {
-        Method::GET | Method::HEAD => page(),
-        Method::OPTIONS => reply::options(reply::METHODS),
-        _ => reply::method_not_allowed(reply::METHODS),
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(reply::options(reply::METHODS)),
+        _ => Some(reply::method_not_allowed(reply::METHODS)),
     }
 }
 
@@ -91,33 +100,44 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let target = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
     // File systems block; a worker thread of the runtime must not.
+    let medium = path.as_ref().and_then(|path| state.site().medium(&path.text()));
+    let metered = medium.map(|info_hash| state.web.metered(info_hash));
     let answer = tokio::task::spawn_blocking(move || match path {
-        Some(path) => files::answer(&state.root, &Ask { method, path, target, headers }, clock::now()),
+        Some(path) => files::answer(&state.root, &files::Ask { method, path, target, headers }, clock::now()),
         None => shown(&method, || files::not_found(&state.root, clock::now())),
     });
-    answer.await.unwrap_or_else(|_| reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"))
+    let answer = answer.await.map(|mut reply| {
+        if let Some(metered) = metered.filter(|_| reply.status().is_success()) {
+            reply.body_mut().meter(metered);
+        }
+        reply
+    });
+    answer.unwrap_or_else(|_| reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"))
 }
 
-/// All torrents, or those that the query names: by the info-hash of v1 or v2, or the truncated one of v2.
-fn numbers(snapshot: &Snapshot, uri: &Uri) -> Reply {
-    let named = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("info_hash="));
-    let named: Option<Vec<String>> = named.take(NAMED_MAX).map(info_hash).collect();
-    match named {
-        None => reply::text(
-            StatusCode::BAD_REQUEST,
-            "info_hash is written with 40 hexadecimal digits here, or with 64 for that of v2",
-        ),
-        Some(named) if named.is_empty() => status::json(snapshot),
-        Some(named) => {
-            let is_named = |row: &&Row| named.iter().any(|hash| row.is_known_as(hash));
-            let torrents = snapshot.torrents.iter().filter(is_named).cloned().collect();
-            status::json(&Snapshot { torrents, ..snapshot.clone() })
-        }
+/// The pages that show what was sent over time: of all torrents together, or of the one that the query names.
+async fn over_time(state: &State, path: &UrlPath, uri: &Uri) -> Reply {
+    let ask = match asked(uri) {
+        Ok(ask) => ask,
+        Err(error) => return reply::text(StatusCode::BAD_REQUEST, error),
+    };
+    let snapshot = state.snapshot();
+    let one = snapshot.torrents.iter().find(|row| ask.named.iter().any(|hash| row.is_known_as(hash)));
+    let swarms = match one {
+        Some(row) => row.swarms.clone(),
+        None if ask.named.is_empty() => Vec::new(),
+        None => return reply::text(StatusCode::NOT_FOUND, "no torrent of this info-hash is served here"),
+    };
+    let series = state.history.of(swarms, Seconds(snapshot.generated)).await;
+    if path.text() == "swarms" {
+        return page::answer(&snapshot, &ask, &series);
+    }
+    match series {
+        Ok(series) => status::series(&series, snapshot.generated),
+        Err(problem) => reply::unavailable(problem.message()),
     }
 }
 
-/// The digits of an info-hash of either version, in lower case.
-fn info_hash(text: &str) -> Option<String> {
-    let v1 = || text.parse::<InfoHash>().ok().map(|hash| hash.to_string());
-    v1().or_else(|| text.parse::<InfoHashV2>().ok().map(|hash| hash.to_string()))
+fn asked(uri: &Uri) -> Result<Ask, &'static str> {
+    Ask::parse(uri.query().unwrap_or_default())
 }

@@ -16,18 +16,25 @@ use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
+use super::dht;
+use super::heal::{self, Healing};
+use super::history::History;
 use super::http::{self, Counters};
 use super::log::Log;
+use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
-use super::site::{self, OwnTrackers};
+use super::site::{self, OwnTrackers, Site};
 use super::state::{self, Inner, State};
 use super::udp::Wire;
+use super::web::WebSent;
 use crate::chores::Chores;
+use crate::fetch::swarm::Dht;
+use crate::heal::Mode;
 use crate::id::PeerId;
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
-use crate::store::{Store, Trouble, Writer, WriterOptions};
+use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
 use crate::tracker::address::Networks;
 use crate::tracker::{self, Seconds, Swarms, Tally};
 
@@ -48,6 +55,10 @@ const _: () = assert!(
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
 const HEALTH_PAUSE: Duration = Duration::from_millis(200);
+/// How often the seed is told of leechers that may not have come to it.
+const CALL_EVERY: Duration = Duration::from_secs(10);
+/// The most of them that it is told of at a time.
+const CALLED_MAX: usize = 256;
 /// Ticks between two looks at what the seed has sent.
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
@@ -68,12 +79,20 @@ pub struct Options {
     pub trusted_proxies: Networks,
     /// Announce URLs that lead here, beside `announce` below the site's `base_url`.
     pub own_trackers: Vec<String>,
+    /// Whether the site is a mirror of another's: all trackers of its torrents are others', and are announced to.
+    pub is_mirror: bool,
     /// The tracker's limits and intervals. What is said of the seed in it is set from the fields above.
     pub tracker: tracker::Options,
     /// The web server's limits.
     pub http: http::Options,
     /// The permanent seed's limits.
     pub seed: seed::Limits,
+    /// How much may leave in a month; unset, it is only counted.
+    pub quota: Option<Quota>,
+    /// What is done about damaged files.
+    pub healing: Healing,
+    /// The mainline DHT, if torrents that are not private are announced there.
+    pub dht: Option<Dht>,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -88,9 +107,13 @@ impl Options {
             public_peer_port: None,
             trusted_proxies: Networks::default(),
             own_trackers: Vec::new(),
+            is_mirror: false,
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             seed: seed::Limits::default(),
+            quota: None,
+            healing: Healing::default(),
+            dht: None,
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -148,13 +171,18 @@ pub struct Server {
     pub(super) http: TcpListener,
     udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
+    utp: Option<std::net::UdpSocket>,
+    dial: bool,
     http_options: http::Options,
     goodbye_max: Duration,
     peers_restored: usize,
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
+    healing: Healing,
+    /// The DHT, and the port that is announced there.
+    dht: Option<(Dht, u16)>,
     // Held as long as the server lives.
-    _data: DataFolder,
+    data: DataFolder,
 }
 
 impl Server {
@@ -166,6 +194,7 @@ impl Server {
         let own = OwnTrackers {
             urls: options.own_trackers,
             udp_ports: bound.udp_addr().map(|addr| addr.port()).into_iter().collect(),
+            is_mirror: options.is_mirror,
         };
         // Before the site is read, so that what changes meanwhile is seen.
         let watch = Watch::new(site::stamp(&root));
@@ -177,26 +206,17 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&data.database())?;
-        if let Some(notice) = opened.notice {
-            log.line(format!("WARNING: {notice}"));
-        }
-        let mut store = opened.store;
         let now = Seconds(clock::now_secs());
-        let loaded = store.load(now)?;
-        let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-        store.retain_verdicts(|path| files.contains(path))?;
-        let verdicts: Vec<_> = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
-        let trouble_log = log.clone();
-        let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
-            Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
-            Trouble::Ended => trouble_log.line("the database is written again"),
-        })?;
-        let writer = Arc::new(writer);
-
+        let Memory { loaded, verdicts, writer } = remember(&data.database(), &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
+        let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
+        if let Some(problem) = &bound.utp_fault {
+            log.line(format!("WARNING: peers come over TCP alone, not over uTP: {problem}"));
+        }
+        let dial = options.seed.dial;
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
+        let upload_bytes_per_sec = options.seed.upload_bytes_per_sec;
         seed_options.limits = options.seed;
         // Nine tenths, so that it ends by itself.
         seed_options.stop_within = options.goodbye_max * 9 / 10;
@@ -206,7 +226,7 @@ impl Server {
         let mut swarms = Swarms::new(
             tracker::Options {
                 seed_addresses: options.public_addresses,
-                seed_port: options.public_peer_port.unwrap_or(peer_port),
+                seed_port: public_peer_port,
                 seed_id,
                 ..options.tracker
             },
@@ -231,11 +251,18 @@ impl Server {
             peer_port,
             writer,
             http: Arc::new(Counters::default()),
+            web: WebSent::new(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.web_sent))),
+            history: History::new(data.database()),
+            upload_bytes_per_sec,
             started_secs: now.0,
             log,
             inner: Inner::default(),
         });
         state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));
+        state.restore_scrubs(loaded.scrubs);
+        state.restore_months(options.quota, loaded.months);
+        // Before anything leaves: the quota may be used up.
+        state.count_month();
         state.enforce(site);
         state.look_for_media().await;
         let udp = bound.udp.map(Wire::new).transpose();
@@ -247,13 +274,17 @@ impl Server {
             http: listen(bound.http, "HTTP")?,
             udp: udp.map(|wire| Ok::<_, Problem>((wire, data.secret()?))).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
+            utp: bound.utp,
+            dial,
             state,
             watch,
             http_options: options.http,
             goodbye_max: options.goodbye_max,
             peers_restored,
             tick: TICK,
-            _data: data,
+            healing: options.healing,
+            dht: options.dht.map(|dht| (dht, public_peer_port)),
+            data,
         })
     }
 
@@ -274,7 +305,9 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, http_options, goodbye_max, tick, .. } = self;
+        let Self {
+            state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, healing, dht, data, ..
+        } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -298,13 +331,23 @@ impl Server {
                 ended(),
             ),
         );
-        rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(vec![peer], ended()));
+        let sockets = seed::Sockets { tcp: vec![peer], utp };
+        rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(sockets, ended()));
         let mut chores = Chores::default();
         if let Some((wire, key)) = udp {
             chores.spawn("the tracker over UDP", wire.serve(Arc::clone(&state), key));
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        if let Some((dht, port)) = dht {
+            chores.spawn("announcing to the DHT", dht::announce(Arc::clone(&state), dht, port));
+        }
+        if healing.mode != Mode::Off {
+            chores.spawn("healing", heal::follow(Arc::clone(&state), healing, data.path().to_owned()));
+        }
+        if dial {
+            chores.spawn("the look for leechers", call_leechers(Arc::clone(&state)));
+        }
         let outcome = tokio::select! {
             () = until => Ok(()),
             problem = rooms.fallen() => Err(problem),
@@ -321,6 +364,7 @@ impl Server {
         }
         // It has had its time. What went wrong is tried once more and told below.
         let _ = flush.await;
+        state.count_month();
         state.pass_on_sent();
         state.pass_on_samples();
         state.pass_on_verdicts();
@@ -354,6 +398,7 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut han
         }
         count += 1;
         state.tracker.expire();
+        state.count_month();
         if count.is_multiple_of(SENT_EVERY_TICKS) {
             state.pass_on_sent();
         }
@@ -375,6 +420,45 @@ async fn follow_health(state: Arc<State>) {
             return;
         }
     }
+}
+
+/// The seed is told of leechers, of those of a former run at once: after an outage, nobody else may be left to them.
+async fn call_leechers(state: Arc<State>) {
+    let mut rounds = interval(CALL_EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        let named = state.tracker.swarms().leechers(CALLED_MAX, Seconds(clock::now_secs()));
+        for (info_hash, addresses) in named {
+            state.seed.dial(&info_hash, addresses);
+        }
+    }
+}
+
+/// What a former run has left, and the way to the disk for this one.
+struct Memory {
+    loaded: Loaded,
+    verdicts: Vec<seed::Verdict>,
+    writer: Arc<Writer>,
+}
+
+/// Opens the database and reads it, but for what it says of files that the site does not have any more.
+fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
+    let opened = Store::open(database)?;
+    if let Some(notice) = opened.notice {
+        log.line(format!("WARNING: {notice}"));
+    }
+    let mut store = opened.store;
+    let loaded = store.load(now)?;
+    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
+    store.retain_verdicts(|path| files.contains(path))?;
+    let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
+    let trouble_log = log.clone();
+    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+        Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
+        Trouble::Ended => trouble_log.line("the database is written again"),
+    })?;
+    Ok(Memory { loaded, verdicts, writer: Arc::new(writer) })
 }
 
 /// The name of the seed among peers (BEP 20).

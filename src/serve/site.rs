@@ -32,6 +32,10 @@ pub struct Site {
     pub torrents: Vec<Published>,
     /// Whether it has a manifest; without one nothing is tracked or seeded.
     pub has_manifest: bool,
+    /// Whether it is a mirror, whose pages stand at the show's own site.
+    is_mirror: bool,
+    /// The torrent of each file below the site's root; of several the first.
+    media: HashMap<String, InfoHash>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
     pads: HashMap<String, BTreeSet<u64>>,
 }
@@ -56,6 +60,8 @@ pub struct OwnTrackers {
     pub urls: Vec<String>,
     /// The ports at which announces over UDP arrive here.
     pub udp_ports: Vec<u16>,
+    /// Whether the site is a mirror of another's: then none lead here.
+    pub is_mirror: bool,
 }
 
 /// What changes when a file is replaced or written.
@@ -125,9 +131,11 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         title: manifest.title,
         base: base_names(&base_url),
         base_url: manifest.base_url,
+        media: media(&torrents),
         pads: pads(&torrents),
         torrents,
         has_manifest: true,
+        is_mirror: own.is_mirror,
     })
 }
 
@@ -135,7 +143,15 @@ impl Site {
     /// The page of a torrent below the site's root, or the whole URL where it lies elsewhere.
     pub fn page<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
         let page = entry.page.as_deref()?;
+        if self.is_mirror {
+            return Some(page);
+        }
         Some(page.strip_prefix(&self.base_url).unwrap_or(page))
+    }
+
+    /// The torrent that the file at this path below the site's root belongs to.
+    pub fn medium(&self, path: &str) -> Option<InfoHash> {
+        self.media.get(path).copied()
     }
 
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
@@ -143,6 +159,16 @@ impl Site {
         let bytes = name.parse().ok().filter(|bytes: &u64| bytes.to_string() == name)?;
         self.pads.get(folder)?.contains(&bytes).then_some(bytes)
     }
+}
+
+fn media(torrents: &[Published]) -> HashMap<String, InfoHash> {
+    let mut media = HashMap::new();
+    for one in torrents {
+        for file in &one.entry.files {
+            media.entry(file.path.as_str().to_owned()).or_insert_with(|| one.torrent.info_hashes.main());
+        }
+    }
+    media
 }
 
 /// What padding there is, by the folders below the site's root in which clients look for it: those of the files.
@@ -243,6 +269,9 @@ fn differing<T: PartialEq + fmt::Display>(what: &str, own: Option<T>, said: Opti
 
 impl OwnTrackers {
     fn lead_here(&self, url: &str, base_url: &Url) -> bool {
+        if self.is_mirror {
+            return false;
+        }
         if self.urls.iter().any(|own| own == url) {
             return true;
         }

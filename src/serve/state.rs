@@ -3,18 +3,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::announce::Tracker;
 use super::clock;
+use super::history::History;
 use super::http;
 use super::log::Log;
+use super::quota::{Meter, Quota, Stage};
 use super::site::{OwnTrackers, Published, Site};
-use super::status::{Everseed, FAULTS_MAX, Row, Snapshot};
+use super::status::{Everseed, FAULTS_MAX, Row, Scrub, Snapshot, carried};
+use super::web::WebSent;
 use crate::id::InfoHash;
 use crate::seed::{self, Health, Seed};
-use crate::store::{self, Lifetime, Sample, Writer};
+use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
 
 /// Lines that one look at the torrents' health writes at most.
@@ -41,6 +45,12 @@ pub struct State {
     pub writer: Arc<Writer>,
     /// What the web server counts.
     pub http: Arc<http::Counters>,
+    /// What leaves over HTTP of the torrents' files.
+    pub web: WebSent,
+    /// The time series.
+    pub history: History,
+    /// The peers' pace while no quota is used up.
+    pub upload_bytes_per_sec: Option<NonZeroU64>,
     /// When the server started, in seconds since 1970.
     pub started_secs: u64,
     /// Where lines for the operator go.
@@ -64,6 +74,12 @@ pub struct Inner {
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Bytes sent in the lifetime of each torrent, as the store knows them.
     sent: Mutex<HashMap<InfoHash, u64>>,
+    /// The last scrub of each torrent, as the store knows it.
+    scrubs: Mutex<HashMap<InfoHash, Scrubbed>>,
+    /// What left in this month.
+    meter: Mutex<Meter>,
+    /// What is done, or would be, about those that are damaged.
+    healing: Mutex<HashMap<InfoHash, String>>,
     /// Torrents that are not seeded, and what the operator was told of each.
     told: Mutex<HashMap<InfoHash, Vec<String>>>,
 }
@@ -86,6 +102,36 @@ impl State {
     /// Takes what the store knows that the seed has sent, once and before the first [`State::enforce`].
     pub fn restore_sent(&self, sent: impl IntoIterator<Item = (InfoHash, u64)>) {
         lock(&self.inner.sent).extend(sent);
+    }
+
+    /// Takes what the store knows of scrubs.
+    pub fn restore_scrubs(&self, scrubs: impl IntoIterator<Item = Scrubbed>) {
+        lock(&self.inner.scrubs).extend(scrubs.into_iter().map(|scrubbed| (scrubbed.info_hash, scrubbed)));
+    }
+
+    /// Goes on counting what left in each month, under this quota.
+    pub fn restore_months(&self, quota: Option<Quota>, months: impl IntoIterator<Item = MonthSent>) {
+        *lock(&self.inner.meter) = Meter::new(quota, months);
+    }
+
+    /// Counts what has left since the last time, and slows everything down, or not any more, as the quota asks for.
+    pub fn count_month(&self) {
+        let mut meter = lock(&self.inner.meter);
+        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_bytes(), self.web.since_start());
+        let then = meter.quota().map(Quota::of_each);
+        drop(meter);
+        if let Some(month) = counted.grown {
+            self.writer.month(month);
+        }
+        if let Some(stage) = counted.turned {
+            let slow = then.filter(|_| stage == Stage::Slowed);
+            self.web.pace().set(slow);
+            let normal = self.upload_bytes_per_sec;
+            self.seed.set_upload(slow.map(|slow| normal.map_or(slow, |normal| normal.min(slow))).or(normal));
+        }
+        if let Some(line) = counted.line {
+            self.log.line(line);
+        }
     }
 
     /// Puts a site in force, in the tracker, in the seed and on the pages. A torrent that is new is offered until a
@@ -131,6 +177,20 @@ impl State {
         news
     }
 
+    /// Says what is done, or would be, about a torrent that is damaged.
+    pub fn set_healing(&self, info_hash: &InfoHash, text: Option<String>) {
+        let mut healing = lock(&self.inner.healing);
+        let former = match text {
+            Some(text) => healing.insert(*info_hash, text),
+            None => healing.remove(info_hash),
+        };
+        let is_news = former.as_ref() != healing.get(info_hash);
+        drop(healing);
+        if is_news {
+            *lock(&self.inner.snapshot) = None;
+        }
+    }
+
     /// Offers the everseed in the swarms of which it has the bytes, withdraws it from the others, and tells the
     /// operator what changed.
     pub fn look_at_health(&self) {
@@ -148,8 +208,11 @@ impl State {
         site.torrents.iter().filter_map(status).collect()
     }
 
-    /// Gives the store what the seed has sent since the last time.
+    /// Gives the store what was sent since the last time.
     pub fn pass_on_sent(&self) {
+        for (info_hash, web_sent) in self.web.grown() {
+            self.writer.web_sent(info_hash, web_sent);
+        }
         let statuses = self.seed.statuses();
         let mut sent = lock(&self.inner.sent);
         for (info_hash, status) in statuses {
@@ -161,28 +224,41 @@ impl State {
         }
     }
 
-    /// Gives the store a point of the time series for each torrent.
+    /// Gives the store a point of the time series for each torrent, and one for all of them.
     pub fn pass_on_samples(&self) {
         let at = Seconds(clock::now_secs());
         let tracked: Vec<tracker::Status> = self.tracker.swarms().statuses().collect();
+        let web = self.web.each();
         let sent = lock(&self.inner.sent);
-        let samples: Vec<Sample> = tracked
-            .into_iter()
-            .map(|status| Sample {
-                info_hash: status.info_hash,
+        // Torrents that are withdrawn count on, so that the sums never go down.
+        let (sent_in_all, web_sent_in_all) = (sum(sent.values()), sum(web.values()));
+        let mut total = Point { at, ..Point::default() };
+        let of = |known: &HashMap<InfoHash, u64>, info_hash: &InfoHash| known.get(info_hash).copied().unwrap_or(0);
+        let samples = tracked.into_iter().map(|tracker::Status { info_hash, counts, lifetime, .. }| {
+            let point = Point {
                 at,
-                seeds: status.counts.complete,
-                leechers: status.counts.incomplete,
+                seeds: counts.complete,
+                leechers: counts.incomplete,
                 lifetime: Lifetime {
-                    completed: status.lifetime.completed,
-                    uploaded: status.lifetime.uploaded,
-                    downloaded: status.lifetime.downloaded,
-                    sent: sent.get(&status.info_hash).copied().unwrap_or(0),
+                    completed: lifetime.completed,
+                    uploaded: lifetime.uploaded,
+                    downloaded: lifetime.downloaded,
+                    sent: of(&sent, &info_hash),
+                    web_sent: of(&web, &info_hash),
                 },
-            })
-            .collect();
+            };
+            total.seeds += point.seeds;
+            total.leechers += point.leechers;
+            total.lifetime.completed = total.lifetime.completed.saturating_add(lifetime.completed);
+            total.lifetime.uploaded = total.lifetime.uploaded.saturating_add(lifetime.uploaded);
+            total.lifetime.downloaded = total.lifetime.downloaded.saturating_add(lifetime.downloaded);
+            Sample { info_hash, point }
+        });
+        let samples: Vec<Sample> = samples.collect();
         drop(sent);
+        (total.lifetime.sent, total.lifetime.web_sent) = (sent_in_all, web_sent_in_all);
         self.writer.sample(samples);
+        self.writer.total(total);
     }
 
     /// Gives the store what the seed found out about the files, so that a restart need not read them all.
@@ -209,7 +285,11 @@ impl State {
         let swarms = self.tracker.swarms();
         let tracked: HashMap<InfoHash, tracker::Status> =
             swarms.statuses().map(|status| (status.info_hash, status)).collect();
+        let (addresses, addresses_learned) = (swarms.seed_addresses(), swarms.options().seed_addresses.is_empty());
         drop(swarms);
+        let web = self.web.each();
+        let scrubs = lock(&self.inner.scrubs).clone();
+        let healing = lock(&self.inner.healing).clone();
         let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
         let mut faults = Faults::default();
         if let Some(fault) = lock(&self.inner.site_fault).clone() {
@@ -218,24 +298,47 @@ impl State {
         if let Some(problem) = self.writer.health().trouble {
             faults.add(problem.message().to_owned());
         }
+        let meter = lock(&self.inner.meter);
+        let (month, warnings) = (meter.usage(), meter.warning().into_iter().collect());
+        drop(meter);
         let mut everseed = Everseed {
             peer_port: self.peer_port,
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+            addresses_learned,
+            month,
+            warnings,
             connections: self.seed.connections() as u64,
             torrents: site.torrents.len() as u64,
             ..Everseed::default()
         };
         let mut torrents = Vec::with_capacity(site.torrents.len());
+        let mut downloaded: u64 = 0;
         for one in &site.torrents {
             let hash = one.torrent.info_hashes.main();
             let swarms = one.torrent.info_hashes.swarms().filter_map(|hash| tracked.get(&hash));
             let seed = by_hash.remove(&hash);
             everseed.seeded += u64::from(seed.as_ref().is_some_and(is_seeded));
-            everseed.sent_bytes += seed.as_ref().map_or(0, |seed| seed.sent_bytes);
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
                 faults.add(format!("{}: {fault}", title(one)));
             }
-            torrents.push(row(&site, one, seed.as_ref(), swarms));
+            let mut row = row(&site, one, seed.as_ref(), swarms);
+            row.web_sent_bytes = web.get(&hash).copied().unwrap_or(0);
+            row.carried_bytes = carried(row.completed, row.bytes, row.sent_bytes, row.web_sent_bytes);
+            row.scrub =
+                scrubs.get(&hash).map(|scrubbed| Scrub { at: scrubbed.at.0, bad_pieces: scrubbed.bad_pieces.into() });
+            row.heal = healing.get(&hash).cloned();
+            everseed.sent_bytes = everseed.sent_bytes.saturating_add(row.sent_bytes);
+            everseed.web_sent_bytes = everseed.web_sent_bytes.saturating_add(row.web_sent_bytes);
+            downloaded = downloaded.saturating_add(row.completed.saturating_mul(row.bytes));
+            if let Some(scrub) = row.scrub {
+                everseed.scrubbed += 1;
+                let since = everseed.scrubbed_since.get_or_insert(scrub.at);
+                *since = scrub.at.min(*since);
+            }
+            torrents.push(row);
         }
+        // Of the sums, so that what was sent of one torrent and never completed is not lost: rather too little.
+        everseed.carried_bytes = carried(1, downloaded, everseed.sent_bytes, everseed.web_sent_bytes);
         everseed.faults = faults.list();
         Snapshot { title: site.title.clone(), torrents, everseed, generated: now }
     }
@@ -365,6 +468,11 @@ fn row<'a>(
         },
         bad_pieces: seed.map_or(0, |seed| seed.pieces_bad.into()),
         pieces: one.torrent.metainfo.info.piece_count(),
+        connections: seed.map_or(0, |seed| seed.connections as u64),
+        published: one.entry.published.clone(),
+        retired: one.entry.retired.clone(),
+        swarms: hashes.swarms().collect(),
+        ..Row::default()
     }
 }
 
@@ -386,6 +494,10 @@ impl Faults {
         }
         self.named
     }
+}
+
+fn sum<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
+    counts.fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

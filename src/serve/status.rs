@@ -1,30 +1,29 @@
-//! What the server tells about itself: the status page, the numbers behind it as JSON, health, and metrics.
+//! What the server tells about itself: the numbers behind the status page, as JSON, and health.
 //!
 //! All of it is made of one [`Snapshot`], taken by whoever holds the swarms and the seed.
 
-use std::sync::LazyLock;
-
 use hyper::StatusCode;
-use hyper::header::{self, HeaderValue};
-use minijinja::Environment;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::macros::format_description;
+use url::form_urlencoded;
 
+use super::history::Series;
+use super::quota::Usage;
 use super::reply::{self, Reply};
-use crate::jinja;
-use crate::units::size_text;
+use crate::id::{InfoHash, InfoHashV2};
 
-/// Seconds after which the page asks for new numbers.
-const REFRESH_SECS: u32 = 15;
-/// The most faults that are listed one by one.
+/// The most faults, and warnings, that are listed one by one.
 pub const FAULTS_MAX: usize = 50;
+/// The most torrents of one page.
+pub const ROWS_MAX: usize = 100;
+/// The most torrents that one request names.
+pub const NAMED_MAX: usize = 256;
+/// The most bytes of the words that torrents are looked for with; what is beyond them is dropped.
+pub const WORDS_BYTES_MAX: usize = 200;
 
 /// The state of everything at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The site's title.
-    #[serde(skip)]
     pub title: String,
     /// The torrents, in the manifest's order.
     pub torrents: Vec<Row>,
@@ -60,14 +59,63 @@ pub struct Row {
     pub leechers: u64,
     /// Downloads completed in its lifetime.
     pub completed: u64,
-    /// Bytes that the everseed has sent of it in its lifetime.
+    /// Bytes that the everseed has sent of it to peers in its lifetime.
     pub sent_bytes: u64,
+    /// Bytes of its files that were sent over HTTP in its lifetime.
+    pub web_sent_bytes: u64,
+    /// About how many bytes peers gave each other: [`carried`].
+    pub carried_bytes: u64,
+    /// Peers that are connected to the everseed for it.
+    pub connections: u64,
     /// `verified`, `verifying`, `elsewhere`, `degraded` or `missing`.
     pub health: &'static str,
     /// Pieces whose bytes are not what the torrent says.
     pub bad_pieces: u64,
     /// Pieces.
     pub pieces: u64,
+    /// When all of it was last read again, and what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrub: Option<Scrub>,
+    /// How far it is being read again now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrubbing: Option<Scrubbing>,
+    /// What is done, or would be, about its bad pieces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heal: Option<String>,
+    /// When it was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// When the site stopped publishing it, where it has (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired: Option<String>,
+    /// The info-hashes of its swarms.
+    #[serde(skip)]
+    pub swarms: Vec<InfoHash>,
+}
+
+/// What came of reading all of a torrent again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Scrub {
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// Pieces that were not as the torrent says.
+    pub bad_pieces: u64,
+}
+
+/// How far a torrent is being read again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Scrubbing {
+    /// Pieces read.
+    pub done: u64,
+    /// Pieces to read.
+    pub of: u64,
+}
+
+/// About how many bytes the swarm carried instead of us: the size of a torrent for each completed download, less what
+/// was sent from here. Never below 0, and rather too little than too much: what podcast clients download over HTTP, and
+/// downloads that break off, count as sent and complete nothing.
+pub fn carried(completed: u64, bytes: u64, sent: u64, web_sent: u64) -> u64 {
+    completed.saturating_mul(bytes).saturating_sub(sent).saturating_sub(web_sent)
 }
 
 impl Row {
@@ -75,6 +123,32 @@ impl Row {
     pub fn is_known_as(&self, digits: &str) -> bool {
         let truncated = |v2: &String| v2 == digits || v2.get(..40) == Some(digits);
         self.info_hash.as_deref() == Some(digits) || self.info_hash_v2.as_ref().is_some_and(truncated)
+    }
+
+    /// Whether each of these words, in lower case, stands in its title, or is its state or the beginning of an info-hash.
+    fn has(&self, words: &[String]) -> bool {
+        if words.is_empty() {
+            return true;
+        }
+        let title = self.title.to_lowercase();
+        let begins = |hash: &Option<String>, word: &str| hash.as_ref().is_some_and(|hash| hash.starts_with(word));
+        words.iter().all(|word| {
+            title.contains(word)
+                || self.health == word
+                || (word == "retired" && self.retired.is_some())
+                || begins(&self.info_hash, word)
+                || begins(&self.info_hash_v2, word)
+        })
+    }
+
+    /// How soon somebody should look at it; the least number first.
+    fn trouble(&self) -> u8 {
+        match self.health {
+            "missing" => 0,
+            "degraded" => 1,
+            _ if self.bad_pieces > 0 || self.heal.is_some() => 2,
+            _ => 3,
+        }
     }
 }
 
@@ -85,76 +159,131 @@ pub struct Everseed {
     pub peer_port: u16,
     /// Peers connected to it.
     pub connections: u64,
+    /// The addresses, with ports, at which peers are told it is.
+    pub addresses: Vec<String>,
+    /// Whether they are those at which announces arrived, because none are configured.
+    pub addresses_learned: bool,
     /// Bytes sent to peers in the lifetime of the torrents.
     pub sent_bytes: u64,
+    /// Bytes of the torrents' files that were sent over HTTP in their lifetime.
+    pub web_sent_bytes: u64,
+    /// About how many bytes peers gave each other, of all torrents together.
+    pub carried_bytes: u64,
+    /// What left in this month, and how much may.
+    pub month: Usage,
+    /// The oldest of the torrents' last scrubs, in seconds since 1970; none while there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrubbed_since: Option<u64>,
+    /// Torrents that were scrubbed at least once.
+    pub scrubbed: u64,
     /// Torrents it has to seed.
     pub torrents: u64,
     /// Torrents it seeds.
     pub seeded: u64,
     /// What is wrong, a line each.
     pub faults: Vec<String>,
+    /// What will be wrong if nothing is done, a line each.
+    pub warnings: Vec<String>,
+}
+
+/// Which torrents are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// These, by the digits of their info-hashes in lower case; none: all.
+    pub named: Vec<String>,
+    /// Those that have all these words in their title, info-hash or state.
+    pub words: String,
+    /// The page of them, counted from 1; none: all of them at once.
+    pub page: Option<usize>,
+}
+
+/// Where a page stands among all that were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Pages {
+    /// This one, counted from 1.
+    pub page: usize,
+    /// How many pages there are.
+    #[serde(rename = "pages")]
+    pub of: usize,
+    /// Torrents of all pages.
+    pub found: usize,
+}
+
+impl Ask {
+    /// Reads the query of a URL. A page that is no number is the first; an info-hash that is none is an error.
+    pub fn parse(query: &str) -> Result<Self, &'static str> {
+        let mut ask = Self::default();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "info_hash" if ask.named.len() < NAMED_MAX => ask.named.push(
+                    info_hash(&value)
+                        .ok_or("info_hash is written with 40 hexadecimal digits here, or with 64 for that of v2")?,
+                ),
+                "q" => {
+                    let words = value.trim();
+                    let ends = words.char_indices().map(|(at, char)| at + char.len_utf8());
+                    let end = ends.take_while(|&end| end <= WORDS_BYTES_MAX).last().unwrap_or(0);
+                    ask.words = words[..end].into();
+                    ask.page.get_or_insert(1);
+                }
+                "page" => ask.page = Some(value.parse().unwrap_or(1)),
+                _ => {}
+            }
+        }
+        Ok(ask)
+    }
+
+    /// The torrents that are meant. Page by page, those in trouble come first.
+    pub fn choose<'a>(&self, torrents: &'a [Row]) -> (Vec<&'a Row>, Option<Pages>) {
+        let words: Vec<String> = self.words.split_whitespace().map(str::to_lowercase).collect();
+        let is_named = |row: &&Row| self.named.is_empty() || self.named.iter().any(|hash| row.is_known_as(hash));
+        let mut rows: Vec<&Row> = torrents.iter().filter(is_named).filter(|row| row.has(&words)).collect();
+        let Some(page) = self.page else { return (rows, None) };
+        // The sort is stable: the manifest names the newest first, and those that are retired last.
+        rows.sort_by_key(|row| row.trouble());
+        let (found, pages) = (rows.len(), rows.len().div_ceil(ROWS_MAX).max(1));
+        let page = page.clamp(1, pages);
+        let rows = rows.into_iter().skip((page - 1) * ROWS_MAX).take(ROWS_MAX).collect();
+        (rows, Some(Pages { page, of: pages, found }))
+    }
+}
+
+/// The digits of an info-hash of either version, in lower case.
+fn info_hash(text: &str) -> Option<String> {
+    let v1 = || text.parse::<InfoHash>().ok().map(|hash| hash.to_string());
+    v1().or_else(|| text.parse::<InfoHashV2>().ok().map(|hash| hash.to_string()))
 }
 
 /// `/api/swarms.json`.
-pub fn json(snapshot: &Snapshot) -> Reply {
-    let body = serde_json::to_vec(snapshot).expect("strings and numbers are JSON");
+pub fn json(snapshot: &Snapshot, ask: &Ask) -> Reply {
+    #[derive(Serialize)]
+    struct View<'a> {
+        torrents: Vec<&'a Row>,
+        everseed: &'a Everseed,
+        generated: u64,
+        #[serde(flatten)]
+        pages: Option<Pages>,
+    }
+    let (torrents, pages) = ask.choose(&snapshot.torrents);
+    data(&View { torrents, everseed: &snapshot.everseed, generated: snapshot.generated, pages })
+}
+
+/// `/api/series.json`.
+pub fn series(series: &Series, generated: u64) -> Reply {
+    #[derive(Serialize)]
+    struct View<'a> {
+        #[serde(flatten)]
+        series: &'a Series,
+        generated: u64,
+    }
+    data(&View { series, generated })
+}
+
+fn data(value: &impl Serialize) -> Reply {
+    let body = serde_json::to_vec(value).expect("strings and numbers are JSON");
     let mut reply = reply::with_type("application/json", body);
     reply::any_origin(reply.headers_mut());
     reply
-}
-
-/// `/swarms`: whole without a script, and kept current by one where scripts run.
-pub fn page(snapshot: &Snapshot) -> Reply {
-    #[derive(Serialize)]
-    struct Context<'a> {
-        title: &'a str,
-        base: &'a str,
-        generated_text: String,
-        everseed: Sized<'a, Everseed>,
-        torrents: Vec<Sized<'a, Row>>,
-        refresh_secs: u32,
-    }
-    #[derive(Serialize)]
-    struct Sized<'a, T> {
-        #[serde(flatten)]
-        of: &'a T,
-        size_text: String,
-        sent_text: String,
-    }
-    let row = |of| -> Sized<'_, Row> {
-        let row: &Row = of;
-        Sized { of, size_text: size_text(row.bytes), sent_text: size_text(row.sent_bytes) }
-    };
-    let everseed = &snapshot.everseed;
-    let context = Context {
-        title: &snapshot.title,
-        // Relative links: the page is the same at the root, below the site's path and behind a proxy's prefix.
-        base: "",
-        generated_text: moment(snapshot.generated),
-        everseed: Sized { of: everseed, size_text: String::new(), sent_text: size_text(everseed.sent_bytes) },
-        torrents: snapshot.torrents.iter().map(row).collect(),
-        refresh_secs: REFRESH_SECS,
-    };
-    let rendered = TEMPLATES.get_template(PAGE).and_then(|template| template.render(minijinja::value::Serde(context)));
-    match rendered {
-        Ok(html) => {
-            let mut reply = reply::with_type("text/html; charset=utf-8", html);
-            let policy = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'";
-            reply.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-            reply
-        }
-        Err(error) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, &format!("the status page: {error}")),
-    }
-}
-
-/// The style of the page.
-pub fn style() -> Reply {
-    asset("text/css; charset=utf-8", include_str!("../../templates/swarms.css"))
-}
-
-/// The script of the page.
-pub fn script() -> Reply {
-    asset("text/javascript; charset=utf-8", include_str!("../../templates/swarms.js"))
 }
 
 /// `/healthz`: 200 while the server serves, with everything that is not as it should be; 503 where `unable` says why
@@ -173,6 +302,7 @@ pub fn health(snapshot: &Snapshot, unable: Option<&str>) -> Reply {
         "torrents": everseed.torrents,
         "seeded": everseed.seeded,
         "verifying": verifying,
+        "warnings": everseed.warnings,
         "faults": unable.into_iter().chain(everseed.faults.iter().map(String::as_str)).collect::<Vec<_>>(),
     });
     let mut reply = reply::with_type("application/json", format!("{body}\n"));
@@ -182,36 +312,16 @@ pub fn health(snapshot: &Snapshot, unable: Option<&str>) -> Reply {
     reply
 }
 
-fn asset(content_type: &'static str, text: &'static str) -> Reply {
-    let mut reply = reply::with_type(content_type, text);
-    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    reply
-}
-
-fn moment(secs: u64) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    let time = i64::try_from(secs).ok().and_then(|secs| OffsetDateTime::from_unix_timestamp(secs).ok());
-    time.and_then(|time| time.format(format).ok()).unwrap_or_default()
-}
-
-const PAGE: &str = "swarms.html";
-
-static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = jinja::environment();
-    environment.add_template(PAGE, include_str!("../../templates/swarms.html")).expect("the page's template parses");
-    environment
-});
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use crate::serve::plot::Bar;
     use expect_test::expect;
     use http_body_util::BodyExt;
 
-    fn snapshot() -> Snapshot {
-        let row = |title: &str, health, bad_pieces| Row {
-            info_hash: Some("ab".repeat(20)),
-            info_hash_v2: None,
+    pub fn row(title: &str, byte: u8, health: &'static str, bad_pieces: u64) -> Row {
+        Row {
+            info_hash: Some(format!("{byte:02x}").repeat(20)),
             kind: "v1",
             title: title.into(),
             page: Some("episodes/one/".into()),
@@ -221,55 +331,211 @@ mod tests {
             leechers: 1,
             completed: 7,
             sent_bytes: 1_500_000,
+            web_sent_bytes: 100_000,
+            carried_bytes: 85_320,
+            connections: 1,
             health,
             bad_pieces,
             pieces: 15,
-        };
+            ..Row::default()
+        }
+    }
+
+    pub fn snapshot() -> Snapshot {
+        let scrub = Some(Scrub { at: 1_759_900_000, bad_pieces: 0 });
+        let retired = Some("2025-09-01T12:00:00Z".to_owned());
         Snapshot {
             title: "A <show>".into(),
-            torrents: vec![row("One & only", "verified", 0), row("Two", "degraded", 2)],
+            torrents: vec![
+                Row { scrub, retired, ..row("One & only", 0xab, "verified", 0) },
+                Row { heal: Some("2 pieces would be fetched".into()), ..row("Two", 0xcd, "degraded", 2) },
+            ],
             everseed: Everseed {
                 peer_port: 6881,
                 connections: 3,
+                addresses: vec!["203.0.113.1:6881".into()],
                 sent_bytes: 3_000_000,
+                web_sent_bytes: 200_000,
+                carried_bytes: 170_640,
+                month: Usage {
+                    month: "2025-10".into(),
+                    sent_bytes: 800_000,
+                    web_sent_bytes: 50_000,
+                    quota_bytes: Some(1_000_000),
+                    slowed: false,
+                },
+                scrubbed: 1,
+                scrubbed_since: Some(1_759_900_000),
                 torrents: 2,
                 seeded: 1,
                 faults: vec!["Two: 2 of 15 pieces are bad".into()],
+                warnings: vec!["little is left".into()],
+                ..Everseed::default()
             },
             generated: 1_760_000_000,
         }
     }
 
-    async fn text(reply: Reply) -> (u16, String) {
+    pub async fn text(reply: Reply) -> (u16, String) {
         let status = reply.status().as_u16();
         let body = reply.into_body().collect().await.expect("bytes in memory").to_bytes();
         (status, String::from_utf8(body.to_vec()).expect("UTF-8"))
     }
 
-    #[tokio::test]
-    async fn the_numbers_are_this_json() {
-        let (_, json) = text(json(&Snapshot { torrents: snapshot().torrents[..1].to_vec(), ..snapshot() })).await;
-        expect![[r#"{"torrents":[{"info_hash":"abababababababababababababababababababab","kind":"v1","title":"One & only","page":"episodes/one/","torrent":"torrents/one.torrent","bytes":240760,"seeds":2,"leechers":1,"completed":7,"sent_bytes":1500000,"health":"verified","bad_pieces":0,"pieces":15}],"everseed":{"peer_port":6881,"connections":3,"sent_bytes":3000000,"torrents":2,"seeded":1,"faults":["Two: 2 of 15 pieces are bad"]},"generated":1760000000}"#]].assert_eq(&json);
+    fn ask(query: &str) -> Ask {
+        Ask::parse(query).expect("a query")
     }
 
     #[tokio::test]
-    async fn the_page_is_whole_without_a_script_and_escapes_what_people_wrote() {
-        let (status, html) = text(page(&snapshot())).await;
-        assert_eq!(status, 200);
-        for part in [
-            "A &lt;show&gt;",
-            "One &amp; only",
-            "Degraded: 2 of 15 pieces bad",
-            "240.8 kB",
-            "1.5 MB",
-            "3.0 MB",
-            "6881",
-            "2025-10-09 08:53:20 UTC",
-            "Two: 2 of 15 pieces are bad",
-            "href=\"episodes/one/\"",
-        ] {
-            assert!(html.contains(part), "{part} is missing in {html}");
-        }
+    async fn the_numbers_are_this_json() {
+        let (_, json) = text(json(&snapshot(), &ask(""))).await;
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        expect![[r#"
+            {
+              "everseed": {
+                "addresses": [
+                  "203.0.113.1:6881"
+                ],
+                "addresses_learned": false,
+                "carried_bytes": 170640,
+                "connections": 3,
+                "faults": [
+                  "Two: 2 of 15 pieces are bad"
+                ],
+                "month": {
+                  "month": "2025-10",
+                  "quota_bytes": 1000000,
+                  "sent_bytes": 800000,
+                  "slowed": false,
+                  "web_sent_bytes": 50000
+                },
+                "peer_port": 6881,
+                "scrubbed": 1,
+                "scrubbed_since": 1759900000,
+                "seeded": 1,
+                "sent_bytes": 3000000,
+                "torrents": 2,
+                "warnings": [
+                  "little is left"
+                ],
+                "web_sent_bytes": 200000
+              },
+              "generated": 1760000000,
+              "torrents": [
+                {
+                  "bad_pieces": 0,
+                  "bytes": 240760,
+                  "carried_bytes": 85320,
+                  "completed": 7,
+                  "connections": 1,
+                  "health": "verified",
+                  "info_hash": "abababababababababababababababababababab",
+                  "kind": "v1",
+                  "leechers": 1,
+                  "page": "episodes/one/",
+                  "pieces": 15,
+                  "retired": "2025-09-01T12:00:00Z",
+                  "scrub": {
+                    "at": 1759900000,
+                    "bad_pieces": 0
+                  },
+                  "seeds": 2,
+                  "sent_bytes": 1500000,
+                  "title": "One & only",
+                  "torrent": "torrents/one.torrent",
+                  "web_sent_bytes": 100000
+                },
+                {
+                  "bad_pieces": 2,
+                  "bytes": 240760,
+                  "carried_bytes": 85320,
+                  "completed": 7,
+                  "connections": 1,
+                  "heal": "2 pieces would be fetched",
+                  "health": "degraded",
+                  "info_hash": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+                  "kind": "v1",
+                  "leechers": 1,
+                  "page": "episodes/one/",
+                  "pieces": 15,
+                  "seeds": 2,
+                  "sent_bytes": 1500000,
+                  "title": "Two",
+                  "torrent": "torrents/one.torrent",
+                  "web_sent_bytes": 100000
+                }
+              ]
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&json).expect("JSON"));
+    }
+
+    #[tokio::test]
+    async fn the_series_are_this_json() {
+        let bar = Bar { at: 1_759_999_800, sent_bytes: 1, web_sent_bytes: 2, seeds: 3, leechers: 4 };
+        let (_, json) = text(series(&Series { half_hours: vec![bar], days: vec![] }, 1_760_000_000)).await;
+        expect![[r#"{"half_hours":[{"at":1759999800,"sent_bytes":1,"web_sent_bytes":2,"seeds":3,"leechers":4}],"days":[],"generated":1760000000}"#]].assert_eq(&json);
+    }
+
+    #[test]
+    fn torrents_are_found_by_their_words_page_by_page_and_those_in_trouble_stand_first() {
+        let mut torrents: Vec<Row> = (0..250).map(|n| row(&format!("Episode {n}"), 1, "verified", 0)).collect();
+        torrents[200].health = "degraded";
+        torrents[220].health = "missing";
+        torrents[230].heal = Some("asks".into());
+        torrents[240] = Row { retired: Some("2026".into()), ..row("Füllhorn", 0xef, "verified", 0) };
+        let found = |query: &str| {
+            let (rows, pages) = ask(query).choose(&torrents);
+            let pages = pages.map(|pages| (pages.page, pages.of, pages.found));
+            let titles = rows.iter().take(4).map(|row| row.title.as_str()).collect::<Vec<_>>().join(", ");
+            format!("{query}: {} {pages:?} {titles}", rows.len())
+        };
+        let queries = [
+            "",
+            "page=1",
+            "page=3",
+            "page=9",
+            "page=x",
+            "q=",
+            "q=episode+22",
+            "q=F%C3%9CLL",
+            "q=degraded",
+            "q=retired",
+            "q=efef",
+            "q=nothing&page=2",
+        ];
+        let info_hash = "info_hash=EFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEF";
+        let told: Vec<String> = queries.into_iter().chain([info_hash]).map(found).collect();
+        expect![[r#"
+            : 250 None Episode 0, Episode 1, Episode 2, Episode 3
+            page=1: 100 Some((1, 3, 250)) Episode 220, Episode 200, Episode 230, Episode 0
+            page=3: 50 Some((3, 3, 250)) Episode 197, Episode 198, Episode 199, Episode 201
+            page=9: 50 Some((3, 3, 250)) Episode 197, Episode 198, Episode 199, Episode 201
+            page=x: 100 Some((1, 3, 250)) Episode 220, Episode 200, Episode 230, Episode 0
+            q=: 100 Some((1, 3, 250)) Episode 220, Episode 200, Episode 230, Episode 0
+            q=episode+22: 12 Some((1, 1, 12)) Episode 220, Episode 22, Episode 122, Episode 221
+            q=F%C3%9CLL: 1 Some((1, 1, 1)) Füllhorn
+            q=degraded: 1 Some((1, 1, 1)) Episode 200
+            q=retired: 1 Some((1, 1, 1)) Füllhorn
+            q=efef: 1 Some((1, 1, 1)) Füllhorn
+            q=nothing&page=2: 0 Some((1, 1, 0)) 
+            info_hash=EFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEFEF: 1 None Füllhorn"#]]
+        .assert_eq(&told.join("\n"));
+    }
+
+    #[test]
+    fn words_and_names_have_their_maxima_and_a_wrong_info_hash_is_told() {
+        let long = ask(&format!("q={}", "ü".repeat(WORDS_BYTES_MAX)));
+        assert_eq!(long.words, "ü".repeat(WORDS_BYTES_MAX / 2));
+        let many = format!("info_hash={}&", "ab".repeat(20)).repeat(NAMED_MAX + 1);
+        assert_eq!(ask(&many).named.len(), NAMED_MAX);
+        assert!(Ask::parse("info_hash=abc").is_err());
+    }
+
+    #[test]
+    fn what_the_swarm_carried_is_never_below_0_and_never_too_much() {
+        assert_eq!(carried(3, 100, 120, 80), 100);
+        assert_eq!(carried(1, 100, 120, 80), 0);
+        assert_eq!(carried(u64::MAX, u64::MAX, u64::MAX, 1), 0);
     }
 
     #[tokio::test]
@@ -277,9 +543,10 @@ mod tests {
         let (status, body) = text(health(&snapshot(), None)).await;
         assert_eq!(status, 200);
         expect![[r#"
-            {"faults":["Two: 2 of 15 pieces are bad"],"seeded":1,"status":"degraded","torrents":2,"verifying":0,"version":"0.1.0"}
+            {"faults":["Two: 2 of 15 pieces are bad"],"seeded":1,"status":"degraded","torrents":2,"verifying":0,"version":"0.1.0","warnings":["little is left"]}
         "#]].assert_eq(&body);
-        let (status, body) = text(health(&Snapshot::default(), None)).await;
+        let warned = Everseed { warnings: vec!["little is left".into()], ..Everseed::default() };
+        let (status, body) = text(health(&Snapshot { everseed: warned, ..Snapshot::default() }, None)).await;
         assert!(status == 200 && body.contains(r#""status":"ok""#), "{body}");
         let (status, body) = text(health(&Snapshot::default(), Some("the site's folder is gone"))).await;
         assert!(status == 503 && body.contains("the site's folder is gone"), "{body}");

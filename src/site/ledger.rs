@@ -9,6 +9,7 @@ use super::content::{Content, Release};
 use super::locked::Locked;
 use super::options::Options;
 use crate::feed;
+use crate::id::InfoHashes;
 use crate::lock::{self, Record};
 use crate::problem::Problem;
 use crate::release::{self, Tally};
@@ -123,6 +124,11 @@ impl Ledger {
             Some(Problem::at(&release.text.file, message).help(help))
         };
         content.releases.iter().filter_map(renamed).collect()
+    }
+
+    /// Whether the lock had a torrent of these info-hashes: it was published.
+    pub fn has_published(&self, hashes: InfoHashes) -> bool {
+        self.lock.former().is_some_and(|lock| lock.media.values().any(|record| record.info_hashes == hashes))
     }
 
     /// The slugs of records that no release of `content` has, drafts included.

@@ -18,6 +18,7 @@ mod medium;
 mod options;
 mod plan;
 mod record;
+mod retire;
 mod root;
 mod sheet;
 mod update;
@@ -41,6 +42,7 @@ use crate::metainfo;
 use crate::output::{Media, Watch};
 use crate::problem::Problem;
 use crate::release::{self, Cache, Downloads, FileOrder, Origin, Task};
+use crate::retired;
 use crate::sitepath::encode_segment;
 use content::{Content, Release};
 use html::Theme;
@@ -81,6 +83,8 @@ pub struct Summary {
     pub files_unchanged: usize,
     /// Files of the former output that are no more.
     pub files_removed: usize,
+    /// Torrents that are not published any more and go on being seeded, the newest first.
+    pub retired: Vec<retired::Told>,
     /// What is not wrong and still worth a look.
     #[serde(serialize_with = "as_texts")]
     pub warnings: Vec<Problem>,
@@ -126,6 +130,7 @@ fn build_watched(
     let mut cache = Cache::load(state.join("hashes"));
     let files = content.releases.iter().flat_map(|release| &release.medium.files);
     let media = Media::look(files.filter_map(|file| file.origin.path()));
+    let mut shelf = retire::shelf(options);
     let built = (|| {
         let releases = if let Some(locked) = &locked {
             known(options, &content, locked).map_err(Error::Content)?
@@ -137,20 +142,26 @@ fn build_watched(
         let mut plan = plan::plan(options, &content, &releases, &theme).map_err(Error::Content)?;
         plan.warnings.extend(warnings);
         plan.warnings.extend(remarks(&content, &releases));
+        let retired = match &mut shelf {
+            Some(shelf) => retire::retire(shelf, options, &content, &ledger, &output, &mut plan, progress),
+            None => Vec::new(),
+        };
         if options.lock == LockUse::Write {
             media.unchanged().and_then(|()| ledger.write()).map_err(Error::Trouble)?;
         }
         let written = output.write(&plan, || media.unchanged(), watch).map_err(Error::Trouble)?;
-        Ok((plan, written))
+        Ok((plan, retired, written))
     })();
     // Placing media as hard links changes their ctime, and with it what the cache knows them by.
     cache.relinked(&media.relinked());
     let saved = cache.save();
-    let (plan, written) = built?;
+    let shelf_warnings = shelf.map(|shelf| shelf.close(built.is_ok())).unwrap_or_default();
+    let (plan, retired, written) = built?;
     saved.map_err(Error::Trouble)?;
 
     let mut warnings = plan.warnings;
     warnings.append(&mut theme_warnings);
+    warnings.extend(shelf_warnings);
     Ok(Summary {
         pages: plan.pages,
         releases: content.releases.len(),
@@ -160,6 +171,7 @@ fn build_watched(
         files_written: written.changed,
         files_unchanged: written.unchanged,
         files_removed: written.removed,
+        retired,
         warnings,
         output: out.to_owned(),
     })

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::baseurl::BaseUrl;
 use crate::feed::Category;
 use crate::metainfo;
 use crate::release;
+use crate::retired;
 use crate::units::PieceLength;
 
 /// A site to be built.
@@ -49,6 +51,10 @@ pub struct Options {
     pub lock: LockUse,
     /// Whether a torrent that is published already may become another one.
     pub accept_changed: bool,
+    /// How long what is not published any more is kept, and how much of it.
+    pub retired: retired::Limits,
+    /// The time of the build, for that alone; `None`: nothing is kept, and what is kept is left alone.
+    pub now: Option<OffsetDateTime>,
     /// Whether drafts are built.
     pub drafts: bool,
     /// What templates find in `site.extra`.
@@ -126,6 +132,8 @@ impl Options {
             private: false,
             lock: LockUse::Write,
             accept_changed: false,
+            retired: retired::Limits::default(),
+            now: None,
             drafts: false,
             extra: Map::new(),
         }

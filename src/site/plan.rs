@@ -19,6 +19,7 @@ use crate::media::Kind;
 use crate::output::Entry;
 use crate::problem::Problem;
 use crate::release::{self, Origin};
+use crate::retired::{self, Listed};
 use crate::sitepath::SitePath;
 
 /// Every file of the output.
@@ -28,6 +29,8 @@ pub struct Plan {
     pub files: BTreeMap<SitePath, Entry>,
     /// The places of media that are not to be had here: what stands there stays, and nothing is put there.
     pub kept: BTreeSet<SitePath>,
+    /// What stands in `everseed.json`.
+    pub manifest: Manifest,
     /// How many of them are pages made from templates.
     pub pages: usize,
     /// What is not wrong and still worth a look.
@@ -55,6 +58,27 @@ pub fn plan(
     } else {
         planner.problems.sort();
         Err(planner.problems)
+    }
+}
+
+impl Plan {
+    /// Adds torrents that are retired, for which there must be nothing else at their places. No page and no feed leads to them.
+    pub fn add_retired(&mut self, listed: Vec<Listed>) {
+        for Listed { entry, torrent, media } in listed {
+            self.files.insert(entry.torrent.clone(), Entry::Bytes(torrent));
+            self.files.extend(media.into_iter().map(|(source, place)| (place, Entry::Media(source))));
+            self.manifest.torrents.push(entry);
+        }
+        self.put_manifest();
+    }
+
+    /// Whether the site itself has something where torrents that are retired stand.
+    pub fn is_in_the_way_of_retired(&self) -> bool {
+        self.files.keys().chain(&self.kept).any(retired::is_place)
+    }
+
+    fn put_manifest(&mut self) {
+        self.files.insert(manifest::place(), Entry::Bytes(self.manifest.to_json().into_bytes()));
     }
 }
 
@@ -342,7 +366,9 @@ impl Planner<'_> {
             base_url: options.base_url.to_string(),
             torrents: self.items.iter().map(Item::manifest).collect(),
         };
-        self.put(path(manifest::FILE_NAME), Entry::Bytes(manifest.to_json().into_bytes()));
+        self.put(manifest::place(), Entry::Bytes(Vec::new()));
+        self.plan.manifest = manifest;
+        self.plan.put_manifest();
     }
 
     /// Links to addresses of the site are looked up among what is planned.

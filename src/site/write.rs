@@ -14,6 +14,7 @@ use crate::fsx;
 use crate::manifest::{self, Manifest};
 use crate::output::{self, Does, Entry, Staging, Watch, hold_state};
 use crate::problem::Problem;
+use crate::retired;
 use crate::sitepath::SitePath;
 
 /// The folders of a site in which no output may stand.
@@ -64,6 +65,12 @@ impl Output {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the former build published.
+    pub fn manifest(&self) -> Option<Manifest> {
+        let json = fsx::read_at_most(&self.path.join(manifest::FILE_NAME), manifest::BYTES_MAX).ok()?;
+        Manifest::parse(&json).ok()
     }
 
     /// What is the build's own and no content, though it may stand in the site's folder, and what each is.
@@ -192,10 +199,15 @@ impl Output {
         removed: &[SitePath],
         staging: &mut Staging,
     ) -> Result<(), Problem> {
+        // Bytes that are retired are in their new place before others take their former one.
+        let is_retired = |change: &&Change| change.rank == RETIRED && change.does == Does::Adds;
+        for change in changed.iter().filter(is_retired) {
+            staging.put(change.place, change.does, change.entry)?;
+        }
         if let Some(json) = self.interim(plan, changed) {
             staging.put(&manifest::place(), Does::Replaces, &Entry::Bytes(json.into_bytes()))?;
         }
-        for change in changed {
+        for change in changed.iter().filter(|change| !is_retired(change)) {
             staging.put(change.place, change.does, change.entry)?;
         }
         removed.iter().for_each(|place| staging.remove(place));
@@ -281,19 +293,23 @@ struct Change<'p> {
     entry: &'p Entry,
 }
 
+/// The rank of what is retired.
+const RETIRED: u8 = 0;
+
 /// In which order files come into place: what is linked to before what links, and the manifest, which `serve` watches, last.
 fn rank(place: &SitePath) -> u8 {
     let text = place.as_str();
     let is_page = text.rsplit_once('.').is_some_and(|(_, extension)| extension == "html");
     match text {
-        manifest::FILE_NAME => 7,
-        "sitemap.xml" | "robots.txt" => 6,
-        "feed.xml" | "torrents.xml" => 5,
-        "index.html" => 4,
-        _ if text.starts_with("media/") => 0,
-        _ if text.starts_with("torrents/") => 2,
-        _ if is_page => 3,
-        _ => 1,
+        manifest::FILE_NAME => 8,
+        "sitemap.xml" | "robots.txt" => 7,
+        "feed.xml" | "torrents.xml" => 6,
+        "index.html" => 5,
+        _ if retired::is_place(place) => RETIRED,
+        _ if text.starts_with("media/") => 1,
+        _ if text.starts_with("torrents/") => 3,
+        _ if is_page => 4,
+        _ => 2,
     }
 }
 
@@ -323,6 +339,12 @@ fn place_fits(out: &Path, state: &Path, root: &Path) -> Result<(), String> {
     }
     if let Some(folder) = SOURCES.iter().find(|folder| out.starts_with(root.join(folder))) {
         return Err(format!("is inside the site's folder {folder}, which is read for the site"));
+    }
+    if out.starts_with(root.join(retired::FOLDER)) {
+        return Err(format!(
+            "is inside the site's folder {}, which holds what is not published any more",
+            retired::FOLDER
+        ));
     }
     if state.starts_with(out) {
         return Err("holds the folder in which builds keep what they know".into());
@@ -483,12 +505,14 @@ mod tests {
     fn what_is_linked_to_comes_first_and_the_manifest_last() {
         let paths = [
             "everseed.json",
+            "robots.txt",
             "feed.xml",
             "index.html",
             "about/index.html",
             "torrents/a.torrent",
             "style.css",
             "media/a.html",
+            "retired/0123456789abcdef0123456789abcdef01234567.torrent",
         ];
         let ranks = paths.map(|path| rank(&SitePath::new(path).expect("plain")));
         assert!(ranks.is_sorted_by(|a, b| a > b), "{ranks:?}");

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{BUCKET_SECS, Lifetime, Sample, VERDICT_BYTES_MAX, Verdict};
+use super::{BUCKET_SECS, Lifetime, Month, MonthSent, Point, Sample, Scrubbed, VERDICT_BYTES_MAX, Verdict};
 use crate::id::InfoHash;
 use crate::tracker::{Change, Seconds, Sighting};
 
@@ -18,6 +18,12 @@ pub struct Batch {
     pub(super) lifetimes: HashMap<InfoHash, Lifetime>,
     /// The last sample of each bucket.
     pub(super) samples: HashMap<(InfoHash, u64), Sample>,
+    /// The last sample of all torrents together of each bucket.
+    pub(super) totals: HashMap<u64, Point>,
+    /// The latest scrub of each torrent.
+    pub(super) scrubs: HashMap<InfoHash, Scrubbed>,
+    /// The largest count of each month.
+    pub(super) months: HashMap<Month, MonthSent>,
     /// The latest verdict on each file.
     pub(super) verdicts: HashMap<PathBuf, Verdict>,
     latest: Seconds,
@@ -51,11 +57,39 @@ impl Batch {
         self.count(info_hash, Lifetime { sent, ..Lifetime::default() });
     }
 
+    /// Takes in the bytes of a torrent's files that were sent over HTTP in its lifetime.
+    pub fn web_sent(&mut self, info_hash: InfoHash, web_sent: u64) {
+        self.count(info_hash, Lifetime { web_sent, ..Lifetime::default() });
+    }
+
     /// Takes in a sample for the time series, and the counts that it holds.
     pub fn sample(&mut self, sample: Sample) {
-        self.passes(sample.at);
-        self.count(sample.info_hash, sample.lifetime);
-        self.samples.insert((sample.info_hash, sample.at.0 / BUCKET_SECS), sample);
+        let Sample { info_hash, point } = sample;
+        self.passes(point.at);
+        self.count(info_hash, point.lifetime);
+        self.samples.insert((info_hash, point.at.0 / BUCKET_SECS), sample);
+    }
+
+    /// Takes in a sample of all torrents together.
+    pub fn total(&mut self, point: Point) {
+        self.passes(point.at);
+        self.totals.insert(point.at.0 / BUCKET_SECS, point);
+    }
+
+    /// Takes in what came of reading a torrent's files; of two scrubs the later one counts.
+    pub fn scrubbed(&mut self, scrubbed: Scrubbed) {
+        self.passes(scrubbed.at);
+        let known = self.scrubs.entry(scrubbed.info_hash).or_insert(scrubbed);
+        if known.at <= scrubbed.at {
+            *known = scrubbed;
+        }
+    }
+
+    /// Takes in what was sent in a month so far.
+    pub fn month(&mut self, sent: MonthSent) {
+        let counted = self.months.entry(sent.month).or_insert(sent);
+        counted.sent = counted.sent.max(sent.sent);
+        counted.web_sent = counted.web_sent.max(sent.web_sent);
     }
 
     /// Takes in a verdict; one longer than [`VERDICT_BYTES_MAX`] is left out.
@@ -66,14 +100,18 @@ impl Batch {
     }
 
     /// Takes in what a batch of before could not bring to the disk; what stands here already is newer. All counts
-    /// are kept, of peers `peers_max` at most, of samples and verdicts `samples_max`; returns how many were not.
+    /// and scrubs are kept, one a torrent and month, of peers `peers_max` at most, of samples and verdicts `samples_max`;
+    /// returns how many were not.
     pub fn absorb_older(&mut self, older: Self, peers_max: usize, samples_max: usize) -> usize {
         for (info_hash, lifetime) in older.lifetimes {
             self.count(info_hash, lifetime);
         }
+        older.scrubs.into_values().for_each(|scrubbed| self.scrubbed(scrubbed));
+        older.months.into_values().for_each(|sent| self.month(sent));
         self.passes(older.latest);
         absorb(&mut self.peers, older.peers, peers_max)
             + absorb(&mut self.samples, older.samples, samples_max)
+            + absorb(&mut self.totals, older.totals, samples_max)
             + absorb(&mut self.verdicts, older.verdicts, samples_max)
     }
 
@@ -84,7 +122,13 @@ impl Batch {
 
     /// How many rows it will write.
     pub fn len(&self) -> usize {
-        self.peers.len() + self.lifetimes.len() + self.samples.len() + self.verdicts.len()
+        self.peers.len()
+            + self.lifetimes.len()
+            + self.samples.len()
+            + self.totals.len()
+            + self.scrubs.len()
+            + self.months.len()
+            + self.verdicts.len()
     }
 
     /// Whether it holds nothing.
@@ -98,6 +142,7 @@ impl Batch {
         counted.uploaded = counted.uploaded.max(lifetime.uploaded);
         counted.downloaded = counted.downloaded.max(lifetime.downloaded);
         counted.sent = counted.sent.max(lifetime.sent);
+        counted.web_sent = counted.web_sent.max(lifetime.web_sent);
     }
 
     fn passes(&mut self, at: Seconds) {

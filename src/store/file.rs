@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::problem::Problem;
 
 /// The version of the tables, in the file's `user_version`.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 /// Damaged files that are kept beside the database; with so many, somebody should look.
 pub const DAMAGED_KEPT_MAX: usize = 20;
 
@@ -24,7 +24,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 const JOURNAL_BYTES: i64 = 16 << 20;
 
 /// The step from each version to the next: `STEPS[0]` makes version 1 of an empty file.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE torrent (
         id          INTEGER PRIMARY KEY,
         info_hash   BLOB    NOT NULL UNIQUE,
@@ -63,7 +64,32 @@ const STEPS: [&str; 1] = ["
         ctime_ns    INTEGER NOT NULL,
         verdict     BLOB    NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+    ",
+    "
+    ALTER TABLE torrent ADD COLUMN web_sent INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE series ADD COLUMN web_sent INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE total (
+        bucket      INTEGER NOT NULL PRIMARY KEY,
+        seeds       INTEGER NOT NULL,
+        leechers    INTEGER NOT NULL,
+        completed   INTEGER NOT NULL,
+        uploaded    INTEGER NOT NULL,
+        downloaded  INTEGER NOT NULL,
+        sent        INTEGER NOT NULL,
+        web_sent    INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE scrub (
+        torrent     INTEGER NOT NULL PRIMARY KEY REFERENCES torrent(id),
+        at          INTEGER NOT NULL,
+        bad_pieces  INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE month (
+        month       INTEGER NOT NULL PRIMARY KEY,
+        sent        INTEGER NOT NULL,
+        web_sent    INTEGER NOT NULL
+    ) STRICT;
+    ",
+];
 
 /// Why a file does not open.
 enum Trouble {

@@ -2,7 +2,8 @@
 //!
 //! [`Store`] has few verbs: open, load, append a [`Batch`] in one transaction. [`Writer`] owns a store in a thread of
 //! its own and takes [`Change`](crate::tracker::Change)s from whoever has them, so that nobody ever waits for a disk.
-//! Neither reads a clock: the time travels in what is written.
+//! [`Reader`] reads the time series beside it, with a connection of its own.
+//! None of them reads a clock: the time travels in what is written.
 //!
 //! The file is bounded by torrents and days and never by announces: a peer is one row while it lives, and the series
 //! has a row in ten minutes for two days, a row an hour for two months and a row a day after that, of torrents in
@@ -10,12 +11,14 @@
 
 mod batch;
 mod file;
+mod month;
+mod reader;
 mod rows;
+mod series;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -27,6 +30,8 @@ use crate::tracker::{Seconds, Sighting};
 
 pub use batch::Batch;
 pub use file::{DAMAGED_KEPT_MAX, VERSION};
+pub use month::Month;
+pub use reader::Reader;
 pub use writer::{FLUSH_EVERY, Health, PENDING_PEERS_MAX, PENDING_SAMPLES_MAX, Trouble, Writer, WriterOptions};
 
 /// Seconds of one bucket of the time series: ten minutes.
@@ -37,6 +42,8 @@ pub const FINE_DAYS: u64 = 2;
 pub const HOURLY_DAYS: u64 = 60;
 /// Days of which the series keeps anything.
 pub const SERIES_DAYS_MAX: u64 = 3650;
+/// Months of which it is kept what left.
+pub const MONTHS_MAX: u32 = 120;
 /// Seconds for which an unheard peer is kept at most. How long it lives is the tracker's to say, which is less.
 pub const PEER_KEPT_SECS: u64 = 24 * 3600;
 /// Bytes of one remembered verdict at most; a longer one is not kept.
@@ -51,17 +58,26 @@ pub struct Lifetime {
     pub uploaded: u64,
     /// Bytes that peers say they downloaded.
     pub downloaded: u64,
-    /// Bytes that the everseed sent.
+    /// Bytes of content that the everseed sent to peers.
     pub sent: u64,
+    /// Bytes of content that were sent over HTTP.
+    pub web_sent: u64,
 }
 
-/// A torrent at one moment, for the time series. The last one of a bucket stands for it; where a bucket is missing,
-/// nothing changed since the one before.
+/// A torrent at one moment, for the time series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// Which torrent.
     pub info_hash: InfoHash,
-    /// When; a sample read back has the beginning of its bucket.
+    /// How it stood.
+    pub point: Point,
+}
+
+/// A torrent, or all of them, at one moment. The last one of a bucket stands for it; where a bucket is missing, nothing
+/// changed since the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Point {
+    /// When; a point read back has the beginning of its bucket.
     pub at: Seconds,
     /// Peers that have everything.
     pub seeds: u64,
@@ -69,6 +85,28 @@ pub struct Sample {
     pub leechers: u64,
     /// What had been counted until then.
     pub lifetime: Lifetime,
+}
+
+/// What came of reading all files of a torrent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Which torrent.
+    pub info_hash: InfoHash,
+    /// When the last of its pieces was read.
+    pub at: Seconds,
+    /// Pieces that were not as the torrent says.
+    pub bad_pieces: u32,
+}
+
+/// What left in a month. Neither count ever goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonthSent {
+    /// Which month.
+    pub month: Month,
+    /// Bytes of content sent to peers.
+    pub sent: u64,
+    /// Bytes of content sent over HTTP.
+    pub web_sent: u64,
 }
 
 /// What the seed found out about a file, and how the file looked then. The verdict holds while the file looks so.
@@ -89,6 +127,10 @@ pub struct Loaded {
     pub lifetimes: Vec<(InfoHash, Lifetime)>,
     /// The peers heard within the last [`PEER_KEPT_SECS`].
     pub peers: Vec<Sighting>,
+    /// The last scrub of each torrent.
+    pub scrubs: Vec<Scrubbed>,
+    /// What left in each month, the latest last.
+    pub months: Vec<MonthSent>,
 }
 
 /// An opened store.
@@ -105,10 +147,7 @@ pub struct Opened {
 pub struct Store {
     path: PathBuf,
     db: Connection,
-    /// The row of each torrent met so far, so that a peer costs one statement.
-    torrents: HashMap<InfoHash, i64>,
-    /// The last sample written of each torrent; one that says the same is not written.
-    sampled: HashMap<InfoHash, Sample>,
+    known: rows::Known,
     /// The hour of the last clearing.
     cleared_hour: u64,
 }
@@ -120,8 +159,7 @@ impl Store {
     /// name, and a new one begun; [`Opened::notice`] says so.
     pub fn open(path: &Path) -> Result<Opened, Problem> {
         let (db, notice) = file::open(path)?;
-        let store =
-            Self { path: path.to_owned(), db, torrents: HashMap::new(), sampled: HashMap::new(), cleared_hour: 0 };
+        let store = Self { path: path.to_owned(), db, known: rows::Known::default(), cleared_hour: 0 };
         Ok(Opened { store, notice })
     }
 
@@ -139,20 +177,14 @@ impl Store {
     pub fn append(&mut self, batch: &Batch) -> Result<(), Problem> {
         let hour = batch.latest().0 / 3600;
         let clearing = hour > self.cleared_hour;
-        let written = rows::append(&mut self.db, batch, &mut self.torrents, &mut self.sampled, clearing);
+        let written = rows::append(&mut self.db, batch, &mut self.known, clearing);
         if let Err(error) = written {
             // What the transaction had inserted is gone, and so are the rows that were remembered.
-            self.torrents.clear();
-            self.sampled.clear();
+            self.known = rows::Known::default();
             return Err(self.trouble("written", &error));
         }
         self.cleared_hour = self.cleared_hour.max(hour);
         Ok(())
-    }
-
-    /// The time series of a torrent from the bucket of `since` on, in order.
-    pub fn series(&self, info_hash: &InfoHash, since: Seconds) -> Result<Vec<Sample>, Problem> {
-        rows::series(&self.db, info_hash, since).map_err(|error| self.trouble("read", &error))
     }
 
     /// All remembered verdicts.
@@ -174,7 +206,11 @@ impl Store {
     }
 
     fn trouble(&self, done: &str, error: &rusqlite::Error) -> Problem {
-        Problem::at(&self.path, format!("the database cannot be {done}: {error}"))
-            .help("see that the disk has room and the file can be written; everseed goes on and tries again")
+        trouble(&self.path, done, error)
     }
+}
+
+fn trouble(path: &Path, done: &str, error: &rusqlite::Error) -> Problem {
+    Problem::at(path, format!("the database cannot be {done}: {error}"))
+        .help("see that the disk has room and the file can be written; everseed goes on and tries again")
 }

@@ -6,29 +6,29 @@ use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::{
-    BUCKET_SECS, Batch, FINE_DAYS, HOURLY_DAYS, Lifetime, Loaded, PEER_KEPT_SECS, SERIES_DAYS_MAX, Sample, Verdict,
+    Batch, Lifetime, Loaded, MONTHS_MAX, Month, MonthSent, PEER_KEPT_SECS, Point, Sample, Scrubbed, Verdict, series,
 };
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::tracker::{Kind, Seconds, Sighting, compact};
 
-const BUCKETS_A_DAY: u64 = 24 * 3600 / BUCKET_SECS;
-const BUCKETS_AN_HOUR: u64 = 3600 / BUCKET_SECS;
+/// What stands in the file, as far as it saves statements.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The row of each torrent met so far, so that a peer costs one statement.
+    pub torrents: HashMap<InfoHash, i64>,
+    /// The last sample written of each torrent; one that says the same is not written.
+    pub sampled: HashMap<InfoHash, Sample>,
+    /// The last one of all torrents together.
+    pub total: Option<Point>,
+}
 
 pub(super) fn load(db: &Connection, now: Seconds) -> rusqlite::Result<Loaded> {
-    let mut statement = db.prepare("SELECT info_hash, completed, uploaded, downloaded, sent FROM torrent")?;
-    let lifetimes = statement.query_map([], |row| {
-        let lifetime = Lifetime {
-            completed: count(row.get(1)?),
-            uploaded: count(row.get(2)?),
-            downloaded: count(row.get(3)?),
-            sent: count(row.get(4)?),
-        };
-        Ok((InfoHash(row.get(0)?), lifetime))
-    })?;
+    let mut statement = db.prepare("SELECT info_hash, completed, uploaded, downloaded, sent, web_sent FROM torrent")?;
+    let lifetimes = statement.query_map([], |row| Ok((InfoHash(row.get(0)?), lifetime(row, 1)?)))?;
     let lifetimes = lifetimes.collect::<rusqlite::Result<_>>()?;
     let mut statement = db.prepare(
         "SELECT info_hash, addr, peer_id, kind, counted, peer.uploaded, peer.downloaded, seen
@@ -48,47 +48,43 @@ pub(super) fn load(db: &Connection, now: Seconds) -> rusqlite::Result<Loaded> {
         }))
     })?;
     let peers = peers.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?;
-    Ok(Loaded { lifetimes, peers })
+    let mut statement = db.prepare("SELECT info_hash, at, bad_pieces FROM scrub JOIN torrent ON id = torrent")?;
+    let scrubs = statement.query_map([], |row| {
+        Ok(Scrubbed { info_hash: InfoHash(row.get(0)?), at: Seconds(count(row.get(1)?)), bad_pieces: row.get(2)? })
+    })?;
+    let scrubs = scrubs.collect::<rusqlite::Result<_>>()?;
+    let mut statement = db.prepare("SELECT month, sent, web_sent FROM month ORDER BY month")?;
+    let months = statement.query_map([], |row| {
+        let month = Month::of_number(row.get(0)?);
+        Ok(MonthSent { month, sent: count(row.get(1)?), web_sent: count(row.get(2)?) })
+    })?;
+    let months = months.collect::<rusqlite::Result<_>>()?;
+    Ok(Loaded { lifetimes, peers, scrubs, months })
 }
 
-pub(super) fn append(
-    db: &mut Connection,
-    batch: &Batch,
-    torrents: &mut HashMap<InfoHash, i64>,
-    sampled: &mut HashMap<InfoHash, Sample>,
-    clearing: bool,
-) -> rusqlite::Result<()> {
+/// The counts that stand in the columns of a row from this one on.
+pub(super) fn lifetime(row: &Row, first: usize) -> rusqlite::Result<Lifetime> {
+    Ok(Lifetime {
+        completed: count(row.get(first)?),
+        uploaded: count(row.get(first + 1)?),
+        downloaded: count(row.get(first + 2)?),
+        sent: count(row.get(first + 3)?),
+        web_sent: count(row.get(first + 4)?),
+    })
+}
+
+pub(super) fn append(db: &mut Connection, batch: &Batch, known: &mut Known, clearing: bool) -> rusqlite::Result<()> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    put_lifetimes(&transaction, batch, torrents)?;
-    put_peers(&transaction, batch, torrents)?;
-    put_samples(&transaction, batch, torrents, sampled)?;
+    put_lifetimes(&transaction, batch, &mut known.torrents)?;
+    put_peers(&transaction, batch, &mut known.torrents)?;
+    series::put(&transaction, batch, known)?;
     put_verdicts(&transaction, batch)?;
+    put_scrubs(&transaction, batch, &mut known.torrents)?;
+    put_months(&transaction, batch)?;
     if clearing {
         clear(&transaction, batch.latest())?;
     }
     transaction.commit()
-}
-
-pub(super) fn series(db: &Connection, info_hash: &InfoHash, since: Seconds) -> rusqlite::Result<Vec<Sample>> {
-    let mut statement = db.prepare_cached(
-        "SELECT bucket, seeds, leechers, series.completed, series.uploaded, series.downloaded, series.sent
-         FROM series JOIN torrent ON torrent.id = torrent WHERE info_hash = ?1 AND bucket >= ?2 ORDER BY bucket",
-    )?;
-    let rows = statement.query_map(params![info_hash.0, integer(since.0 / BUCKET_SECS)], |row| {
-        Ok(Sample {
-            info_hash: *info_hash,
-            at: Seconds(count(row.get(0)?) * BUCKET_SECS),
-            seeds: count(row.get(1)?),
-            leechers: count(row.get(2)?),
-            lifetime: Lifetime {
-                completed: count(row.get(3)?),
-                uploaded: count(row.get(4)?),
-                downloaded: count(row.get(5)?),
-                sent: count(row.get(6)?),
-            },
-        })
-    })?;
-    rows.collect()
 }
 
 pub(super) fn verdicts(db: &Connection) -> rusqlite::Result<Vec<Verdict>> {
@@ -123,15 +119,19 @@ fn put_lifetimes(
 ) -> rusqlite::Result<()> {
     // The larger count is the truth, so that a batch written twice changes nothing.
     let mut put = transaction.prepare_cached(
-        "INSERT INTO torrent (info_hash, completed, uploaded, downloaded, sent) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO torrent (info_hash, completed, uploaded, downloaded, sent, web_sent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (info_hash) DO UPDATE SET
             completed = max(completed, excluded.completed), uploaded = max(uploaded, excluded.uploaded),
-            downloaded = max(downloaded, excluded.downloaded), sent = max(sent, excluded.sent)
+            downloaded = max(downloaded, excluded.downloaded), sent = max(sent, excluded.sent),
+            web_sent = max(web_sent, excluded.web_sent)
          RETURNING id",
     )?;
     for (info_hash, lifetime) in &batch.lifetimes {
-        let Lifetime { completed, uploaded, downloaded, sent } = *lifetime;
-        let values = params![info_hash.0, integer(completed), integer(uploaded), integer(downloaded), integer(sent)];
+        let Lifetime { completed, uploaded, downloaded, sent, web_sent } = *lifetime;
+        let counts = [completed, uploaded, downloaded, sent, web_sent].map(integer);
+        let [completed, uploaded, downloaded, sent, web_sent] = counts;
+        let values = params![info_hash.0, completed, uploaded, downloaded, sent, web_sent];
         let id = put.query_row(values, |row| row.get(0))?;
         torrents.insert(*info_hash, id);
     }
@@ -175,39 +175,6 @@ fn put_peers(transaction: &Transaction, batch: &Batch, torrents: &mut HashMap<In
     Ok(())
 }
 
-fn put_samples(
-    transaction: &Transaction,
-    batch: &Batch,
-    torrents: &mut HashMap<InfoHash, i64>,
-    sampled: &mut HashMap<InfoHash, Sample>,
-) -> rusqlite::Result<()> {
-    let mut finder = Finder::new(transaction, torrents)?;
-    let mut put = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO series (torrent, bucket, seeds, leechers, completed, uploaded, downloaded, sent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
-    let mut in_order: Vec<_> = batch.samples.values().collect();
-    in_order.sort_unstable_by_key(|sample| sample.at);
-    for sample in in_order {
-        let former = sampled.insert(sample.info_hash, *sample);
-        if former.is_some_and(|former| Sample { at: sample.at, ..former } == *sample) {
-            continue;
-        }
-        let Lifetime { completed, uploaded, downloaded, sent } = sample.lifetime;
-        put.execute(params![
-            finder.id(&sample.info_hash)?,
-            integer(sample.at.0 / BUCKET_SECS),
-            integer(sample.seeds),
-            integer(sample.leechers),
-            integer(completed),
-            integer(uploaded),
-            integer(downloaded),
-            integer(sent),
-        ])?;
-    }
-    Ok(())
-}
-
 fn put_verdicts(transaction: &Transaction, batch: &Batch) -> rusqlite::Result<()> {
     let mut put = transaction.prepare_cached(
         "INSERT OR REPLACE INTO verdict (path, size, mtime_ns, inode, ctime_ns, verdict)
@@ -220,41 +187,52 @@ fn put_verdicts(transaction: &Transaction, batch: &Batch) -> rusqlite::Result<()
     Ok(())
 }
 
-/// Removes what is too old to matter and joins the buckets of long ago.
-fn clear(transaction: &Transaction, now: Seconds) -> rusqlite::Result<()> {
-    transaction.execute("DELETE FROM peer WHERE seen < ?1", [integer(now.0.saturating_sub(PEER_KEPT_SECS))])?;
-    let bucket = now.0 / BUCKET_SECS;
-    let forgotten = bucket.saturating_sub(SERIES_DAYS_MAX * BUCKETS_A_DAY);
-    transaction.execute("DELETE FROM series WHERE bucket < ?1", [integer(forgotten)])?;
-    for (days, width) in [(FINE_DAYS, BUCKETS_AN_HOUR), (HOURLY_DAYS, BUCKETS_A_DAY)] {
-        // Only whole hours and days are joined, so that the next time finds nothing half done.
-        let until = bucket.saturating_sub(days * BUCKETS_A_DAY) / width * width;
-        // The last bucket stays, with the most peers that any of them had; the counts only grow.
-        transaction.execute(
-            "INSERT OR REPLACE INTO series
-             SELECT torrent, max(bucket), max(seeds), max(leechers), max(completed), max(uploaded), max(downloaded),
-                    max(sent)
-             FROM series WHERE bucket < ?1 GROUP BY torrent, bucket / ?2 HAVING count(*) > 1",
-            params![integer(until), integer(width)],
-        )?;
-        transaction.execute(
-            "DELETE FROM series WHERE bucket < ?1 AND EXISTS (
-                SELECT 1 FROM series AS later WHERE later.torrent = series.torrent
-                AND later.bucket > series.bucket AND later.bucket < (series.bucket / ?2 + 1) * ?2)",
-            params![integer(until), integer(width)],
-        )?;
+fn put_scrubs(transaction: &Transaction, batch: &Batch, torrents: &mut HashMap<InfoHash, i64>) -> rusqlite::Result<()> {
+    let mut finder = Finder::new(transaction, torrents)?;
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO scrub (torrent, at, bad_pieces) VALUES (?1, ?2, ?3)
+         ON CONFLICT (torrent) DO UPDATE SET at = excluded.at, bad_pieces = excluded.bad_pieces
+         WHERE excluded.at >= at",
+    )?;
+    for Scrubbed { info_hash, at, bad_pieces } in batch.scrubs.values() {
+        put.execute(params![finder.id(info_hash)?, integer(at.0), bad_pieces])?;
     }
     Ok(())
 }
 
+fn put_months(transaction: &Transaction, batch: &Batch) -> rusqlite::Result<()> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO month (month, sent, web_sent) VALUES (?1, ?2, ?3)
+         ON CONFLICT (month) DO UPDATE SET
+            sent = max(sent, excluded.sent), web_sent = max(web_sent, excluded.web_sent)",
+    )?;
+    for MonthSent { month, sent, web_sent } in batch.months.values() {
+        put.execute(params![month.number(), integer(*sent), integer(*web_sent)])?;
+    }
+    Ok(())
+}
+
+/// Removes what is too old to matter and joins the buckets of long ago.
+fn clear(transaction: &Transaction, now: Seconds) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM peer WHERE seen < ?1", [integer(now.0.saturating_sub(PEER_KEPT_SECS))])?;
+    transaction.execute(
+        "DELETE FROM month WHERE month NOT IN (SELECT month FROM month ORDER BY month DESC LIMIT ?1)",
+        [MONTHS_MAX],
+    )?;
+    series::clear(transaction, now)
+}
+
 /// Finds the row of a torrent, and makes one where there is none.
-struct Finder<'t> {
+pub(super) struct Finder<'t> {
     make: CachedStatement<'t>,
     torrents: &'t mut HashMap<InfoHash, i64>,
 }
 
 impl<'t> Finder<'t> {
-    fn new(transaction: &'t Transaction, torrents: &'t mut HashMap<InfoHash, i64>) -> rusqlite::Result<Self> {
+    pub(super) fn new(
+        transaction: &'t Transaction,
+        torrents: &'t mut HashMap<InfoHash, i64>,
+    ) -> rusqlite::Result<Self> {
         // An update that changes nothing, because a conflict that does nothing returns no row.
         let make = transaction.prepare_cached(
             "INSERT INTO torrent (info_hash) VALUES (?1)
@@ -263,7 +241,7 @@ impl<'t> Finder<'t> {
         Ok(Self { make, torrents })
     }
 
-    fn id(&mut self, info_hash: &InfoHash) -> rusqlite::Result<i64> {
+    pub(super) fn id(&mut self, info_hash: &InfoHash) -> rusqlite::Result<i64> {
         if let Some(&id) = self.torrents.get(info_hash) {
             return Ok(id);
         }
@@ -274,11 +252,11 @@ impl<'t> Finder<'t> {
 }
 
 /// A count as SQLite holds it: signed, so that the largest ones are saturated.
-fn integer(count: u64) -> i64 {
+pub(super) fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn count(integer: i64) -> u64 {
+pub(super) fn count(integer: i64) -> u64 {
     u64::try_from(integer).unwrap_or(0)
 }
 

@@ -42,6 +42,10 @@ impl House {
         self.open().load(NOW).expect("loads")
     }
 
+    fn reader(&self) -> Reader {
+        Reader::open(&self.path()).expect("opens")
+    }
+
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path().join("data")).expect("a folder");
         let mut names: Vec<String> =
@@ -94,8 +98,20 @@ fn sorted(mut peers: Vec<Sighting>) -> Vec<Sighting> {
 }
 
 fn sample(secs: u64, seeds: u64, completed: u64) -> Sample {
-    let lifetime = Lifetime { completed, uploaded: 10 * completed, downloaded: completed, sent: 7 };
-    Sample { info_hash: TORRENT, at: Seconds(NOW.0 + secs), seeds, leechers: 1, lifetime }
+    Sample { info_hash: TORRENT, point: point(secs, seeds, completed) }
+}
+
+fn point(secs: u64, seeds: u64, completed: u64) -> Point {
+    let lifetime = Lifetime { completed, uploaded: 10 * completed, downloaded: completed, sent: 7, web_sent: 9 };
+    Point { at: Seconds(NOW.0 + secs), seeds, leechers: 1, lifetime }
+}
+
+fn scrubbed(info_hash: InfoHash, secs: u64, bad_pieces: u32) -> Scrubbed {
+    Scrubbed { info_hash, at: Seconds(NOW.0 + secs), bad_pieces }
+}
+
+fn month(number: u32, sent: u64, web_sent: u64) -> MonthSent {
+    MonthSent { month: Month::of_number(number), sent, web_sent }
 }
 
 fn verdict(path: &str, size: u64) -> Verdict {

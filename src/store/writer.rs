@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Batch, Sample, Store, Verdict};
+use super::{Batch, MonthSent, Point, Sample, Scrubbed, Store, Verdict};
 use crate::id::InfoHash;
 use crate::problem::Problem;
 use crate::tracker::Change;
@@ -132,9 +132,34 @@ impl Writer {
         }
     }
 
+    /// Takes in a sample of all torrents together.
+    pub fn total(&self, point: Point) {
+        let mut state = self.shared.lock();
+        if state.pending.totals.len() < PENDING_SAMPLES_MAX {
+            state.pending.total(point);
+        } else {
+            state.health.dropped += 1;
+        }
+    }
+
     /// Takes in the bytes that the everseed has sent of a torrent in its lifetime.
     pub fn sent(&self, info_hash: InfoHash, sent: u64) {
         self.shared.lock().pending.sent(info_hash, sent);
+    }
+
+    /// Takes in the bytes of a torrent's files that were sent over HTTP in its lifetime.
+    pub fn web_sent(&self, info_hash: InfoHash, web_sent: u64) {
+        self.shared.lock().pending.web_sent(info_hash, web_sent);
+    }
+
+    /// Takes in what came of reading a torrent's files.
+    pub fn scrubbed(&self, scrubbed: Scrubbed) {
+        self.shared.lock().pending.scrubbed(scrubbed);
+    }
+
+    /// Takes in what was sent in a month so far.
+    pub fn month(&self, sent: MonthSent) {
+        self.shared.lock().pending.month(sent);
     }
 
     /// Takes in verdicts of the seed.

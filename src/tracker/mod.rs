@@ -48,6 +48,6 @@ pub mod udp;
 pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Seconds};
 pub use change::{Change, Kind, Sighting, Tally};
 pub use swarms::{
-    EXPIRE_BATCH, NUMWANT_MAX, Options, PEERS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, Reloaded, SeedState, Status,
-    Swarms, TORRENTS_MAX,
+    CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, Options, PEERS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX,
+    Reloaded, SeedState, Status, Swarms, TORRENTS_MAX,
 };

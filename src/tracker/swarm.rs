@@ -6,7 +6,7 @@ use super::change::{Kind, Sighting, Tally};
 use super::compact::{pack_v4, pack_v6, unpack};
 use super::group::{Group, Heard, Peer};
 use super::random::{Keyed, Random, Shuffle};
-use super::swarms::SeedState;
+use super::swarms::{CALL_BATCH, SeedState};
 use super::{Announce, Change, Counts, Event, Reply, Seconds};
 use crate::id::{InfoHash, PeerId};
 
@@ -148,6 +148,25 @@ impl Swarm {
         }
     }
 
+    /// Adds up to `max` peers that still download to `into`, from a random place on. It looks at
+    /// [`super::swarms::CALL_BATCH`] of each family at most.
+    pub fn leechers(&self, max: usize, now: Seconds, life_secs: u64, random: &mut Random, into: &mut Vec<SocketAddr>) {
+        let enough = into.len() + max;
+        downloading(&self.v4, enough, now, life_secs, random, into);
+        downloading(&self.v6, enough, now, life_secs, random, into);
+    }
+
+    /// Up to `max` peers, those that have everything first.
+    pub fn members(&self, max: usize) -> Vec<SocketAddr> {
+        fn unpacked<const N: usize>(peers: &[Peer<N>]) -> impl Iterator<Item = SocketAddr> {
+            peers.iter().filter_map(|peer| unpack(&peer.addr))
+        }
+        let (v4_seeds, v4_others) = self.v4.peers().split_at(self.v4.seeds());
+        let (v6_seeds, v6_others) = self.v6.peers().split_at(self.v6.seeds());
+        let seeds = unpacked(v4_seeds).chain(unpacked(v6_seeds));
+        seeds.chain(unpacked(v4_others)).chain(unpacked(v6_others)).take(max).collect()
+    }
+
     /// Takes out peers that were not heard for longer than `life_secs`, looking at `budget` peers at most. Returns
     /// true when the whole swarm has been looked at.
     pub fn expire(
@@ -250,6 +269,26 @@ fn suits<const N: usize>(peer: &Peer<N>, asker: &Asker, seed_at: &[SocketAddr]) 
     }
     let Some(addr) = unpack(&peer.addr) else { return false };
     addr != asker.announce.addr && (asker.local || !addr.ip().is_loopback()) && !seed_at.contains(&addr)
+}
+
+/// Adds peers of `group` that still download to `into`, until that holds `enough`.
+fn downloading<const N: usize>(
+    group: &Group<N>,
+    enough: usize,
+    now: Seconds,
+    life_secs: u64,
+    random: &mut Random,
+    into: &mut Vec<SocketAddr>,
+) {
+    let others = &group.peers()[group.seeds()..];
+    let from = random.below(u32::try_from(others.len()).unwrap_or(u32::MAX)) as usize;
+    let (before, behind) = others.split_at(from.min(others.len()));
+    let fitting = behind
+        .iter()
+        .chain(before)
+        .take(CALL_BATCH)
+        .filter(|peer| peer.kind == Kind::Leecher && now.since(peer.seen) <= life_secs);
+    into.extend(fitting.filter_map(|peer| unpack(&peer.addr)).take(enough.saturating_sub(into.len())));
 }
 
 /// Goes through `group` from its end to its beginning: what moves when a peer is taken out are peers that have been

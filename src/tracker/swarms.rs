@@ -22,6 +22,10 @@ pub const NUMWANT_MAX: u32 = 200;
 pub const RETIRED_MAX: usize = 100_000;
 /// Peers that one call of [`Swarms::expire`] looks at: a fraction of a millisecond's work.
 pub const EXPIRE_BATCH: usize = 10_000;
+/// Swarms that one call of [`Swarms::leechers`] looks at, and peers of one family that it looks at in each.
+pub const CALL_BATCH: usize = 1_000;
+/// Leechers of one torrent that it names at most.
+pub const LEECHERS_OF_ONE_MAX: usize = 16;
 /// Peers of its own swarm that an announce looks at for expired ones, so that a small swarm is never out of date.
 const EXPIRE_PER_ANNOUNCE: usize = 8;
 /// Other seeds that must be known before the everseed is drawn like any peer instead of coming first (rule 26).
@@ -120,7 +124,11 @@ pub struct Swarms {
     shuffle: Shuffle,
     /// Where the next expiry goes on: a swarm, and a place in it.
     sweep: (usize, Cursor),
+    /// The swarm whose leechers are named next.
+    call: usize,
     seed_at: Vec<SocketAddr>,
+    /// Where clients were last told the everseed is, of IPv4 and of IPv6, while no public address is configured.
+    seed_learned: [Option<SocketAddr>; 2],
 }
 
 impl Swarms {
@@ -139,7 +147,9 @@ impl Swarms {
             keyed,
             shuffle: Shuffle::default(),
             sweep: (0, Cursor::default()),
+            call: 0,
             seed_at: Vec::new(),
+            seed_learned: [None; 2],
         }
     }
 
@@ -275,6 +285,14 @@ impl Swarms {
         self.each.iter().map(status)
     }
 
+    /// Where clients are told the everseed is: the public addresses of [`Options::seed_addresses`], or where none are
+    /// configured, those at which announces arrived, as far as one did.
+    pub fn seed_addresses(&self) -> Vec<SocketAddr> {
+        let configured = self.options.seed_addresses.iter();
+        let configured = configured.map(|ip| SocketAddr::new(ip.to_canonical(), self.options.seed_port));
+        configured.chain(self.seed_learned.iter().copied().flatten()).collect()
+    }
+
     /// Peers of all torrents; the everseed is none of them.
     pub fn peers(&self) -> usize {
         self.peers
@@ -310,6 +328,37 @@ impl Swarms {
         before - self.peers
     }
 
+    /// Names leechers of torrents that the everseed has, so that it can call on those that have not come: at most
+    /// [`LEECHERS_OF_ONE_MAX`] of each and `max` in all. It looks at [`CALL_BATCH`] swarms and goes on where the last
+    /// call stopped.
+    pub fn leechers(&mut self, max: usize, now: Seconds) -> Vec<(InfoHash, Vec<SocketAddr>)> {
+        let life_secs = self.options.life_secs();
+        let mut named = Vec::new();
+        let mut open = max;
+        for _ in 0..self.each.len().min(CALL_BATCH) {
+            if open == 0 {
+                break;
+            }
+            self.call = (self.call + 1) % self.each.len();
+            let swarm = &self.each[self.call];
+            if swarm.seed != SeedState::Offered || swarm.peers() == swarm.seeds() {
+                continue;
+            }
+            let mut leechers = Vec::new();
+            swarm.leechers(open.min(LEECHERS_OF_ONE_MAX), now, life_secs, &mut self.random, &mut leechers);
+            if !leechers.is_empty() {
+                open -= leechers.len();
+                named.push((swarm.info_hash, leechers));
+            }
+        }
+        named
+    }
+
+    /// Peers of a torrent, those that have everything first: at most `max`.
+    pub fn members(&self, info_hash: &InfoHash, max: usize) -> Vec<SocketAddr> {
+        self.index.get(info_hash).map(|&at| self.each[at as usize].members(max)).unwrap_or_default()
+    }
+
     fn give_peers(&mut self, at: usize, announce: &Announce, kind: Kind, now: Seconds, reply: &mut Reply) {
         let swarm = &self.each[at];
         let want_max = self.options.numwant_max.min(NUMWANT_MAX);
@@ -318,6 +367,9 @@ impl Swarms {
         self.seed_at.clear();
         if offered {
             seed_addresses(&self.options, announce, &mut self.seed_at);
+            if self.options.seed_addresses.is_empty() {
+                self.seed_at.iter().for_each(|addr| learn(&mut self.seed_learned, *addr));
+            }
         }
         // Of several addresses of the everseed those that the wire cannot carry still are its own: no stranger's
         // announce takes their place. So they are left out only when it comes to giving.
@@ -398,6 +450,15 @@ fn seed_addresses(options: &Options, announce: &Announce, seed_at: &mut Vec<Sock
     } else {
         seed_at.extend(options.seed_addresses.iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)));
         seed_at.sort_by_key(|addr| addr.is_ipv4() != announce.addr.is_ipv4());
+    }
+}
+
+/// Keeps an address that leads here, where none is known of its family that leads farther.
+fn learn(learned: &mut [Option<SocketAddr>; 2], addr: SocketAddr) {
+    let reach = |ip: IpAddr| (!ip.is_loopback(), !super::address::is_private(ip));
+    let known = &mut learned[usize::from(addr.is_ipv6())];
+    if known.is_none_or(|known| reach(known.ip()) <= reach(addr.ip())) {
+        *known = Some(addr);
     }
 }
 

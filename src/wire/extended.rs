@@ -26,6 +26,8 @@ pub(super) struct Said {
     pub ut_pex: Option<u8>,
     /// The same for `lt_donthave` (BEP 54).
     pub lt_donthave: Option<u8>,
+    /// The same for `upload_only`, which takes back or repeats what the handshake says (BEP 21).
+    pub upload_only_id: Option<u8>,
     /// The port at which the peer takes connections.
     pub port: Option<u16>,
     /// Whether the peer wants no pieces (BEP 21).
@@ -42,6 +44,7 @@ pub(super) fn read_handshake(body: &[u8]) -> Said {
         ut_metadata: message(b"ut_metadata"),
         ut_pex: message(b"ut_pex"),
         lt_donthave: message(b"lt_donthave"),
+        upload_only_id: message(b"upload_only"),
         port: port.filter(|&port| port != 0),
         upload_only: number(find(body, b"upload_only")).is_some_and(|n| n != 0),
     }
@@ -71,7 +74,9 @@ pub(super) fn write_handshake(out: &mut Vec<u8>, local: &Local, offer: &Offer, p
     }
     dict.int("p", i64::from(local.port));
     dict.int("reqq", as_i64(REQUESTS_MAX));
-    dict.int("upload_only", 1);
+    if is_upload_only(offer) {
+        dict.int("upload_only", 1);
+    }
     dict.string("v", local.client.as_bytes());
     if let Some(ip) = peer_ip {
         match ip.to_canonical() {
@@ -81,6 +86,17 @@ pub(super) fn write_handshake(out: &mut Vec<u8>, local: &Local, offer: &Offer, p
     }
     dict.end();
     message::write(out, message::id::EXTENDED, &body);
+}
+
+/// Whether we say that we are a seed and nothing else (BEP 21). While pieces are bad we do not: libtorrent hangs up on
+/// such a peer as soon as it has nothing that is wanted, and would not be there when they are good again.
+pub(super) fn is_upload_only(offer: &Offer) -> bool {
+    offer.have.all()
+}
+
+/// Appends whether we are a seed and nothing else, to a peer that takes it as `number`.
+pub(super) fn write_upload_only(out: &mut Vec<u8>, number: u8, is_upload_only: bool) {
+    message::write(out, message::id::EXTENDED, &[number, is_upload_only.into()]);
 }
 
 /// Appends that there is no `piece` any longer (BEP 54), to a peer that takes it as `number`.

@@ -43,7 +43,7 @@ impl HashRequest {
     /// the layer ends before; so much of a short one must hold as well.
     pub(super) fn is_sane(&self) -> bool {
         (1..=HASHES_MAX).contains(&self.length)
-            && self.index % self.length.next_power_of_two() == 0
+            && self.index.is_multiple_of(self.length.next_power_of_two())
             && self.base_layer < LAYERS_MAX
             && self.proof_layers < LAYERS_MAX
     }

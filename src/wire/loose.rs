@@ -43,6 +43,17 @@ fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes[colon + 1..].split_at_checked(length)
 }
 
+/// The encoded values in the list that `bytes` begin with, up to where it is broken.
+pub fn list(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut rest = bytes.strip_prefix(b"l").unwrap_or_default();
+    let mut values = Vec::new();
+    while let Some(behind) = skip(rest, DEPTH_MAX) {
+        values.push(&rest[..rest.len() - behind.len()]);
+        rest = behind;
+    }
+    values
+}
+
 /// The integer that `value` encodes, if it is one.
 pub fn as_int(value: &[u8]) -> Option<i64> {
     let digits = value.strip_prefix(b"i")?.strip_suffix(b"e")?;

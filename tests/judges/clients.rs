@@ -5,20 +5,30 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use librqbit::{AddTorrent, AddTorrentOptions, Session, SessionOptions};
 use serde_json::json;
 
 use crate::net::Room;
-use crate::{bounded, script};
+use crate::{PROGRAM_SECS, bounded, machine_script, node_script, script};
 
 /// Who downloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
     Aria2,
+    Deluge,
+    Librqbit,
     Libtorrent,
+    /// It speaks with peers in RC4 alone.
+    LibtorrentEncrypted,
+    /// It speaks with peers over uTP alone.
+    LibtorrentUtp,
     Qbittorrent,
     Rtorrent,
     Transmission,
+    Webtorrent,
 }
 
 /// What a client is given.
@@ -42,44 +52,83 @@ impl Wanted<'_> {
 
 /// A client at work.
 pub struct Download {
-    child: Child,
+    work: Work,
     folder: PathBuf,
+}
+
+enum Work {
+    Program(Child),
+    /// Of this program; it ends by itself when it takes too long.
+    Thread(Option<JoinHandle<Result<(), String>>>),
 }
 
 impl Client {
     /// Whether it downloads from web seeds (BEP 19).
     pub fn knows_web_seeds(self) -> bool {
-        self != Self::Rtorrent
+        !matches!(self, Self::Rtorrent | Self::Librqbit)
+    }
+
+    /// Whether it is libtorrent, or built on it: these know v2.
+    pub fn is_libtorrents(self) -> bool {
+        use Client::{Deluge, Libtorrent, LibtorrentEncrypted, LibtorrentUtp, Qbittorrent};
+        matches!(self, Deluge | Libtorrent | LibtorrentEncrypted | LibtorrentUtp | Qbittorrent)
     }
 
     /// Starts to download below `folder`, which is new, at no more than `limit` bytes a second.
     pub fn start(self, room: &Room, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Download {
         fs::create_dir_all(folder.join("got")).expect("a folder");
-        let mut command = room.entered(&match self {
+        let command = match self {
+            Self::Librqbit => return librqbit(room, wanted, folder, limit),
             Self::Aria2 => aria2(wanted, folder, limit),
-            Self::Libtorrent => libtorrent(wanted, folder, limit),
+            Self::Deluge => asked(machine_script("download_deluge.py"), wanted, folder, limit),
+            Self::Libtorrent => libtorrent("default", wanted, folder, limit),
+            Self::LibtorrentEncrypted => libtorrent("encrypted", wanted, folder, limit),
+            Self::LibtorrentUtp => libtorrent("utp", wanted, folder, limit),
+            Self::Webtorrent => asked(node_script("download_webtorrent.mjs"), wanted, folder, limit),
             Self::Qbittorrent => qbittorrent(wanted, folder, limit),
             Self::Rtorrent => rtorrent(wanted, folder, limit),
             Self::Transmission => transmission(wanted, folder, limit),
-        });
-        let log = File::create(folder.join("log")).expect("a file");
-        let errors = log.try_clone().expect("the same file");
-        command.current_dir(folder).stdin(Stdio::null()).stdout(log).stderr(errors);
-        Download { child: command.spawn().expect("nsenter, of util-linux"), folder: folder.to_owned() }
+        };
+        Download::begun(room, &command, folder)
     }
 }
 
 impl Download {
+    /// Starts a program that downloads into `got` below `folder` and ends by itself.
+    pub fn begun(room: &Room, command: &Command, folder: &Path) -> Self {
+        let mut command = room.entered(command);
+        let log = File::create(folder.join("log")).expect("a file");
+        let errors = log.try_clone().expect("the same file");
+        command.current_dir(folder).stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn().expect("nsenter, of util-linux");
+        Self { work: Work::Program(child), folder: folder.to_owned() }
+    }
+
     /// Waits until the client has all files and has left the swarm, and returns the folder they are in.
-    pub fn finished(mut self) -> PathBuf {
-        let status = self.child.wait().expect("its status");
-        assert!(status.success(), "{status}\n{}", self.log());
-        self.folder.join("got")
+    pub fn finished(self) -> PathBuf {
+        self.ended().unwrap_or_else(|how| panic!("{how}"))
+    }
+
+    /// The same, or how it failed.
+    pub fn ended(mut self) -> Result<PathBuf, String> {
+        match &mut self.work {
+            Work::Program(child) => {
+                let status = child.wait().expect("its status");
+                if !status.success() {
+                    return Err(format!("{status}\n{}", self.log()));
+                }
+            }
+            Work::Thread(thread) => thread.take().expect("it is waited for once").join().expect("no panic")?,
+        }
+        Ok(self.folder.join("got"))
     }
 
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
-        self.child.try_wait().expect("its status").is_none()
+        match &mut self.work {
+            Work::Program(child) => child.try_wait().expect("its status").is_none(),
+            Work::Thread(thread) => thread.as_ref().is_some_and(|thread| !thread.is_finished()),
+        }
     }
 
     /// The end of what it printed.
@@ -91,10 +140,12 @@ impl Download {
 
 impl Drop for Download {
     fn drop(&mut self) {
-        if self.runs() {
+        if self.runs()
+            && let Work::Program(child) = &mut self.work
+        {
             // To `timeout`, which hands it on to the client; a kill would leave the client running.
-            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-            let _ = self.child.wait();
+            let _ = Command::new("kill").arg(child.id().to_string()).status();
+            let _ = child.wait();
         }
     }
 }
@@ -115,12 +166,42 @@ fn aria2(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
     command
 }
 
-fn libtorrent(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
+fn libtorrent(manner: &str, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
     let mut command = script("download.py");
-    command.arg("got");
-    command.arg(limit.unwrap_or(0).to_string());
-    command.arg(wanted.argument(folder));
-    command
+    command.arg(manner);
+    asked(command, wanted, folder, limit)
+}
+
+/// A script of ours around somebody's library, with what all of them take.
+fn asked(mut script: Command, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
+    script.arg("got").arg(limit.unwrap_or(0).to_string()).arg(wanted.argument(folder));
+    script
+}
+
+fn librqbit(room: &Room, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Download {
+    assert!(limit.is_none(), "nobody has asked librqbit to be slow");
+    let what = match wanted {
+        Wanted::Torrent(bytes) => AddTorrent::from_bytes(bytes.to_vec()),
+        Wanted::Magnet(link) => AddTorrent::from_url((*link).to_owned()),
+    };
+    let got = folder.join("got");
+    let whole = async move {
+        let options = SessionOptions { dht: None, disable_local_service_discovery: true, ..SessionOptions::default() };
+        let session = Session::new_with_opts(got, options).await.map_err(|error| format!("{error:#}"))?;
+        let options = AddTorrentOptions { overwrite: true, ..AddTorrentOptions::default() };
+        let added = session.add_torrent(what, Some(options)).await.map_err(|error| format!("{error:#}"))?;
+        let download = added.into_handle().expect("a torrent to download");
+        download.wait_until_completed().await.map_err(|error| format!("{error:#}"))?;
+        session.stop().await;
+        Ok(())
+    };
+    let patience = Duration::from_secs(PROGRAM_SECS.parse().expect("a number"));
+    let thread = room.runs(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let whole = async { tokio::time::timeout(patience, whole).await };
+        runtime.expect("a runtime").block_on(whole).unwrap_or_else(|late| Err(late.to_string()))
+    });
+    Download { work: Work::Thread(Some(thread)), folder: folder.to_owned() }
 }
 
 fn qbittorrent(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
@@ -172,8 +253,6 @@ fn transmission(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
         "pex-enabled": false,
         "port-forwarding-enabled": false,
         "rpc-enabled": false,
-        // Version 3.00 asks over uTP first, and a peer that has none is asked over TCP a quarter of an hour later.
-        "utp-enabled": false,
         "speed-limit-down": limit.unwrap_or(0) / 1000,
         "speed-limit-down-enabled": limit.is_some(),
     });

@@ -20,7 +20,7 @@ use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
 use crate::site::LockUse;
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
-const OPEN_FILES_WANTED: u64 = 16_384;
+pub(super) const OPEN_FILES_WANTED: u64 = 16_384;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {
@@ -67,13 +67,19 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     }
     let urls = Urls::of(&bound);
     let stop = stop_signal()?;
-    let server = Server::start(bound, data, options, Log::stderr()).await.map_err(|error| match error {
-        StartError::Site(problems) => Failure::Usage(problems),
-        StartError::Trouble(problem) => Failure::Trouble(problem),
+    let log = Log::stderr();
+    let server = Server::start(bound, data, options, log.clone()).await.map_err(|error| {
+        log.flush();
+        match error {
+            StartError::Site(problems) => Failure::Usage(problems),
+            StartError::Trouble(problem) => Failure::Trouble(problem),
+        }
     })?;
     // A server whose first words nobody reads serves all the same.
     let _ = report::say(urls.greeting(&server.summary()));
-    server.run(stop).await.map_err(Failure::Trouble)
+    let outcome = server.run(stop).await;
+    log.flush();
+    outcome.map_err(Failure::Trouble)
 }
 
 fn source(args: &ServeArgs) -> Result<(Source, Config), Failure> {
@@ -145,6 +151,7 @@ fn build_for(
         // A preview publishes nothing.
         options.lock = LockUse::Read;
     }
+    options.now = Some(build::now()?);
     let state = build_state(root, data);
     if state == data {
         // Nor can the lock be written there.
@@ -165,7 +172,7 @@ fn build_state(root: &Path, data: &Path) -> PathBuf {
 }
 
 /// `addr`, with an address of this machine that others can use where it listens at all of them.
-fn reachable(addr: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(addr: SocketAddr) -> SocketAddr {
     if !addr.ip().is_unspecified() {
         return addr;
     }
@@ -176,7 +183,7 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 }
 
 /// Resolves at Ctrl-C or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let trouble = |error| Failure::Trouble(Problem::new(format!("can't listen for signals: {error}")));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;

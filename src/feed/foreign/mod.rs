@@ -124,6 +124,8 @@ pub struct Item {
     pub has_duration: bool,
     /// Its enclosures, one at least.
     pub enclosures: Vec<Enclosure>,
+    /// What its alternate enclosures lead to by way of BitTorrent, ours among them; [`read_links`] alone keeps that.
+    pub links: Vec<TorrentLink>,
     /// Whether an alternate enclosure that is not ours is the default.
     has_default: bool,
     /// The `.torrent` files and magnet links that alternate enclosures name which are not ours.
@@ -145,6 +147,15 @@ impl Item {
     fn names(&self, alternate: &Alternate) -> bool {
         self.torrents.iter().any(|uri| *uri == alternate.torrent_url || *uri == alternate.magnet)
     }
+}
+
+/// What an alternate enclosure leads to by way of BitTorrent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TorrentLink {
+    /// The address of its first `.torrent`, as the feed gives it.
+    pub torrent: Option<String>,
+    /// Its first magnet link.
+    pub magnet: Option<String>,
 }
 
 /// An `enclosure` (RSS) or a `link rel="enclosure"` (Atom).
@@ -320,12 +331,21 @@ pub struct Alternate {
 ///
 /// Of the feed only items with enclosures are held, and of these only what [`Item`] says.
 pub fn read(source: &mut (impl Read + Seek)) -> Result<Foreign, Error> {
+    read_most(source, Most::OF_A_FEED)
+}
+
+/// As [`read`], and with [`Item::links`]: for who wants what the feed leads to, and does not write to it.
+pub fn read_links(source: &mut (impl Read + Seek)) -> Result<Foreign, Error> {
+    read_most(source, Most { links: true, ..Most::OF_A_FEED })
+}
+
+fn read_most(source: &mut (impl Read + Seek), most: Most) -> Result<Foreign, Error> {
     let mut beginning = Vec::new();
     source.rewind().map_err(Error::Io)?;
     source.take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(Error::Io)?;
     let encoding = encoding::detect(&beginning).map_err(Error::Encoding)?;
     source.rewind().map_err(Error::Io)?;
-    let fault = match scan::scan(&mut *source, encoding, Most::OF_A_FEED) {
+    let fault = match scan::scan(&mut *source, encoding, most) {
         Ok(feed) => return Ok(feed),
         Err(fault) => fault,
     };
@@ -427,6 +447,7 @@ impl Item {
             has_duration: false,
             enclosures: Vec::new(),
             has_default: false,
+            links: Vec::new(),
             torrents: Vec::new(),
             itunes: None,
         }

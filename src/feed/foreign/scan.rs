@@ -71,10 +71,12 @@ pub(super) enum Fault {
 pub(super) struct Most {
     pub(super) items: usize,
     pub(super) bytes: usize,
+    /// Whether the links to torrents are kept as well, whosever they are.
+    pub(super) links: bool,
 }
 
 impl Most {
-    pub(super) const OF_A_FEED: Self = Self { items: ITEMS_MAX, bytes: KEPT_BYTES_MAX };
+    pub(super) const OF_A_FEED: Self = Self { items: ITEMS_MAX, bytes: KEPT_BYTES_MAX, links: false };
 }
 
 /// Reads the feed in `source`.
@@ -488,6 +490,7 @@ impl<R: Read> Scan<R> {
                     is_default: attributes.get("default").is_some_and(|value| value == "true"),
                     has_torrent: false,
                     torrents: Vec::new(),
+                    link: None,
                 });
                 Kind::Alternate
             }

@@ -280,7 +280,7 @@ fn ordinary(items: usize) -> String {
 
 /// Reads a feed of as many items, amends it and reads it again, with that part of all that is kept.
 fn read_twice(items: usize) {
-    let most = Most { items, bytes: KEPT_BYTES_MAX / (ITEMS_MAX / items) };
+    let most = Most { items, bytes: KEPT_BYTES_MAX / (ITEMS_MAX / items), links: false };
     let read = |text: &[u8]| scan(text, Encoding::Utf8, most).unwrap_or_else(|_| panic!("{items} items fit"));
     let text = ordinary(items);
     let found = read(text.as_bytes());
@@ -306,7 +306,7 @@ fn a_feed_of_full_size_is_read_again_when_it_is_amended() {
 fn what_fits_is_read_again_when_it_is_amended() {
     let text = ordinary(100);
     let amended = with_everything(&text);
-    let fits = |text: &[u8], bytes: usize| scan(text, Encoding::Utf8, Most { items: ITEMS_MAX, bytes }).is_ok();
+    let fits = |text: &[u8], bytes: usize| scan(text, Encoding::Utf8, Most { bytes, ..Most::OF_A_FEED }).is_ok();
     // The least with which it is read, by halves.
     let (mut least, mut step) = (1 << 18, 1 << 17);
     while step > 0 {
@@ -426,7 +426,7 @@ fn names_and_namespaces_are_kept_within_bounds() {
         2: a name of more than 64 KiB
         1: a name of more than 64 KiB"]]
     .assert_eq(&cases.map(|case| told(case.as_bytes()).split(';').next().unwrap_or_default().to_owned()).join("\n"));
-    let most = Most { items: ITEMS_MAX, bytes: 1 << 20 };
+    let most = Most { bytes: 1 << 20, ..Most::OF_A_FEED };
     let told = |text: &str| match scan(text.as_bytes(), Encoding::Utf8, most) {
         Err(Fault::TooLarge(_, message)) => message,
         Ok(_) => "fits".to_owned(),
@@ -483,4 +483,27 @@ fn what_feed_readers_refuse_is_told_once_and_read_all_the_same() {
     let japanese = b"<?xml version='1.0' encoding='Shift_JIS'?><rss>\n\x81<a/></rss>";
     expect![[r#"[(2, "bytes that are no text in the encoding of the feed: feed readers refuse them")]"#]]
         .assert_eq(&format!("{:?}", feed(japanese).faults));
+}
+
+#[test]
+fn links_to_torrents_are_kept_for_who_asks_whosever_they_are() {
+    let text = with_everything(
+        "<rss xmlns:podcast='https://podcastindex.org/namespace/1.0'><channel><item><enclosure url='a'/>\
+         <podcast:alternateEnclosure><podcast:source uri='magnet:?a'/><podcast:source uri='magnet:?b'/>\
+         <podcast:source uri='b.torrent'/></podcast:alternateEnclosure>\
+         <podcast:alternateEnclosure><podcast:source uri='b.mp3'/></podcast:alternateEnclosure></item></channel></rss>",
+    );
+    let links = |feed: &Foreign| {
+        let link = |link: &TorrentLink| {
+            format!("{} {}", link.torrent.as_deref().unwrap_or("-"), link.magnet.as_deref().unwrap_or("-"))
+        };
+        feed.items[0].links.iter().map(link).collect::<Vec<_>>()
+    };
+    let read = read_links(&mut Cursor::new(&text)).expect("a feed");
+    let ours = "https://a.example.org/torrents/0.torrent magnet:?xt=urn:btih:0&dn=a";
+    assert_eq!(links(&read), [ours, "b.torrent magnet:?a"]);
+    assert!(links(&feed(&text)).is_empty());
+    let fits = |links, bytes| scan(&text[..], Encoding::Utf8, Most { bytes, links, ..Most::OF_A_FEED }).is_ok();
+    let least = (1..1 << 14).find(|&bytes| fits(false, bytes)).expect("a small feed");
+    assert!(!fits(true, least) && fits(true, least + 1000), "they are counted");
 }

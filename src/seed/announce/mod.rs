@@ -2,14 +2,18 @@
 //!
 //! Each URL of a torrent is a target of its own, whatever tier it stands in: the peers of a swarm are spread over
 //! its trackers, and a seed is to be found through each. `started`, then again at the tracker's interval, and `stopped`
-//! at the end or when the files turn out damaged; never `completed`, and peers are not asked for.
+//! at the end or when the files turn out damaged; never `completed`, and peers are not asked for. Who has not got the
+//! files yet asks for peers with [`ask`].
 
+mod ask;
 mod http;
 mod schedule;
 mod udp;
 
+pub use ask::{Query, ask};
 pub use schedule::{Announce, Said};
 
+use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +44,10 @@ struct Request {
     port: u16,
     /// Bytes of content sent.
     uploaded: u64,
+    /// Bytes of content that are still to come; none, for a seed.
+    left: u64,
+    /// How many peers are asked for.
+    peers_wanted: u32,
     /// By which a tracker knows us again under another address.
     key: u32,
     event: Event,
@@ -51,6 +59,15 @@ enum Event {
     Periodic = 0,
     Started = 2,
     Stopped = 3,
+}
+
+/// What a tracker says to an announce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Answer {
+    /// How long it wants to be left alone.
+    interval: Duration,
+    /// Those that were asked for.
+    peers: Vec<SocketAddr>,
 }
 
 /// Why an announce failed.
@@ -169,23 +186,28 @@ async fn perform(seed: Arc<Seed>, job: Job, within: Duration) -> (Job, Result<Du
         port: seed.local.port,
         uploaded: seed.status(&job.info_hash).map_or(0, |status| status.sent_bytes),
         key: u32::from_be_bytes([a, b, c, d]),
+        left: 0,
+        peers_wanted: 0,
         event: job.event,
     };
-    let late = || Err(Failure::Unreachable(format!("no answer within {} s", within.as_secs_f32())));
-    let result = if job.url.starts_with("udp://") {
-        timeout(within, udp::announce(&job.url, &request)).await.unwrap_or_else(|_| late())
-    } else {
-        let (tell, told) = oneshot::channel();
-        let url = job.url.clone();
-        // A thread of its own and not one of the runtime's: those are waited for when the program ends.
-        let thread = std::thread::Builder::new().name("announce".into());
-        let spawned = thread.spawn(move || drop(tell.send(http::announce(&url, &request, within))));
-        match spawned {
-            Ok(_) => told.await.unwrap_or_else(|_| late()),
-            Err(error) => Err(Failure::Unreachable(error.to_string())),
-        }
-    };
+    let result = announce_once(&job.url, request, within).await.map(|answer| answer.interval);
     (job, result)
+}
+
+async fn announce_once(url: &str, request: Request, within: Duration) -> Result<Answer, Failure> {
+    let late = || Err(Failure::Unreachable(format!("no answer within {} s", within.as_secs_f32())));
+    if url.starts_with("udp://") {
+        return timeout(within, udp::announce(url, &request)).await.unwrap_or_else(|_| late());
+    }
+    let (tell, told) = oneshot::channel();
+    let url = url.to_owned();
+    // A thread of its own and not one of the runtime's: those are waited for when the program ends.
+    let thread = std::thread::Builder::new().name("announce".into());
+    let spawned = thread.spawn(move || drop(tell.send(http::announce(&url, &request, within))));
+    match spawned {
+        Ok(_) => told.await.unwrap_or_else(|_| late()),
+        Err(error) => Err(Failure::Unreachable(error.to_string())),
+    }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn run(house: &House, trackers: &[&str]) -> (Arc<Seed>, oneshot::Sender<()>, Joi
     let seed = Seed::new(&Options { stop_within: PATIENCE, ..options });
     seed.set_torrents(vec![house.with_trackers(trackers)]);
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(Arc::clone(&seed).serve(Vec::new(), async move { _ = stopped.await }));
+    let task = tokio::spawn(Arc::clone(&seed).serve(crate::seed::Sockets::default(), async move { _ = stopped.await }));
     (seed, stop, task)
 }
 
@@ -146,4 +146,25 @@ async fn a_refusal_stands_in_the_list() {
     };
     let announces = timeout(PATIENCE, failed).await.expect("in time");
     assert_eq!(announces[0].said, Said::Failed("not registered".into()));
+}
+
+#[tokio::test]
+async fn who_has_nothing_yet_asks_for_peers_and_is_gone_again() {
+    let (url, mut told) = http_tracker("d8:intervali1800e5:peers12:\x7f\0\0\x01\x1a\x11\x7f\0\0\x01\0\0e").await;
+    let (udp, mut udp_told) = udp_tracker().await;
+    let query = Query {
+        info_hash: InfoHash([7; 20]),
+        trackers: vec![vec![url.clone(), "http://127.0.0.1:1/announce".into()], vec![udp, url]],
+        peer_id: PeerId(*b"-ES0100-abcdefghijkl"),
+        port: 6881,
+        left: 12,
+    };
+    let peers = timeout(PATIENCE, ask(&query)).await.expect("in time");
+    assert_eq!(peers, ["127.0.0.1:6673".parse().expect("an address")], "port 0 is nobody's");
+    let line = next(&mut told).await;
+    assert!(line.contains("&left=12&compact=1&numwant=100&") && line.contains("&event=started"), "{line}");
+    let line = next(&mut told).await;
+    assert!(line.contains("&left=12&compact=1&numwant=0&") && line.contains("&event=stopped"), "{line}");
+    let events = [next(&mut udp_told).await, next(&mut udp_told).await];
+    assert_eq!(events, [(query.info_hash, Event::Started as u8), (query.info_hash, Event::Stopped as u8)]);
 }

@@ -8,17 +8,18 @@ use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Failure, Request};
+use super::http::{compact4, compact6};
+use super::{Answer, Failure, Request};
 use crate::tracker::udp::{ANNOUNCE, ANNOUNCE_BYTES, CONNECT, CONNECT_BYTES, ERROR, PROTOCOL_ID};
 
 /// How long an answer is waited for, the first time and the second. BEP 15 would wait for 15 s and go on doubling;
 /// an answer that comes at all comes sooner, and the next try is a minute away.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(6)];
-/// The longest answer that is read, in bytes; peers, which are not asked for, would stand behind it.
+/// The longest answer that is read, in bytes, with the peers that stand behind it.
 const ANSWER_BYTES_MAX: usize = 2048;
 
 /// Announces and waits for the reply.
-pub(super) async fn announce(url: &str, request: &Request) -> Result<Duration, Failure> {
+pub(super) async fn announce(url: &str, request: &Request) -> Result<Answer, Failure> {
     let (host, port, options) =
         parse_url(url).ok_or_else(|| Failure::Refused("not a URL with host and port".into()))?;
     let socket = connect(&host, port).await.map_err(|error| Failure::Unreachable(error.to_string()))?;
@@ -27,7 +28,9 @@ pub(super) async fn announce(url: &str, request: &Request) -> Result<Duration, F
     let connection = read_connect(&answer)?;
     let ask_id = transaction()?;
     let answer = exchange(&socket, &announce_packet(connection, ask_id, request, &options), ask_id).await?;
-    read_announce(&answer)
+    // Peers are of the family by which the tracker was asked (BEP 15).
+    let is_v6 = socket.peer_addr().is_ok_and(|tracker| tracker.is_ipv6());
+    read_announce(&answer, is_v6)
 }
 
 async fn connect(host: &str, port: u16) -> io::Result<UdpSocket> {
@@ -99,15 +102,15 @@ fn announce_packet(connection: [u8; 8], transaction: u32, request: &Request, opt
     packet.extend_from_slice(&transaction.to_be_bytes());
     packet.extend_from_slice(&request.info_hash.0);
     packet.extend_from_slice(&request.peer_id.0);
-    // Downloaded and left: nothing, as this is a seed from its first day.
-    packet.extend_from_slice(&[0; 16]);
+    // Downloaded: nothing. A seed is one from its first day, and who asks for peers has nothing yet.
+    packet.extend_from_slice(&[0; 8]);
+    packet.extend_from_slice(&request.left.to_be_bytes());
     packet.extend_from_slice(&request.uploaded.to_be_bytes());
     packet.extend_from_slice(&(request.event as u32).to_be_bytes());
     // The address is that of the packet.
     packet.extend_from_slice(&[0; 4]);
     packet.extend_from_slice(&request.key.to_be_bytes());
-    // No peers wanted.
-    packet.extend_from_slice(&[0; 4]);
+    packet.extend_from_slice(&request.peers_wanted.to_be_bytes());
     packet.extend_from_slice(&request.port.to_be_bytes());
     packet.extend_from_slice(options);
     packet
@@ -118,9 +121,11 @@ fn read_connect(answer: &[u8]) -> Result<[u8; 8], Failure> {
     answer.get(8..16).and_then(|id| id.try_into().ok()).ok_or_else(not_a_tracker)
 }
 
-fn read_announce(answer: &[u8]) -> Result<Duration, Failure> {
+fn read_announce(answer: &[u8], is_v6: bool) -> Result<Answer, Failure> {
     check_action(answer, ANNOUNCE)?;
-    be_u32(answer, 8).map(|secs| Duration::from_secs(secs.into())).ok_or_else(not_a_tracker)
+    let interval = be_u32(answer, 8).map(|secs| Duration::from_secs(secs.into())).ok_or_else(not_a_tracker)?;
+    let peers = answer.get(20..).unwrap_or_default();
+    Ok(Answer { interval, peers: if is_v6 { compact6(peers) } else { compact4(peers) } })
 }
 
 fn check_action(answer: &[u8], wanted: u32) -> Result<(), Failure> {
@@ -159,6 +164,8 @@ mod tests {
             peer_id: PeerId([2; 20]),
             port: 6881,
             uploaded: 5,
+            left: 0,
+            peers_wanted: 0,
             key: 9,
             event: Event::Stopped,
         };
@@ -183,11 +190,20 @@ mod tests {
     #[test]
     fn answers_are_read_and_others_are_not_a_trackers() {
         assert_eq!(read_connect(&[0, 0, 0, 0, 0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8]), Ok([1, 2, 3, 4, 5, 6, 7, 8]));
-        assert_eq!(read_announce(&[0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 7, 8]), Ok(Duration::from_secs(1800)));
+        let head = [0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1];
+        let answer = |peers: &[&str]| {
+            let peers = peers.iter().map(|peer| peer.parse().expect("an address")).collect();
+            Ok(Answer { interval: Duration::from_secs(1800), peers })
+        };
+        assert_eq!(read_announce(&head[..12], false), answer(&[]));
+        let peers = [&head[..], &[127, 0, 0, 1, 0x1a, 0xe1, 9]].concat();
+        assert_eq!(read_announce(&peers, false), answer(&["127.0.0.1:6881"]));
+        let peers = [&head[..], &[0; 15], &[1, 0, 1]].concat();
+        assert_eq!(read_announce(&peers, true), answer(&["[::1]:1"]));
         let refusal = [&[0, 0, 0, 3, 0, 0, 0, 7][..], b"not here"].concat();
-        assert_eq!(read_announce(&refusal), Err(Failure::Refused("not here".into())));
+        assert_eq!(read_announce(&refusal, false), Err(Failure::Refused("not here".into())));
         for answer in [&[][..], &[0, 0, 0, 1, 0, 0, 0, 7, 0], &[0, 0, 0, 9, 0, 0, 0, 7, 0, 0, 0, 0]] {
-            assert_eq!(read_announce(answer), Err(not_a_tracker()));
+            assert_eq!(read_announce(answer, false), Err(not_a_tracker()));
             assert_eq!(read_connect(answer), Err(not_a_tracker()));
         }
     }

@@ -18,7 +18,6 @@ pub mod path;
 pub mod range;
 pub mod resolve;
 
-use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -55,7 +54,8 @@ pub fn answer(root: &Path, ask: &Ask, now: SystemTime) -> Reply {
         Ok(Some(Found::File(file))) => of_file(file, ask, now),
         Ok(Some(Found::Folder)) => to_folder(ask),
         Ok(None) => not_found(root, now),
-        Err(error) => unavailable(&error),
+        // No more is said than the kind: the message of the system may name a path.
+        Err(error) => reply::unavailable(&format!("not to be had now: {}", error.kind())),
     }
 }
 
@@ -91,13 +91,6 @@ pub fn not_found(root: &Path, now: SystemTime) -> Reply {
         _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
     };
     *reply.status_mut() = StatusCode::NOT_FOUND;
-    reply
-}
-
-fn unavailable(error: &io::Error) -> Reply {
-    // No more is said than the kind: the message of the system may name a path.
-    let mut reply = reply::text(StatusCode::SERVICE_UNAVAILABLE, &format!("not to be had now: {}", error.kind()));
-    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     reply
 }
 

@@ -116,7 +116,8 @@ async fn a_hybrid_torrent_is_seeded_in_both_of_its_swarms_and_stands_once() {
     let expected = json!({
         "info_hash": null, "info_hash_v2": null, "kind": "hybrid", "title": "Title of set", "page": null,
         "torrent": "torrents/set.torrent", "bytes": 31_389, "seeds": 3, "leechers": 1, "completed": 1,
-        "sent_bytes": 0, "health": "verified", "bad_pieces": 0, "pieces": 3,
+        "sent_bytes": 0, "web_sent_bytes": 0, "carried_bytes": 31_389, "connections": 0,
+        "health": "verified", "bad_pieces": 0, "pieces": 3,
     });
     assert_eq!(row, expected);
     let whole = hashes.v2().expect("it has v2").to_string();

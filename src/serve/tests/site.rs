@@ -54,7 +54,8 @@ fn only_other_trackers_are_announced_to() {
     ];
     show.release_with("ep1.mp3", b"sound", urls.iter().map(|&url| vec![url.to_owned()]).collect());
     show.publish();
-    let own = OwnTrackers { urls: vec!["http://own.example.org/announce".into()], udp_ports: vec![6969] };
+    let own =
+        OwnTrackers { urls: vec!["http://own.example.org/announce".into()], udp_ports: vec![6969], is_mirror: false };
     let site = load(&show.root(), &own).expect("a site");
     let expected = [
         "udp://tracker.example.org:6969",

@@ -5,6 +5,7 @@ mod chapters;
 mod faults;
 mod locked;
 mod output;
+mod retired;
 mod stopped;
 
 use super::testing::{EP1, EP2, House};

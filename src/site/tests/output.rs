@@ -26,6 +26,7 @@ fn a_summary_is_json_for_scripts() {
           "files_written": 15,
           "files_unchanged": 0,
           "files_removed": 0,
+          "retired": [],
           "warnings": [
             "content/about.md:4: link \"gone.md\" does not exist\n  help: a path counts from the folder of this file; one that begins with `/`, from the site's folder",
             "content/ep1.md: content/ep1.mp3: its name says audio/mpeg, but its content is not"

@@ -61,7 +61,7 @@ fn kill(run: impl FnOnce()) -> bool {
 }
 
 /// Each torrent that the standing manifest names has its `.torrent` and its bytes; their names.
-fn verified(out: &Path) -> Vec<String> {
+pub fn verified(out: &Path) -> Vec<String> {
     let manifest = Manifest::parse(&fs::read(out.join("everseed.json")).expect("a manifest")).expect("well-formed");
     let entries = manifest.torrents.into_iter();
     let verify = |entry: crate::manifest::Entry| {

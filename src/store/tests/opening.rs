@@ -41,7 +41,7 @@ fn a_newer_version_is_refused_with_both_versions_and_left_alone() {
     assert_eq!(
         refused(&house.path()),
         format!(
-            "{}: the database is of version 7, and this everseed knows versions up to 1\n  \
+            "{}: the database is of version 8, and this everseed knows versions up to 2\n  \
              help: run the newer everseed that wrote it, or name another folder with --data; nothing was changed",
             house.path().display()
         )
@@ -49,6 +49,33 @@ fn a_newer_version_is_refused_with_both_versions_and_left_alone() {
     db.pragma_update(None, "user_version", VERSION).expect("set");
     drop(db);
     assert_eq!(house.load().lifetimes.len(), 1);
+}
+
+#[test]
+fn a_database_of_version_1_is_brought_up_to_date_with_all_that_stands_in_it() {
+    let house = House::new();
+    std::fs::create_dir_all(house.path().parent().expect("a folder")).expect("made");
+    let db = Connection::open(house.path()).expect("a database");
+    db.execute_batch(include_str!("version_1.sql")).expect("made");
+    drop(db);
+    let mut store = house.open();
+    let lifetime = Lifetime { completed: 3, uploaded: 40, downloaded: 50, sent: 60, web_sent: 0 };
+    let loaded = store.load(NOW).expect("loads");
+    assert_eq!((loaded.lifetimes, loaded.peers.len()), (vec![(TORRENT, lifetime)], 1));
+    assert_eq!((loaded.scrubs, loaded.months), (vec![], vec![]));
+    assert_eq!(store.verdicts().expect("read").len(), 1);
+    let at = Seconds(NOW.0 / BUCKET_SECS * BUCKET_SECS);
+    assert_eq!(house.reader().series(&TORRENT, NOW), Ok(vec![Point { at, seeds: 1, leechers: 2, lifetime }]));
+    let mut batch = Batch::default();
+    batch.web_sent(TORRENT, 70);
+    batch.scrubbed(scrubbed(TORRENT, 0, 1));
+    batch.month(month(202_611, 1, 2));
+    batch.total(point(0, 1, 1));
+    store.append(&batch).expect("written");
+    drop(store);
+    let loaded = house.load();
+    assert_eq!(loaded.lifetimes, [(TORRENT, Lifetime { web_sent: 70, ..lifetime })]);
+    assert_eq!((loaded.scrubs, loaded.months), (vec![scrubbed(TORRENT, 0, 1)], vec![month(202_611, 1, 2)]));
 }
 
 #[test]

@@ -16,12 +16,13 @@ fn rule_23_a_restart_finds_the_peers_and_the_counts() {
     let seen = (0..2000).map(|number| Change::Seen(sighting(number)));
     let mut changes = batch(seen.chain([gone(7), gone(9999), completed(3), moved(500, 600)]));
     changes.sent(TORRENT, 77);
+    changes.web_sent(TORRENT, 88);
     store.append(&changes).expect("written");
     drop(store);
     let loaded = house.load();
     let expected = (0..2000).filter(|&number| number != 7).map(sighting).collect();
     assert_eq!(sorted(loaded.peers), sorted(expected));
-    let lifetime = Lifetime { completed: 3, uploaded: 500, downloaded: 600, sent: 77 };
+    let lifetime = Lifetime { completed: 3, uploaded: 500, downloaded: 600, sent: 77, web_sent: 88 };
     assert_eq!(loaded.lifetimes, [(TORRENT, lifetime)]);
 }
 
@@ -33,7 +34,7 @@ fn a_batch_written_twice_or_late_changes_nothing() {
     for batch in [&former, &latter, &latter, &former] {
         store.append(batch).expect("written");
     }
-    let expected = Lifetime { completed: 4, uploaded: 9, downloaded: 9, sent: 0 };
+    let expected = Lifetime { completed: 4, uploaded: 9, downloaded: 9, ..Lifetime::default() };
     assert_eq!(store.load(NOW).expect("loads").lifetimes, [(TORRENT, expected)]);
 }
 
@@ -83,20 +84,28 @@ fn rule_23_the_series_is_bounded_by_days() {
             // Two samples of one bucket are one row.
             batch.sample(sample(step * 600, step % 100, step));
             batch.sample(sample(step * 600 + 300, 1 + step % 100, step));
+            batch.total(point(step * 600, step % 100, step));
+            batch.total(point(step * 600 + 300, 1 + step % 100, step));
         }
         store.append(&batch).expect("written");
     }
-    let series = store.series(&TORRENT, Seconds(0)).expect("read");
+    let reader = house.reader();
+    let series = reader.series(&TORRENT, Seconds(0)).expect("read");
+    assert_eq!(reader.series_total(Seconds(0)).expect("read"), series);
     let bound = FINE_DAYS * 144 + HOURLY_DAYS * 24 + (days - HOURLY_DAYS) + 150;
     assert!((series.len() as u64) < bound, "{} rows, {bound} allowed", series.len());
     assert!(series.len() as u64 > bound - 300, "{} rows", series.len());
-    assert!(series.is_sorted_by_key(|sample| (sample.at, sample.lifetime.completed)));
+    assert!(series.is_sorted_by_key(|point| (point.at, point.lifetime.completed)));
     let last = series.last().expect("rows");
-    assert_eq!((last.seeds, last.lifetime), (1 + (days * 144 - 1) % 100, sample(0, 0, days * 144 - 1).lifetime));
+    assert_eq!((last.seeds, last.lifetime), (1 + (days * 144 - 1) % 100, point(0, 0, days * 144 - 1).lifetime));
     assert_eq!(series[1].seeds, 100, "a day has the most peers that any of its buckets had");
     let since = Seconds(NOW.0 + (days - 1) * 86_400);
-    assert_eq!(store.series(&TORRENT, since).expect("read").len(), 144);
-    assert_eq!(store.series(&OTHER, since), Ok(Vec::new()));
+    for series in [reader.series(&TORRENT, since), reader.series_total(since)] {
+        let series = series.expect("read");
+        assert_eq!(series.len(), 145, "a day, and what stood before it");
+        assert!(series[0].at < Seconds(since.0 / 600 * 600) && series[1].at == Seconds(since.0 / 600 * 600));
+    }
+    assert_eq!(reader.series(&OTHER, since), Ok(Vec::new()));
 }
 
 #[test]
@@ -106,10 +115,83 @@ fn a_torrent_in_which_nothing_moves_adds_no_rows() {
     for step in 0..100 {
         let mut batch = Batch::default();
         batch.sample(sample(step * 600, 1 + step / 50, 5));
+        batch.total(point(step * 600, 1 + step / 50, 5));
         store.append(&batch).expect("written");
     }
-    assert_eq!(store.series(&TORRENT, Seconds(0)).expect("read").len(), 2);
-    assert_eq!(store.load(NOW).expect("loads").lifetimes[0].1, sample(0, 0, 5).lifetime);
+    let reader = house.reader();
+    assert_eq!(reader.series(&TORRENT, Seconds(0)).expect("read").len(), 2);
+    assert_eq!(reader.series_total(Seconds(0)).expect("read").len(), 2);
+    assert_eq!(reader.series(&TORRENT, Seconds(NOW.0 + 86_400)).expect("read").len(), 1, "what holds still");
+    assert_eq!(store.load(NOW).expect("loads").lifetimes[0].1, point(0, 0, 5).lifetime);
+}
+
+#[test]
+fn of_each_torrent_the_latest_scrub_is_remembered() {
+    let house = House::new();
+    let mut store = house.open();
+    for (secs, bad_pieces) in [(5, 1), (9, 0), (7, 4)] {
+        let mut batch = Batch::default();
+        batch.scrubbed(scrubbed(TORRENT, secs, bad_pieces));
+        batch.scrubbed(scrubbed(TORRENT, secs - 1, 8));
+        store.append(&batch).expect("written");
+    }
+    drop(store);
+    assert_eq!(house.load().scrubs, [scrubbed(TORRENT, 9, 0)]);
+}
+
+#[test]
+fn the_count_of_a_month_only_grows_and_old_months_are_forgotten() {
+    let house = House::new();
+    let mut store = house.open();
+    for (sent, web_sent) in [(5, 50), (9, 20), (7, 60)] {
+        let mut batch = Batch::default();
+        batch.month(month(202_612, sent, web_sent));
+        store.append(&batch).expect("written");
+    }
+    let mut batch = batch([completed(1)]);
+    (1..=12).for_each(|number| (2000..2026).for_each(|year| batch.month(month(100 * year + number, 1, 1))));
+    store.append(&batch).expect("written");
+    let months = store.load(NOW).expect("loads").months;
+    assert_eq!(
+        (months.len(), months.first(), months.last()),
+        (MONTHS_MAX as usize, Some(&month(201_602, 1, 1)), Some(&month(202_612, 9, 60)),)
+    );
+}
+
+#[test]
+fn a_batch_that_failed_keeps_its_counts_and_scrubs_beside_newer_ones() {
+    let [mut older, mut newer] = [Batch::default(), Batch::default()];
+    older.scrubbed(scrubbed(TORRENT, 1, 3));
+    older.scrubbed(scrubbed(OTHER, 1, 4));
+    older.month(month(202_611, 9, 1));
+    older.total(point(0, 1, 1));
+    older.total(point(600, 1, 1));
+    newer.scrubbed(scrubbed(TORRENT, 2, 0));
+    newer.month(month(202_611, 8, 2));
+    newer.total(point(601, 2, 2));
+    assert_eq!(newer.absorb_older(older, 1, 1), 1, "a point has no room");
+    assert_eq!(newer.scrubs[&TORRENT], scrubbed(TORRENT, 2, 0));
+    assert_eq!(newer.scrubs[&OTHER], scrubbed(OTHER, 1, 4));
+    assert_eq!(newer.months[&Month::of_number(202_611)], month(202_611, 9, 2));
+    assert_eq!(newer.totals.into_values().collect::<Vec<_>>(), [point(601, 2, 2)]);
+}
+
+#[test]
+fn a_reader_reads_while_the_store_writes_and_never_writes() {
+    let house = House::new();
+    let mut store = house.open();
+    let reader = house.reader();
+    let blocker = Connection::open(house.path()).expect("a database");
+    blocker.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    assert_eq!(reader.series_total(NOW), Ok(Vec::new()));
+    blocker.execute_batch("COMMIT").expect("unlocks");
+    let mut batch = Batch::default();
+    batch.total(point(0, 1, 2));
+    store.append(&batch).expect("written");
+    assert_eq!(reader.series_total(NOW).expect("read").len(), 1);
+    let missing = Reader::open(&house.path().with_extension("other")).expect_err("nothing is made").to_string();
+    assert!(missing.contains("the database cannot be read"), "{missing}");
+    assert!(house.files().iter().all(|name| !name.ends_with("other")));
 }
 
 #[test]
@@ -137,15 +219,22 @@ fn the_writer_brings_to_the_disk_what_it_is_asked_to() {
     writer.push(&mut changes);
     assert!(changes.is_empty());
     writer.sent(TORRENT, 9);
+    writer.web_sent(TORRENT, 9);
     writer.sample([sample(0, 4, 2)]);
+    writer.total(point(0, 4, 2));
+    writer.scrubbed(scrubbed(OTHER, 0, 2));
+    writer.month(month(202_611, 3, 4));
     writer.put_verdicts([verdict("media/a.mp3", 1)]);
-    assert_eq!(writer.health().pending, 103);
+    assert_eq!(writer.health().pending, 106);
     writer.flush(LONG).expect("written");
     let health = writer.health();
-    assert_eq!((health.pending, health.flushes, health.rows, health.trouble), (0, 1, 103, None));
+    assert_eq!((health.pending, health.flushes, health.rows, health.trouble), (0, 1, 106, None));
     let store = house.open();
-    assert_eq!(store.load(NOW).expect("loads").peers.len(), 100);
-    assert_eq!(store.series(&TORRENT, NOW).expect("read").len(), 1);
+    let loaded = store.load(NOW).expect("loads");
+    assert_eq!(loaded.peers.len(), 100);
+    assert_eq!((loaded.scrubs, loaded.months), (vec![scrubbed(OTHER, 0, 2)], vec![month(202_611, 3, 4)]));
+    assert_eq!(house.reader().series(&TORRENT, NOW).expect("read").len(), 1);
+    assert_eq!(house.reader().series_total(NOW).expect("read").len(), 1);
     assert_eq!(store.verdicts().expect("read").len(), 1);
     writer.close(LONG).expect("written");
 }

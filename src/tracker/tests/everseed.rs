@@ -55,6 +55,28 @@ fn rule_14_without_public_addresses_it_stands_where_the_announce_arrived() {
 }
 
 #[test]
+fn rule_14_the_addresses_that_are_told_are_known_configured_or_learned() {
+    let told = |house: &House| house.swarms.seed_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut house = house(&["203.0.113.1", "::ffff:203.0.113.2"]);
+    assert_eq!(told(&house), ["203.0.113.1:6881", "203.0.113.2:6881"]);
+    house.announce(&leecher("192.0.2.1:1"));
+    assert_eq!(told(&house).len(), 2);
+
+    let mut house = self::house(&[]);
+    let mut arriving = |client: &str, arrived_at: &str| {
+        house.announce(&Announce { arrived_at: ip(arrived_at), ..leecher(client) });
+        told(&house).join(" ")
+    };
+    assert_eq!(arriving("192.0.2.1:1", "0.0.0.0"), "");
+    assert_eq!(arriving("127.0.0.1:1", "127.0.0.1"), "127.0.0.1:6881");
+    assert_eq!(arriving("10.0.0.9:1", "10.0.0.1"), "10.0.0.1:6881");
+    assert_eq!(arriving("192.0.2.1:1", "198.51.100.1"), "198.51.100.1:6881");
+    assert_eq!(arriving("10.0.0.9:1", "10.0.0.1"), "198.51.100.1:6881", "the one that leads the farthest");
+    assert_eq!(arriving("[2001:db8::9]:1", "2001:db8::1"), "198.51.100.1:6881 [2001:db8::1]:6881");
+    assert_eq!(arriving("192.0.2.1:1", "198.51.100.2"), "198.51.100.2:6881 [2001:db8::1]:6881", "the latest");
+}
+
+#[test]
 fn rule_14_a_client_of_this_host_is_not_handed_to_strangers_under_loopback() {
     let mut house = House::new();
     house.announce(&leecher("127.0.0.1:1"));
@@ -120,4 +142,48 @@ fn rule_26_without_a_port_it_is_not_handed_out() {
     let mut house = house_at(&["203.0.113.1"], 0);
     assert!(house.announce(&leecher("192.0.2.1:1")).is_empty());
     assert!(!house.reply.seed_unreachable);
+}
+
+#[test]
+fn the_everseed_is_told_of_those_that_still_download_and_of_no_others() {
+    let mut house = house(&[]);
+    assert_eq!(house.swarms.leechers(100, house.now), []);
+    for addr in ["192.0.2.1:1", "[2001:db8::1]:1"] {
+        house.announce(&leecher(addr));
+    }
+    house.announce(&seed("192.0.2.2:1"));
+    house.announce(&Announce { event: Event::Paused, ..leecher("192.0.2.3:1") });
+    let mut named = house.swarms.leechers(100, house.now);
+    let (info_hash, leechers) = named.pop().expect("one torrent");
+    let leechers: BTreeSet<String> = leechers.iter().map(ToString::to_string).collect();
+    assert_eq!((info_hash, leechers), (TORRENT, set(&["192.0.2.1:1", "[2001:db8::1]:1"])));
+    assert_eq!(house.swarms.leechers(1, house.now)[0].1.len(), 1);
+    house.swarms.set_seed(&TORRENT, SeedState::Withdrawn);
+    assert_eq!(house.swarms.leechers(100, house.now), [], "nothing is to be had");
+    house.swarms.set_seed(&TORRENT, SeedState::Offered);
+    house.wait(house.swarms.options().life_secs() + 1);
+    assert_eq!(house.swarms.leechers(100, house.now), [], "all are gone");
+}
+
+#[test]
+fn of_many_leechers_of_many_torrents_a_share_is_named_and_later_the_others() {
+    let mut house = house(&[]);
+    let hash = |n: u8| InfoHash([n; 20]);
+    house.swarms.set_torrents((1..=5).map(hash));
+    for torrent in 1..=5 {
+        house.swarms.set_seed(&hash(torrent), SeedState::Offered);
+        for n in 1..=100 {
+            let addr = format!("192.0.2.{n}:1");
+            house.announce(&Announce { info_hash: hash(torrent), ..leecher(&addr) });
+        }
+    }
+    let mut called: Vec<InfoHash> = Vec::new();
+    for _ in 0..5 {
+        let named = house.swarms.leechers(LEECHERS_OF_ONE_MAX, house.now);
+        assert_eq!((named.len(), named[0].1.len()), (1, LEECHERS_OF_ONE_MAX));
+        called.push(named[0].0);
+    }
+    called.sort_unstable_by_key(|hash| hash.0);
+    assert_eq!(called, (1..=5).map(hash).collect::<Vec<_>>());
+    assert_eq!(house.swarms.leechers(1000, house.now).len(), 5);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Body, Connection, Stage};
 use crate::wire::bitfield::full_byte;
-use crate::wire::extended::{self, Said};
+use crate::wire::extended;
 use crate::wire::handshake::{HANDSHAKE_BYTES, Handshake, NotAHandshake};
 use crate::wire::hashes::{self, HashRequest};
 use crate::wire::message::{self, Block, id};
@@ -208,24 +208,25 @@ impl Connection {
         let Stage::Talking(talk) = &mut self.stage else { return };
         match number {
             extended::HANDSHAKE => {
-                let Said { ut_metadata, ut_pex, lt_donthave, port, upload_only } = extended::read_handshake(body);
+                let said = extended::read_handshake(body);
                 let theirs = &mut self.theirs;
                 for (known, said) in [
-                    (&mut theirs.ut_metadata, ut_metadata),
-                    (&mut theirs.ut_pex, ut_pex),
-                    (&mut theirs.lt_donthave, lt_donthave),
+                    (&mut theirs.ut_metadata, said.ut_metadata),
+                    (&mut theirs.ut_pex, said.ut_pex),
+                    (&mut theirs.lt_donthave, said.lt_donthave),
+                    (&mut theirs.upload_only, said.upload_only_id),
                 ] {
                     if let Some(number) = said {
                         // 0 takes it back.
                         *known = (number != 0).then_some(number);
                     }
                 }
-                theirs.port = port.or(theirs.port);
-                if lt_donthave.is_some() {
+                theirs.port = said.port.or(theirs.port);
+                if said.lt_donthave.is_some() || said.upload_only_id.is_some() {
                     // What was withdrawn before can be told now.
                     talk.tell_from = Some(0);
                 }
-                if upload_only {
+                if said.upload_only {
                     self.useless_since = Some(now);
                 }
             }

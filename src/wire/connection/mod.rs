@@ -63,6 +63,8 @@ struct Talk {
     told: Arc<Bitfield>,
     /// The first piece of which it is not known whether the peer has been told; none where it knows all.
     tell_from: Option<u32>,
+    /// Whether the peer has been told that we are a seed and nothing else.
+    told_upload_only: bool,
 }
 
 /// What the peer has said of itself.
@@ -76,6 +78,7 @@ struct Theirs {
     ut_metadata: Option<u8>,
     ut_pex: Option<u8>,
     lt_donthave: Option<u8>,
+    upload_only: Option<u8>,
     /// Where it takes connections.
     port: Option<u16>,
 }
@@ -182,7 +185,15 @@ impl Connection {
     /// understands that (BEP 54). Asked-for ones that are no longer good are rejected (BEP 6); with a peer that
     /// understands neither the conversation ends, at once or when it asks for one.
     pub fn offer_now(&mut self, have: Arc<Bitfield>) -> Result<(), Close> {
-        let Stage::Talking(talk) = &mut self.stage else { return Ok(()) };
+        let talk = match &mut self.stage {
+            Stage::Talking(talk) => talk,
+            Stage::Dialled(ours) => {
+                ours.offer.have = have;
+                return Ok(());
+            }
+            // What is offered then is said by `accept`.
+            Stage::Greeting | Stage::Asked(_) => return Ok(()),
+        };
         talk.offer.have = have;
         talk.tell_from = Some(0);
         let is_good = |block: &Block| talk.offer.have.get(block.piece);
@@ -195,7 +206,7 @@ impl Connection {
         let bad: Vec<Block> = self.requests.iter().filter(|block| !is_good(block)).copied().collect();
         self.requests.retain(is_good);
         // First that the piece is gone, then the rejects, so that nobody asks for it again in between.
-        talk.tell(self.theirs.lt_donthave, &mut self.output);
+        talk.tell(&self.theirs, &mut self.output);
         if self.theirs.fast {
             bad.into_iter().for_each(|block| message::reject(&mut self.output, block));
         }
@@ -217,7 +228,7 @@ impl Connection {
     /// Moves what is to be written to the end of `out`: everything but blocks.
     pub fn take_output(&mut self, out: &mut Vec<u8>, now: Duration) {
         if let Stage::Talking(talk) = &mut self.stage {
-            talk.tell(self.theirs.lt_donthave, &mut self.output);
+            talk.tell(&self.theirs, &mut self.output);
         }
         if !self.output.is_empty() {
             self.spoke = now;
@@ -348,19 +359,24 @@ impl Connection {
         if theirs.extended {
             extended::write_handshake(&mut self.output, local, &offer, self.theirs.ip);
         }
-        self.stage = Stage::Talking(Talk { told: Arc::clone(&offer.have), offer, tell_from: None });
+        let told_upload_only = extended::is_upload_only(&offer);
+        self.stage = Stage::Talking(Talk { told: Arc::clone(&offer.have), offer, tell_from: None, told_upload_only });
         self.asked = now;
     }
 }
 
 impl Talk {
     /// Appends what the peer has not been told, as much as the output holds: a `have` for a new piece, a `donthave` for
-    /// one that is no longer good, to a peer that takes those as `lt_donthave`.
-    fn tell(&mut self, lt_donthave: Option<u8>, output: &mut Vec<u8>) {
+    /// one that is no longer good, to a peer that understands it.
+    fn tell(&mut self, theirs: &Theirs, output: &mut Vec<u8>) {
         let Some(from) = self.tell_from else { return };
+        let is_upload_only = extended::is_upload_only(&self.offer);
+        if !is_upload_only {
+            self.tell_upload_only(false, theirs, output);
+        }
         for piece in from..self.offer.have.len() {
             let have = self.offer.have.get(piece);
-            if have == self.told.get(piece) || (!have && lt_donthave.is_none()) {
+            if have == self.told.get(piece) || (!have && theirs.lt_donthave.is_none()) {
                 continue;
             }
             if output.len() >= OUTPUT_BYTES_MAX {
@@ -368,11 +384,21 @@ impl Talk {
                 return;
             }
             Arc::make_mut(&mut self.told).put(piece, have);
-            match lt_donthave {
+            match theirs.lt_donthave {
                 Some(number) if !have => extended::write_dont_have(output, number, piece),
                 _ => message::write(output, id::HAVE, &piece.to_be_bytes()),
             }
         }
         self.tell_from = None;
+        if is_upload_only {
+            self.tell_upload_only(true, theirs, output);
+        }
+    }
+
+    fn tell_upload_only(&mut self, is_upload_only: bool, theirs: &Theirs, output: &mut Vec<u8>) {
+        if let Some(number) = theirs.upload_only.filter(|_| self.told_upload_only != is_upload_only) {
+            extended::write_upload_only(output, number, is_upload_only);
+            self.told_upload_only = is_upload_only;
+        }
     }
 }

@@ -1,5 +1,10 @@
 //! Conversations, stepped byte by byte with a moment that the test sets.
 
+mod dial;
+mod fast;
+mod hashes;
+mod pex;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -15,21 +20,30 @@ const HELLO: usize = HANDSHAKE_BYTES;
 /// A conversation with the bytes that wait before it, as a shell holds them.
 struct Peer {
     connection: Connection,
+    offer: Offer,
     inbox: Vec<u8>,
     now: Duration,
 }
 
 impl Peer {
+    /// A peer that has said nothing, and may ask for a torrent of three pieces, the last of 5 bytes.
     fn new() -> Self {
-        Self { connection: Connection::new(START), inbox: Vec::new(), now: START }
+        Self::to_be_offered(offer(&[0, 1, 2], false))
     }
 
-    /// A peer that has shaken hands over a torrent of three pieces, the last of 5 bytes.
+    fn to_be_offered(offer: Offer) -> Self {
+        Self { connection: Connection::new(START), offer, inbox: Vec::new(), now: START }
+    }
+
+    /// A peer that has shaken hands over that torrent, without knowing BEP 6.
     fn talking() -> Self {
-        let mut peer = Self::new();
-        peer.say(&hello(true)).expect("a handshake");
-        peer.hear();
-        peer
+        Self::new().greeted(&hello(true))
+    }
+
+    fn greeted(mut self, hello: &[u8]) -> Self {
+        self.say(hello).expect("a handshake");
+        self.hear();
+        self
     }
 
     fn say(&mut self, bytes: &[u8]) -> Result<(), Close> {
@@ -42,7 +56,7 @@ impl Peer {
             let done = self.connection.receive(&self.inbox, self.now)?;
             self.inbox.drain(..done);
             if self.connection.asks_for() == Some(HASH) {
-                self.connection.accept(&local(), offer(&[0, 1, 2], false), self.now)?;
+                self.connection.accept(&local(), self.offer.clone(), self.now)?;
             } else if done == 0 {
                 return Ok(());
             }
@@ -82,9 +96,23 @@ fn offer(have: &[u32], private: bool) -> Offer {
 }
 
 fn hello(extended: bool) -> Vec<u8> {
+    greeting(Handshake { extended, fast: false, v2: false, info_hash: HASH, peer_id: PeerId([b'p'; 20]) })
+}
+
+/// The handshake of a peer that knows all that there is.
+fn modern_hello() -> Vec<u8> {
+    greeting(Handshake { extended: true, fast: true, v2: true, info_hash: HASH, peer_id: PeerId([b'p'; 20]) })
+}
+
+fn greeting(handshake: Handshake) -> Vec<u8> {
     let mut out = Vec::new();
-    Handshake { extended, fast: false, v2: false, info_hash: HASH, peer_id: PeerId([b'p'; 20]) }.write(&mut out);
+    handshake.write(&mut out);
     out
+}
+
+/// An extended handshake that says no more than `m`.
+fn understands(m: &str) -> Vec<u8> {
+    message(id::EXTENDED, format!("\0d1:md{m}ee").as_bytes())
 }
 
 fn message(id: u8, body: &[u8]) -> Vec<u8> {
@@ -145,23 +173,28 @@ fn a_conversation_means_the_same_wherever_it_is_split() {
         message(id::HAVE, &[0, 0, 0, 1]),
     ]
     .concat();
-    let mut whole = Peer::new();
-    whole.say(&said).expect("a conversation");
-    let (heard, blocks) = (whole.hear(), whole.blocks());
+    let (heard, blocks) = means_the_same_wherever_it_is_split(&said);
     assert!(heard.ends_with(b"\x14\x03d8:msg_typei1e5:piecei0e10:total_sizei11eed4:name1:ae"));
     let unchoke = b"\0\0\0\x01\x01";
     assert!(heard.windows(5).any(|window| window == unchoke));
-    let expected = [Block { piece: 1, begin: 1, bytes: 1 }, Block { piece: 2, begin: 4, bytes: 1 }];
-    assert_eq!(blocks, expected);
+    assert_eq!(blocks, [Block { piece: 1, begin: 1, bytes: 1 }, Block { piece: 2, begin: 4, bytes: 1 }]);
+}
+
+/// What is heard from us, and the blocks we are asked for, after `said`: whole, in two parts, and byte by byte.
+fn means_the_same_wherever_it_is_split(said: &[u8]) -> (Vec<u8>, Vec<Block>) {
+    let mut whole = Peer::new();
+    whole.say(said).expect("a conversation");
+    let (heard, blocks) = (whole.hear(), whole.blocks());
     for split in 0..=said.len() {
         let mut peer = Peer::new();
         peer.say(&said[..split]).expect("its first part");
         peer.say(&said[split..]).expect("its second part");
-        assert_eq!((peer.hear(), peer.blocks()), (heard.clone(), expected.to_vec()), "split at {split}");
+        assert_eq!((peer.hear(), peer.blocks()), (heard.clone(), blocks.clone()), "split at {split}");
     }
     let mut peer = Peer::new();
     said.iter().for_each(|&byte| peer.say(&[byte]).expect("one byte"));
-    assert_eq!((peer.hear(), peer.blocks()), (heard, expected.to_vec()));
+    assert_eq!((peer.hear(), peer.blocks()), (heard.clone(), blocks.clone()));
+    (heard, blocks)
 }
 
 #[test]
@@ -367,13 +400,15 @@ proptest! {
         chunks in proptest::collection::vec(
             prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..60),
-                (0_u8..22, proptest::collection::vec(any::<u8>(), 0..40)).prop_map(|(id, body)| message(id, &body)),
+                (0_u8..24, proptest::collection::vec(any::<u8>(), 0..60)).prop_map(|(id, body)| message(id, &body)),
                 (0_u32..4, 0_u32..300_000, 0_u32..140_000).prop_map(|(piece, begin, n)| request(piece, begin, n)),
+                Just(understands("11:lt_donthavei7e11:ut_metadatai3e6:ut_pexi1e")),
             ],
             0..40,
-        )
+        ),
+        is_modern: bool,
     ) {
-        let mut peer = Peer::talking();
+        let mut peer = Peer::new().greeted(&if is_modern { modern_hello() } else { hello(true) });
         for chunk in chunks {
             if peer.say(&chunk).is_err() {
                 break;

@@ -47,12 +47,12 @@ pub(super) fn shared(secret: &[u8; SECRET_BYTES], theirs: &[u8; KEY_BYTES]) -> R
 impl Shared {
     /// HASH("req1", S): where the caller's hello begins.
     pub fn sync(&self) -> [u8; 20] {
-        hash(b"req1", &[&self.0])
+        hash(*b"req1", &[&self.0])
     }
 
     /// `torrent_key` hidden, or what is hidden found again: ^ HASH("req3", S).
     pub fn mask(&self, mut torrent_key: [u8; 20]) -> [u8; 20] {
-        torrent_key.iter_mut().zip(hash(b"req3", &[&self.0])).for_each(|(byte, mask)| *byte ^= mask);
+        torrent_key.iter_mut().zip(hash(*b"req3", &[&self.0])).for_each(|(byte, mask)| *byte ^= mask);
         torrent_key
     }
 
@@ -63,18 +63,18 @@ impl Shared {
             cipher.write_keystream(&mut [0; DISCARDED_BYTES]);
             cipher
         };
-        let (caller, called) = (cipher(b"keyA"), cipher(b"keyB"));
-        match side {
-            Side::Caller => Ciphers { incoming: called, outgoing: caller },
-            Side::Called => Ciphers { incoming: caller, outgoing: called },
-        }
+        let (ours, theirs) = match side {
+            Side::Caller => (*b"keyA", *b"keyB"),
+            Side::Called => (*b"keyB", *b"keyA"),
+        };
+        Ciphers { incoming: cipher(theirs), outgoing: cipher(ours) }
     }
 }
 
 /// SHA-1 over a name and what follows it.
-pub(super) fn hash(name: &[u8; 4], rest: &[&[u8]]) -> [u8; 20] {
+pub(super) fn hash(name: [u8; 4], rest: &[&[u8]]) -> [u8; 20] {
     let hasher = Sha1::new().chain_update(name);
-    rest.iter().fold(hasher, |hasher, bytes| hasher.chain_update(bytes)).finalize().into()
+    rest.iter().fold(hasher, Digest::chain_update).finalize().into()
 }
 
 fn power(base: &BigUint, secret: &[u8; SECRET_BYTES]) -> [u8; KEY_BYTES] {

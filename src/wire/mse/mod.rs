@@ -13,7 +13,8 @@
 //! both     what was selected: RC4 or plain bytes
 //! ```
 //!
-//! The one that is called is [`Accepting`], the caller [`Dialling`]; both end with an [`Established`].
+//! The one that is called is [`Accepting`], the caller [`Dialling`]; both end with an [`Established`]. A hello costs either
+//! side two powers of 768-bit numbers, 0.2 ms of a core, and so does rubbish that is as long as a key.
 
 mod accept;
 mod dial;
@@ -53,7 +54,7 @@ pub fn is_plain(first: &[u8]) -> Option<bool> {
 
 /// What names a torrent in the hello: HASH("req2", SKEY), where SKEY is its info-hash (of v2, the truncated one).
 pub fn torrent_key(info_hash: &InfoHash) -> [u8; 20] {
-    keys::hash(b"req2", &[&info_hash.0])
+    keys::hash(*b"req2", &[&info_hash.0])
 }
 
 /// Both sides know each other: the peer protocol begins.

@@ -6,7 +6,7 @@ use std::io::Read;
 use quick_xml::events::BytesStart;
 
 use super::{Attributes, FORMER_BYTES, Fault, Kind, LINK_TITLE, Place, Scan, TEXTS, URL_BYTES_MAX};
-use crate::feed::foreign::Format;
+use crate::feed::foreign::{Format, TorrentLink};
 use crate::mime::TORRENT_MIME;
 
 /// An alternate enclosure that has begun.
@@ -18,6 +18,8 @@ pub(super) struct Alternate {
     pub(super) has_torrent: bool,
     /// The `.torrent` files and magnet links that its sources name.
     pub(super) torrents: Vec<String>,
+    /// The first `.torrent` and the first magnet link that its sources name, where links are kept.
+    pub(super) link: Option<TorrentLink>,
 }
 
 impl<R: Read> Scan<R> {
@@ -49,6 +51,9 @@ impl<R: Read> Scan<R> {
         let uri = uri.trim();
         let is_link = uri.ends_with(".torrent") || uri.starts_with("magnet:");
         let is_named = is_link && uri.len() <= URL_BYTES_MAX;
+        if is_named && self.most.links {
+            self.link(uri)?;
+        }
         let Some(alternate) = &mut self.alternate else { return Ok(()) };
         alternate.has_torrent |= is_torrent;
         if is_named && !(is_torrent && alternate.marked.is_some()) {
@@ -58,8 +63,21 @@ impl<R: Read> Scan<R> {
         Ok(())
     }
 
+    /// A `.torrent` or a magnet link that a source names.
+    fn link(&mut self, uri: &str) -> Result<(), Fault> {
+        let Some(alternate) = &mut self.alternate else { return Ok(()) };
+        let link = alternate.link.get_or_insert_default();
+        let place = if uri.starts_with("magnet:") { &mut link.magnet } else { &mut link.torrent };
+        if place.is_some() {
+            return Ok(());
+        }
+        *place = Some(uri.to_owned());
+        self.keep_bytes(size_of::<TorrentLink>() + uri.len(), TEXTS)
+    }
+
     pub(super) fn end_alternate(&mut self) -> Result<(), Fault> {
         let alternate = self.alternate.take().expect("it was there when it began");
+        self.begun().item.links.extend(alternate.link);
         match alternate.marked {
             Some(begin) if alternate.has_torrent => self.end_ours(begin),
             _ => {

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use super::Seed;
 use super::disk::{self, Refused};
 use super::torrents::Entry;
-use crate::wire::Offer;
 
 /// How long a disk may take to give a first or a further byte.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -72,12 +71,6 @@ impl Seed {
         let own = self.turn_of(entry).await?;
         let all = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| Refused::Busy)?;
         self.supervised(entry, own, Some(all), work).await
-    }
-
-    /// What a new peer of a torrent is offered; nothing where there is nothing to offer. The `.torrent` may have to be
-    /// read for it.
-    pub(super) async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
-        self.read_for_peer(entry, Entry::offer).await.ok()?
     }
 
     /// Does `work` in the background.
@@ -232,5 +225,5 @@ async fn answer<T>(entry: &Entry, task: &mut JoinHandle<T>) -> Option<Result<T, 
 }
 
 #[cfg(test)]
-#[path = "reads_tests.rs"]
+#[path = "disks_tests.rs"]
 mod tests;

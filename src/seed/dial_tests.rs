@@ -1,0 +1,155 @@
+//! Leechers that wait to be called, at real sockets.
+
+use tokio::net::TcpListener;
+
+use super::super::test_house::{House, PIECE};
+use super::super::test_peer::{Leecher, PATIENCE, Running, handshake, options, sockets};
+use super::super::utp::Utp;
+use super::super::{bind, hello};
+use super::*;
+use crate::wire::HANDSHAKE_BYTES;
+
+/// The next call that comes.
+async fn called(listener: &TcpListener) -> Stream {
+    let (stream, _) = timeout(PATIENCE, listener.accept()).await.expect("in time").expect("a call");
+    Stream::tcp(stream)
+}
+
+/// Answers a call as a leecher, and takes all there is.
+async fn download(stream: Stream, hello: Hello, house: &House) -> Vec<u8> {
+    let mut leecher = Leecher::on(stream, hello);
+    let theirs = leecher.take(HANDSHAKE_BYTES).await.expect("a handshake");
+    assert_eq!(theirs[28..48], house.torrent.info_hash().0);
+    let mut answer = Vec::new();
+    handshake(house.torrent.info_hash()).write(&mut answer);
+    leecher.send(&answer).await;
+    leecher.content(house).await
+}
+
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
+}
+
+const PLAIN: Hello = Hello { inbox: Vec::new(), ciphers: None };
+
+#[tokio::test]
+async fn a_leecher_that_does_not_come_is_called() {
+    let house = House::new(&[("a", PIECE * 3 + 7)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (listener, address) = listener();
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
+    assert!(download(called(&listener).await, PLAIN, &house).await == house.content);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_insists_on_encryption_is_called_once_more() {
+    let house = House::new(&[("a", PIECE * 3 + 7)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (listener, address) = listener();
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
+    drop(called(&listener).await);
+    let own = Seed::new(&options());
+    own.set_torrents(vec![house.torrent.clone()]);
+    let mut stream = called(&listener).await;
+    let hello = timeout(PATIENCE, hello::accept(&own, &mut stream, Vec::new())).await.expect("in time");
+    let hello = hello.expect("a good one");
+    assert_eq!(hello.inbox.len(), HANDSHAKE_BYTES, "it comes with the hello");
+    assert!(download(stream, hello, &house).await == house.content);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn one_that_takes_no_tcp_is_called_over_utp() {
+    let house = House::new(&[("a", PIECE * 3 + 7)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (tcp, udp) = sockets();
+    drop(tcp);
+    let address = udp.local_addr().expect("bound");
+    let utp = Utp::with(udp, 1, 1 << 20).expect("uTP");
+    running.reaches_door().await;
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
+    let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
+    assert!(download(Stream::Utp(Box::new(line)), PLAIN, &house).await == house.content);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_there_is_not_called() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let info_hash = house.torrent.info_hash();
+    // It has not said at which port it listens.
+    let _there = Leecher::greet(running.address, info_hash).await;
+    let (listener, address) = listener();
+    let other = bind("127.0.0.2:0".parse().expect("an address")).expect("a free port");
+    running.seed.dial(&info_hash, vec![address, other.local_addr().expect("bound")]);
+    let _call = called(&other).await;
+    let unasked = std::future::poll_fn(|cx| std::task::Poll::Ready(listener.poll_accept(cx).is_pending()));
+    assert!(unasked.await, "the first of the queue was passed over");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn it_does_not_speak_with_itself() {
+    let house = House::new(&[("a", PIECE)]);
+    let mut options = options();
+    let (tcp, udp) = sockets();
+    options.peer_port = tcp.local_addr().expect("bound").port();
+    let running = Running::start_at((tcp, udp), vec![house.torrent.clone()], &options);
+    let (listener, address) = listener();
+    running.seed.dial(&house.torrent.info_hash(), vec![running.address, address]);
+    let _call = called(&listener).await;
+    let connections = || running.seed.status(&house.torrent.info_hash()).expect("seeded").connections;
+    while connections() != 1 {
+        tokio::task::yield_now().await;
+    }
+    running.stop().await;
+}
+
+fn address(n: usize) -> SocketAddr {
+    let [.., high, middle, low] = n.to_be_bytes();
+    SocketAddr::new([198, high, middle, low].into(), PORT_MIN)
+}
+
+const HASH: InfoHash = InfoHash([1; 20]);
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_called_twice_within_a_while() {
+    let calls = Calls::default();
+    let now = Instant::now();
+    calls.want(HASH, vec![address(1), address(1), address(2)], now);
+    calls.want(InfoHash([2; 20]), vec![address(1)], now);
+    assert_eq!([calls.next(now), calls.next(now)], [1, 2].map(|n| Some((HASH, address(n)))));
+    assert_eq!(calls.next(now), None, "for another torrent, it is the same client");
+    calls.want(HASH, vec![address(1)], now + AGAIN_AFTER / 2);
+    assert_eq!(calls.next(now + AGAIN_AFTER / 2), None);
+    calls.want(HASH, vec![address(1)], now + AGAIN_AFTER);
+    assert_eq!(calls.next(now + AGAIN_AFTER), Some((HASH, address(1))));
+}
+
+#[test]
+fn addresses_that_are_nobodys_are_not_called() {
+    let calls = Calls::default();
+    let nobodys = ["0.0.0.0:6881", "224.0.0.1:6881", "[::]:6881", "198.51.100.1:0", "198.51.100.1:25"];
+    calls.want(HASH, nobodys.map(|text| text.parse().expect("an address with a port")).to_vec(), Instant::now());
+    assert_eq!(calls.next(Instant::now()), None);
+}
+
+#[test]
+fn the_queue_and_the_memory_are_bounded() {
+    let calls = Calls::default();
+    let now = Instant::now();
+    calls.want(HASH, (0..QUEUE_MAX + 100).map(address).collect(), now);
+    assert_eq!(std::iter::from_fn(|| calls.next(now)).count(), QUEUE_MAX);
+    for n in 1..=REMEMBERED_MAX / QUEUE_MAX {
+        calls.want(HASH, (n * QUEUE_MAX..(n + 1) * QUEUE_MAX).map(address).collect(), now);
+        while calls.next(now).is_some() {}
+    }
+    let remembered = calls.state().again_at.len();
+    assert_eq!((remembered, calls.state().queued.len()), (REMEMBERED_MAX, 0));
+    calls.want(HASH, Vec::new(), now + AGAIN_AFTER);
+    assert_eq!(calls.state().again_at.capacity(), 0);
+}

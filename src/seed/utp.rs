@@ -1,0 +1,531 @@
+//! uTP (BEP 29): streams over the seed's UDP port, on a thread of their own.
+//!
+//! The protocol is that of `librqbit-utp`. Between it and the socket stands a [`Gate`], since a stranger can do to it
+//! what it does not bound by itself:
+//!
+//! | a stranger | `librqbit-utp` | here |
+//! |---|---|---|
+//! | says hello from addresses that are not its own | holds a stream for each, up to a number | [`NEWCOMERS_MAX`] of them, of which the oldest gives way; only who has said something counts at the doors |
+//! | sends faster than its stream takes packets in | queues them without bound | one thread, on which [`PACKETS_OF_A_TURN`] are read between two turns of each stream |
+//! | closes its window and goes away | holds a stream with unsent bytes for ever | is reset [`LINGER_MAX`] after its conversation has ended |
+//! | finds a way to stop the task that reads packets | is deaf from then on | it begins again |
+//!
+//! And where the socket is full, `tokio` wakes one of those who wait to send: the gate wakes all.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use librqbit_dualstack_sockets::PollSendToVectored;
+use librqbit_utp::{SocketOpts, Transport, UtpSocket, UtpSocketUdp, UtpStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UdpSocket;
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Streams of peers that have not said anything yet; each costs about 25 kB. The oldest gives way.
+pub const NEWCOMERS_MAX: usize = 256;
+/// Those of them from one IPv4 address or one IPv6 /64.
+pub const NEWCOMERS_PER_ADDRESS_MAX: usize = 32;
+/// Streams whose conversation is over and that may still bring their last bytes and their end to the peer.
+pub const LINGERING_MAX: usize = 256;
+/// How long they may.
+pub const LINGER_MAX: Duration = Duration::from_secs(3);
+/// Bytes of a stream that wait to be taken in: a thousand requests. A peer that sends them one in a packet makes some 64
+/// bytes of each.
+const RECEIVE_BYTES: usize = 16 * 1024;
+/// Bytes of a stream that are sent and not acknowledged, at first.
+const SEND_BYTES: usize = 16 * 1024;
+/// The same where the line carries them: 2.5 MB a second at a tenth of a second's round trip.
+const SEND_BYTES_MAX: usize = 256 * 1024;
+/// How long a peer may leave unanswered what was sent to it. [`crate::wire::SILENCE_MAX`] comes first.
+const INACTIVE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Hellos that `librqbit-utp` holds before it is asked for a stream; it refuses those beyond 32.
+const HELLOS_MAX: usize = 24;
+/// How long a hello is held for that became no stream.
+const HELLO_MAX: Duration = Duration::from_secs(30);
+/// How long a stream that was reset may take to go.
+const GOING: Duration = Duration::from_secs(1);
+/// Packets that are read before every stream has had its turn to take them in.
+const PACKETS_OF_A_TURN: u32 = 32;
+/// The pause after reading failed, and before a socket that stopped is set up again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The bytes of a packet's header.
+const HEADER_BYTES: usize = 20;
+/// The longest packet that is sent: what Ethernet carries.
+const PACKET_BYTES_MAX: usize = 1500;
+/// The kinds of packets that matter here, with the version (BEP 29 "header format").
+const STATE: u8 = 0x21;
+const RESET: u8 = 0x31;
+const HELLO: u8 = 0x41;
+
+/// Names the type that `librqbit-utp` gives no name to.
+trait Environment {
+    type Env;
+}
+
+impl<T, E> Environment for UtpSocket<T, E> {
+    type Env = E;
+}
+
+type Streams = UtpSocket<Shared, <UtpSocketUdp as Environment>::Env>;
+
+/// The peer's address and the number by which its packets name the stream.
+type Key = (SocketAddr, u16);
+
+/// The UDP socket with all streams over it.
+pub(super) struct Utp {
+    gate: Arc<Gate>,
+    options: Options,
+    streams: Mutex<Arc<Streams>>,
+}
+
+#[derive(Clone, Copy)]
+struct Options {
+    receive_bytes: Option<NonZeroUsize>,
+    streams_max: Option<NonZeroUsize>,
+}
+
+/// A stream.
+pub(super) struct Line {
+    stream: UtpStream,
+    end: End,
+}
+
+/// What happens to a stream when nobody holds it any more. It stands behind the stream, so that it is dropped after it.
+struct End {
+    gate: Arc<Gate>,
+    key: Key,
+    /// Whether its last bytes may be lost.
+    at_once: bool,
+}
+
+impl Utp {
+    /// Takes over a bound socket, for so many streams that are spoken over. To be called on the thread that is to do
+    /// the work, in its runtime.
+    pub fn new(socket: std::net::UdpSocket, streams_max: usize) -> io::Result<Self> {
+        Self::with(socket, streams_max, RECEIVE_BYTES)
+    }
+
+    /// For one that downloads, as the tests do.
+    pub(super) fn with(socket: std::net::UdpSocket, streams_max: usize, receive_bytes: usize) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let is_ipv6 = socket.local_addr()?.is_ipv6();
+        let gate = Arc::new(Gate {
+            socket: UdpSocket::from_std(socket)?,
+            is_ipv6,
+            read: AtomicU32::new(0),
+            nudge: Notify::new(),
+            known: Notify::new(),
+            state: Mutex::default(),
+        });
+        let options = Options {
+            receive_bytes: NonZeroUsize::new(receive_bytes),
+            streams_max: NonZeroUsize::new(streams_max + NEWCOMERS_MAX + LINGERING_MAX),
+        };
+        let streams = Mutex::new(streams(&gate, options)?);
+        Ok(Self { gate, options, streams })
+    }
+
+    /// The next stream that a peer opens; it has not said anything yet. To be called in the runtime of [`Utp::new`], and
+    /// not a second time before it comes back.
+    pub async fn accept(&self) -> Line {
+        loop {
+            let streams = self.streams();
+            if let Ok(stream) = streams.accept().await
+                && let Some(key) = self.gate.accepted(stream.remote_addr()).await
+            {
+                return Line { stream, end: End { gate: Arc::clone(&self.gate), key, at_once: true } };
+            }
+            // What reads the packets has stopped. Its streams are lost, and others are taken from here on.
+            sleep(PAUSE).await;
+            self.begin_again(&streams);
+        }
+    }
+
+    /// Opens a stream to a peer. To be called in the runtime of [`Utp::new`], for one address one at a time.
+    pub async fn connect(&self, address: SocketAddr) -> io::Result<Line> {
+        let _calling = Calling { gate: &self.gate, address };
+        let streams = self.streams();
+        let stream = streams.connect(address).await.map_err(io::Error::other)?;
+        let key = self.gate.connected(address).ok_or(io::ErrorKind::ConnectionReset)?;
+        Ok(Line { stream, end: End { gate: Arc::clone(&self.gate), key, at_once: false } })
+    }
+
+    /// Resets what has lingered for too long; to be called every second or so.
+    pub fn sweep(&self) {
+        self.gate.state().sweep(Instant::now());
+        self.gate.nudge.notify_one();
+    }
+
+    fn streams(&self) -> Arc<Streams> {
+        Arc::clone(&self.streams.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn begin_again(&self, stopped: &Arc<Streams>) {
+        let mut known = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&known, stopped) {
+            *self.gate.state() = State::default();
+            if let Ok(streams) = streams(&self.gate, self.options) {
+                *known = streams;
+            }
+        }
+    }
+}
+
+fn streams(gate: &Arc<Gate>, options: Options) -> io::Result<Arc<Streams>> {
+    let options = SocketOpts {
+        vsock_rx_bufsize_bytes: options.receive_bytes,
+        vsock_tx_bufsize_bytes_initial: NonZeroUsize::new(SEND_BYTES),
+        vsock_tx_bufsize_bytes_max: NonZeroUsize::new(SEND_BYTES_MAX),
+        // A block is written whole, and nobody waits for its end until the next one comes.
+        disable_nagle: true,
+        remote_inactivity_timeout: Some(INACTIVE_MAX),
+        max_live_vsocks: options.streams_max,
+        ..SocketOpts::default()
+    };
+    UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Default::default(), options).map_err(io::Error::other)
+}
+
+impl Line {
+    /// Where the peer is.
+    pub fn address(&self) -> SocketAddr {
+        self.end.key.0
+    }
+
+    /// The peer has said something, so its address is its own: what is written from here on is to arrive.
+    pub fn keep(&mut self) {
+        self.end.at_once = false;
+    }
+
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.gate.ended(self.key, self.at_once);
+    }
+}
+
+/// The socket, and what is let through between it and the streams.
+struct Gate {
+    socket: UdpSocket,
+    is_ipv6: bool,
+    /// Packets that were read in this turn.
+    read: AtomicU32,
+    /// There is something to do beside reading.
+    nudge: Notify,
+    /// The key of the newest stream is known.
+    known: Notify,
+    // A std Mutex: nothing awaits while it is held.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Hellos that were let through and are no stream yet, with the number and the time of each.
+    hellos: Vec<(Key, Instant)>,
+    /// Streams of our own making that have not been answered, with the number of each.
+    calls: HashMap<SocketAddr, u16>,
+    /// Streams, and those of a moment ago.
+    streams: HashSet<Key>,
+    /// Where the stream is from that was made last and whose number is not known yet; then its key.
+    newest: Newest,
+    lingering: VecDeque<(Instant, Key)>,
+    /// Streams that are to be told that their peer has reset them.
+    resets: VecDeque<Key>,
+    /// Streams that have been told so, and when they will have gone.
+    going: VecDeque<(Instant, Key)>,
+    /// Those who wait for room in the socket.
+    senders: Vec<Waker>,
+}
+
+#[derive(Default)]
+enum Newest {
+    #[default]
+    None,
+    From(SocketAddr),
+    Is(Key),
+}
+
+struct Calling<'a> {
+    gate: &'a Gate,
+    address: SocketAddr,
+}
+
+impl Drop for Calling<'_> {
+    fn drop(&mut self) {
+        self.gate.state().calls.remove(&self.address);
+    }
+}
+
+impl State {
+    /// Whether a packet from `address` is for somebody.
+    fn admits(&mut self, address: SocketAddr, packet: &[u8], now: Instant) -> bool {
+        let Some((kind, number)) = kind_and_number(packet) else { return false };
+        let key = (address, number);
+        match kind {
+            HELLO => self.hears(address, number, now),
+            STATE => self.streams.contains(&key) || self.calls.get(&address) == Some(&number),
+            _ => self.streams.contains(&key),
+        }
+    }
+
+    /// Notes a hello; false where it is known, as those are that are said again, or where there are too many.
+    fn hears(&mut self, address: SocketAddr, number: u16, now: Instant) -> bool {
+        // What is sent to who says hello has the number after it (BEP 29 "connection setup").
+        let key = (address, number.wrapping_add(1));
+        let is_new = !self.streams.contains(&key) && self.hellos.iter().all(|(known, _)| *known != key);
+        let heard = is_new && self.hellos.len() < HELLOS_MAX;
+        if heard {
+            self.hellos.push((key, now));
+        }
+        heard
+    }
+
+    /// Looks at a packet that goes out.
+    fn sends(&mut self, address: SocketAddr, packet: &[u8]) {
+        let Some((kind, number)) = kind_and_number(packet) else { return };
+        let key = (address, number.wrapping_add(1));
+        match kind {
+            HELLO => drop(self.calls.insert(address, number)),
+            // A hello was refused.
+            RESET => self.hellos.retain(|(known, _)| *known != key),
+            // A hello is answered by the stream that was made for it.
+            STATE if matches!(self.newest, Newest::From(from) if from == address) => {
+                if self.hellos.iter().any(|(known, _)| *known == key) {
+                    self.hellos.retain(|(known, _)| *known != key);
+                    self.streams.insert(key);
+                    self.newest = Newest::Is(key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, key: Key, at_once: bool, now: Instant) {
+        if at_once {
+            self.reset(key, now);
+            return;
+        }
+        self.lingering.push_back((now + LINGER_MAX, key));
+        if self.lingering.len() > LINGERING_MAX
+            && let Some((_, oldest)) = self.lingering.pop_front()
+        {
+            self.reset(oldest, now);
+        }
+    }
+
+    fn reset(&mut self, key: Key, now: Instant) {
+        self.resets.push_back(key);
+        // A hello that comes before it has gone would be taken for one of its own.
+        self.going.push_back((now + GOING, key));
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        while let Some((_, key)) = due(&mut self.lingering, now) {
+            self.reset(key, now);
+        }
+        while let Some((_, key)) = due(&mut self.going, now) {
+            self.streams.remove(&key);
+        }
+        self.hellos.retain(|(_, at)| now < *at + HELLO_MAX);
+    }
+}
+
+fn due(queue: &mut VecDeque<(Instant, Key)>, now: Instant) -> Option<(Instant, Key)> {
+    if queue.front()?.0 <= now { queue.pop_front() } else { None }
+}
+
+fn kind_and_number(packet: &[u8]) -> Option<(u8, u16)> {
+    let header = packet.first_chunk::<HEADER_BYTES>()?;
+    Some((header[0], u16::from_be_bytes([header[2], header[3]])))
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a stream that has been made answers the hello it was made for, and thereby says which one it is;
+    /// nothing where it does not.
+    async fn accepted(&self, address: SocketAddr) -> Option<Key> {
+        self.state().newest = Newest::From(address);
+        let known = async {
+            loop {
+                if let Newest::Is(key) = self.state().newest {
+                    return key;
+                }
+                self.known.notified().await;
+            }
+        };
+        let key = timeout(PAUSE, known).await.ok();
+        self.state().newest = Newest::None;
+        key
+    }
+
+    fn connected(&self, address: SocketAddr) -> Option<Key> {
+        let mut state = self.state();
+        let key = (address, state.calls.remove(&address)?);
+        state.streams.insert(key);
+        Some(key)
+    }
+
+    /// Nobody holds the stream any more.
+    fn ended(&self, key: Key, at_once: bool) {
+        self.state().ended(key, at_once, Instant::now());
+        self.nudge.notify_one();
+    }
+
+    /// What is next for the streams: a packet, or a word of our own to one of them.
+    async fn receive(&self, buffer: &mut [u8]) -> (usize, SocketAddr) {
+        loop {
+            if let Some((address, number)) = self.state().resets.pop_front() {
+                let [high, low] = number.to_be_bytes();
+                let packet = &mut buffer[..HEADER_BYTES];
+                packet.fill(0);
+                packet[0] = RESET;
+                packet[2..4].copy_from_slice(&[high, low]);
+                return (HEADER_BYTES, address);
+            }
+            if self.read.load(Ordering::Relaxed) >= PACKETS_OF_A_TURN {
+                yield_now().await;
+                self.read.store(0, Ordering::Relaxed);
+            }
+            if !self.state().senders.is_empty() {
+                // Nothing is read meanwhile: it would be answered, and the answers would have to wait.
+                let _ = self.socket.writable().await;
+                let senders = std::mem::take(&mut self.state().senders);
+                senders.into_iter().for_each(Waker::wake);
+                yield_now().await;
+                continue;
+            }
+            let received = tokio::select! {
+                biased;
+                () = self.nudge.notified() => continue,
+                received = self.socket.recv_from(buffer) => received,
+            };
+            self.read.fetch_add(1, Ordering::Relaxed);
+            match received {
+                Ok((bytes, address)) => {
+                    let address = canonical(address);
+                    if self.state().admits(address, &buffer[..bytes], Instant::now()) {
+                        return (bytes, address);
+                    }
+                }
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    fn sends(&self, packet: &[u8], address: SocketAddr) {
+        let mut state = self.state();
+        state.sends(address, packet);
+        if matches!(state.newest, Newest::Is(_)) {
+            self.known.notify_one();
+        }
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, packet: &[u8], address: SocketAddr) -> Poll<io::Result<usize>> {
+        if packet.first() == Some(&STATE) {
+            self.sends(packet, address);
+        }
+        match self.socket.try_send_to(packet, self.on_the_wire(address)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut state = self.state();
+                if !state.senders.iter().any(|known| known.will_wake(cx.waker())) {
+                    state.senders.push(cx.waker().clone());
+                }
+                drop(state);
+                self.nudge.notify_one();
+                Poll::Pending
+            }
+            sent => Poll::Ready(sent),
+        }
+    }
+
+    /// `address` as the socket takes it: one for both families knows IPv6 alone.
+    fn on_the_wire(&self, address: SocketAddr) -> SocketAddr {
+        match address.ip() {
+            IpAddr::V4(ip) if self.is_ipv6 => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+            _ => address,
+        }
+    }
+}
+
+/// An address as people write it. One of IPv6 keeps its scope.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// The gate, as `librqbit-utp` takes it.
+struct Shared(Arc<Gate>);
+
+impl Transport for Shared {
+    fn recv_from<'a>(
+        &'a self,
+        buffer: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send + Sync + 'a {
+        // Never an error: it would stop what reads the packets.
+        async move { Ok(self.0.receive(buffer).await) }
+    }
+
+    fn send_to<'a>(
+        &'a self,
+        packet: &'a [u8],
+        address: SocketAddr,
+    ) -> impl Future<Output = io::Result<usize>> + Send + Sync + 'a {
+        self.0.sends(packet, address);
+        self.0.socket.send_to(packet, self.0.on_the_wire(address))
+    }
+
+    fn poll_send_to(&self, cx: &mut Context<'_>, packet: &[u8], address: SocketAddr) -> Poll<io::Result<usize>> {
+        self.0.poll_send(cx, packet, address)
+    }
+
+    fn bind_addr(&self) -> SocketAddr {
+        self.0.socket.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)))
+    }
+}
+
+impl PollSendToVectored for Shared {
+    fn poll_send_to_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+        address: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        // Gathered here: the packets are small, and tokio has no call that gathers them.
+        let mut packet = [0; PACKET_BYTES_MAX];
+        let mut bytes = 0;
+        for part in parts {
+            let Some(room) = packet.get_mut(bytes..bytes + part.len()) else {
+                return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
+            };
+            room.copy_from_slice(part);
+            bytes += part.len();
+        }
+        self.0.poll_send(cx, &packet[..bytes], address)
+    }
+}
+
+#[cfg(test)]
+#[path = "utp_tests.rs"]
+mod tests;
