@@ -16,6 +16,7 @@ mod cached;
 mod content;
 mod dial;
 mod disk;
+mod disks;
 mod doors;
 mod faults;
 mod hashes;
@@ -40,7 +41,7 @@ mod verify;
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use server::{Sockets, bind};
-pub use status::{Health, Status, Verdict};
+pub use status::{Damage, DamageKind, DamagedFile, Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -52,16 +53,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::pace::Pace;
 use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
 use dial::Calls;
+use disks::Disks;
 use doors::Doors;
 use hello::EXCHANGES_MAX;
 use reading::HASHINGS_MAX;
-use torrents::Entry;
+use torrents::{Entry, Remembered};
 use utp_door::Door;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
@@ -172,7 +173,7 @@ pub struct Seed {
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
     /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
-    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
+    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
@@ -186,6 +187,8 @@ pub struct Seed {
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
+    disks: Disks,
+    look_wanted: Notify,
     verify_wanted: Notify,
     sent: AtomicU64,
     /// How many peers something is read or written for.
@@ -217,6 +220,8 @@ impl Seed {
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
+            disks: Disks::default(),
+            look_wanted: Notify::new(),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
             sending: AtomicUsize::new(0),
@@ -266,13 +271,19 @@ impl Seed {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for verdict in verdicts {
             let files = remembered.entry(verdict.info_hash).or_default();
-            files.insert(verdict.path.clone(), verdict.fingerprint);
+            let Verdict { fingerprint, is_damaged, .. } = *verdict;
+            files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
         }
     }
 
-    /// The verdicts to give to [`Seed::remember`] after a restart.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        self.entries().iter().flat_map(|entry| entry.verdicts()).collect()
+    /// The verdicts to give to [`Seed::remember`] after a restart, but those that were taken before and still hold.
+    pub fn take_verdicts(&self) -> Vec<Verdict> {
+        self.entries().iter().flat_map(|entry| entry.take_verdicts()).collect()
+    }
+
+    /// What of a torrent's files is to be healed; nothing where nothing is known to be wrong with them.
+    pub fn damage(&self, info_hash: &InfoHash) -> Option<Damage> {
+        self.entry(info_hash)?.damage()
     }
 
     /// How a torrent stands.
@@ -318,8 +329,8 @@ impl Seed {
     }
 
     /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
-    async fn offer(&self, entry: &Arc<Entry>) -> Option<Offer> {
-        let mut offer = entry.offer().await?;
+    async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
+        let mut offer = self.read_for_peer(entry, Entry::offer).await.ok()??;
         offer.pex &= self.limits.pex;
         Some(offer)
     }
