@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::torrents::Entry;
-use super::{LOOK_EVERY, Seed, VERIFY_BYTES_PER_SEC, disk};
+use super::{Health, LOOK_EVERY, LOOK_PARTS, LOOK_TORRENTS_MIN, Seed, VERIFY_BYTES_PER_SEC, disk};
 
 /// Small pieces are hashed so many bytes at a time.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
@@ -16,19 +16,24 @@ impl Seed {
     /// verified, where [`Seed::serve`] runs. That looks again by itself every [`LOOK_EVERY`]; a caller that wants to
     /// tell at its start what is missing looks once before.
     pub async fn look(self: &Arc<Self>) {
-        let entries = self.entries();
+        self.look_at(self.entries()).await;
+        self.verify_wanted.notify_one();
+    }
+
+    async fn look_at(&self, entries: Vec<Arc<Entry>>) {
         let look = tokio::task::spawn_blocking(move || entries.iter().for_each(|entry| disk::look(entry)));
         // It can only fail by a panic, which the panic hook has told of.
         let _ = look.await;
-        self.verify_wanted.notify_one();
     }
 
     pub(super) async fn look_again_and_again(self: Arc<Self>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next = 0;
         loop {
             ticks.tick().await;
-            self.look().await;
+            self.look_at(in_turn(self.entries(), &mut next)).await;
+            self.verify_wanted.notify_one();
             self.entries().iter().for_each(|entry| entry.rest());
         }
     }
@@ -44,6 +49,20 @@ impl Seed {
             }
         }
     }
+}
+
+/// Of all torrents those to be looked at now: what is not well, and a part of the others from the `next` one on.
+fn in_turn(mut entries: Vec<Arc<Entry>>, next: &mut usize) -> Vec<Arc<Entry>> {
+    let part = entries.len().div_ceil(LOOK_PARTS).max(LOOK_TORRENTS_MIN);
+    let first = if *next < entries.len() { *next } else { 0 };
+    let turn = first..first + part;
+    *next = turn.end;
+    let mut index = 0..;
+    entries.retain(|entry| {
+        index.next().is_some_and(|index| turn.contains(&index))
+            || matches!(entry.health(), Health::Degraded | Health::Missing)
+    });
+    entries
 }
 
 /// Goes through the pieces of a torrent once. What could not be settled is left to the next look.
