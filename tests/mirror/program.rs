@@ -33,12 +33,14 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
         mirror: Two is here, 1.0 MB, 17 pieces from web seeds
         mirror: One is here, 307.2 kB, 10 pieces from web seeds
         [exit 0]
-    "#]].assert_eq(&once(&publisher.house, &url, &[]).whole());
+    "#]]
+    .assert_eq(&once(&publisher.house, &url, &[]).whole());
     expect![[r#"
         [stdout]
         A show: 3 of 3 torrents here, 1.5 MB
         [exit 0]
-    "#]].assert_eq(&once(&publisher.house, &url, &[]).whole());
+    "#]]
+    .assert_eq(&once(&publisher.house, &url, &[]).whole());
     let publisher = publisher
         .change(|house| house.page("ep3.md", &episode("Three", "2026-05-15", "ep3.mp3")).media("ep3.mp3", 100 * KIB));
     publisher.web.remove("media/ep3.mp3");
@@ -57,7 +59,8 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
         [stderr]
         WARNING: mirror: Three is left out: it has 102.4 kB, and the budget lacks 11.8 kB
         [exit 0]
-    "#]].assert_eq(&publisher.web.hide_port(&left_out.whole()));
+    "#]]
+    .assert_eq(&publisher.web.hide_port(&left_out.whole()));
     drop(publisher.web);
     let run = once(&publisher.house, &url, &[]);
     assert_eq!(run.code, Some(1), "{}", run.whole());
@@ -72,7 +75,8 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
         error: --every: 5 seconds are out of range
           help: name 60 to 604800 seconds
         [exit 3]
-    "#]].assert_eq(&wrong.map(|run| run.whole()).join("\n"));
+    "#]]
+    .assert_eq(&wrong.map(|run| run.whole()).join("\n"));
 }
 
 #[test]
@@ -149,7 +153,8 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
         swarms    HERE/swarms
         peers     PEERS
         seeding   0 of 0 torrents
-    "#]].assert_eq(&greeting);
+    "#]]
+    .assert_eq(&greeting);
     mirror.said("One is here");
     mirror.said("1 of 1 torrent are here");
 
