@@ -6,12 +6,15 @@ mod house;
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use everseed::fetch::swarm::{self, Limits, Wanted};
+use everseed::heal;
 use everseed::id::PeerId;
 use everseed::metainfo::{Draft, File, Hashes, Info, Layout, Torrent, encode};
 use everseed::seed::{Folders, Options, Seed, bind};
+use everseed::sitepath::SitePath;
 use everseed::units::PieceLength;
 use expect_test::expect;
 use house::dht;
@@ -190,6 +193,59 @@ async fn a_download_that_is_dropped_ends() {
     let read = tokio::io::AsyncReadExt::read_to_end(&mut peer, &mut said);
     let ended = tokio::time::timeout(Duration::from_secs(30), read).await;
     assert!(ended.is_ok(), "the peer is still connected");
+}
+
+/// Pieces go over the borders of files: those that are damaged come from the swarm, and their neighbours stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_share_pieces_are_healed_from_the_swarm() {
+    for is_padded in [false, true] {
+        let release = Release::new(is_padded);
+        let peer = release.seed();
+        let site = TempDir::new().expect("a temporary folder");
+        fs::create_dir(site.path().join("media")).expect("a folder");
+        let path = |name: &str| site.path().join("media").join(name);
+        for (name, _) in FILES {
+            fs::write(path(name), release.bytes(name)).expect("a file");
+        }
+        // The last one begins in a piece with the end of the first, where nothing pads.
+        let mut one = release.bytes("one.bin");
+        one[200_000] ^= 1;
+        fs::write(path("one.bin"), one).expect("written");
+        fs::remove_file(path("three.bin")).expect("removed");
+        let neighbour = fs::metadata(path("zwei ü.txt")).and_then(|metadata| metadata.modified()).expect("its time");
+
+        let healed = tokio::task::spawn_blocking(move || {
+            let place = |(name, _): &(&str, usize)| heal::Place {
+                path: site.path().join("media").join(name),
+                below: SitePath::new(format!("media/{name}")).expect("below the root"),
+                url: None,
+            };
+            let subject = heal::Subject {
+                title: "Release".into(),
+                root: site.path().to_owned(),
+                base_url: "https://show.example.org/".into(),
+                torrent: &release.torrent,
+                files: FILES.iter().map(place).collect(),
+                published_ns: i64::MAX,
+            };
+            let stop = AtomicBool::new(false);
+            let watch = heal::Watch { progress: &(), stop: &stop };
+            let look = heal::examine(&subject, |_| None, 2, watch).expect("a look");
+            let healer = heal::Healer::new(heal::Options::default(), &site.path().join("data")).expect("a quarantine");
+            let outcome = healer.heal(&subject, &look, false, &|| vec![peer], watch);
+            assert!(outcome.is_whole(), "{outcome:?}");
+            let whole = heal::examine(&subject, |_| None, 2, watch).expect("a look");
+            assert!(whole.is_whole(), "{whole:?}");
+            for (name, _) in FILES {
+                let is = fs::read(site.path().join("media").join(name)).expect("a file");
+                assert!(is == release.bytes(name), "{name}");
+            }
+            let time = fs::metadata(site.path().join("media/zwei ü.txt")).and_then(|metadata| metadata.modified());
+            assert_eq!(time.expect("its time"), neighbour);
+            outcome.healed.into_iter().map(|healed| healed.name).collect::<Vec<_>>()
+        });
+        assert_eq!(healed.await.expect("healed"), ["media/one.bin", "media/three.bin"]);
+    }
 }
 
 /// The DHT tells who has a torrent, and those give it.

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 use super::heal::HealArgs;
 use super::mirror::MirrorArgs;
 use super::serve::ServeArgs;
+use super::verify::VerifySiteArgs;
 use crate::attach::{Fix, NotAChoice, Place};
 use crate::metainfo::{Kind, NotAKind};
 use crate::units::PieceLength;
@@ -43,6 +44,7 @@ pub enum Command {
     Attach(AttachArgs),
     Lock(LockArgs),
     Serve(ServeArgs),
+    Verify(VerifySiteArgs),
     Heal(HealArgs),
     Mirror(MirrorArgs),
     /// Create, show and verify .torrent files

@@ -1,6 +1,6 @@
 //! `everseed heal`: what is wrong with the files of a site, what would be done about it, and the doing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -9,15 +9,13 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use tokio::runtime::Runtime;
 
-use super::build::{read_config, read_config_if_any};
+use super::built::Asked;
 use super::report::{self, Bar, Failure, say};
 use crate::config::Config;
 use crate::fingerprint::Fingerprint;
 use crate::heal::{self, Healer, Look, MIRROR_HELP, Options, Outcome, Plan, Subject, Watch};
-use crate::manifest;
-use crate::output;
 use crate::problem::{Problem, nearest};
-use crate::serve::{self, OwnTrackers, Published, Site};
+use crate::serve::{self, Published, Site};
 use crate::units::{count_text, size_text};
 
 /// The least digits by which an info-hash is named.
@@ -71,17 +69,18 @@ pub struct HealArgs {
 pub fn run(args: HealArgs, matches: &ArgMatches) -> Result<(), Failure> {
     let args = &args;
     let words = Words::of(args, matches.value_source("site") == Some(ValueSource::CommandLine));
-    let config = match (&words.site, &args.config) {
-        (Some(_), None) => Config::default(),
-        (Some(_), Some(path)) => read_config(Some(path), &words.root)?,
-        (None, path) => read_config_if_any(path.as_deref(), &words.root)?.unwrap_or_default(),
+    let asked = Asked {
+        root: &words.root,
+        has_root: words.has_root,
+        site: words.site.as_deref(),
+        config: args.config.as_deref(),
+        data: args.data.as_deref(),
+        help: "name the folder of a built site with --site",
     };
+    let config = asked.config()?;
     let options = options(args, &config)?;
-    let data = args.data.clone().or_else(|| config.data());
-    let beside = if words.site.is_some() { config.folder() } else { &words.root };
-    let data = data.unwrap_or_else(|| beside.join(output::STATE_FOLDER));
-    let sites = sites(&words, &config, &data)?;
-    let sites = sites.iter().map(|site| load(site)).collect::<Result<Vec<_>, _>>()?;
+    let data = asked.data(&config);
+    let sites = asked.sites(&config, &data)?;
     check(words.torrents.iter().chain(&args.force), &sites)?;
     let known = serve::known_files(&data).unwrap_or_else(|problem| {
         // Files are judged by their times alone then.
@@ -98,18 +97,6 @@ pub fn run(args: HealArgs, matches: &ArgMatches) -> Result<(), Failure> {
         }
     }
     round.tally.end(args.yes)
-}
-
-/// A site, and the folder that it stands in as the server calls it, which remembers files by their whole paths.
-fn load(folder: &Path) -> Result<(PathBuf, Site), Failure> {
-    let root = std::path::absolute(folder)
-        .map_err(|error| Failure::Trouble(Problem::at(folder, format!("is no path: {error}"))))?;
-    let site = serve::load_site(&root, &OwnTrackers::default()).map_err(Failure::Usage)?;
-    if site.has_manifest {
-        return Ok((root, site));
-    }
-    let problem = Problem::at(folder, format!("has no {}", manifest::FILE_NAME));
-    Err(Failure::usage(problem.help("name the folder of a built site with --site")))
 }
 
 /// What was typed, told apart.
@@ -142,29 +129,6 @@ fn options(args: &HealArgs, config: &Config) -> Result<Options, Failure> {
     options.mirrors = typed.into_iter().chain(options.mirrors).collect();
     options.swarm = !args.no_swarm;
     Ok(options)
-}
-
-/// The built sites that are meant, each once.
-fn sites(words: &Words, config: &Config, data: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if let Some(site) = &words.site {
-        return Ok(vec![site.clone()]);
-    }
-    if let Some(site) = config.served_site().filter(|_| !words.has_root) {
-        return Ok(vec![site]);
-    }
-    let below = |folder: &str| words.root.join(folder);
-    let output = config.output().unwrap_or_else(|| below("public"));
-    let attached = config.attach.as_ref().and_then(|attach| attach.site.as_ref());
-    let attached = attached.map(|site| config.folder().join(site));
-    let all = [Some(output), attached, Some(below("_site")), Some(below("dist")), Some(data.join("site"))];
-    let mut seen = BTreeSet::new();
-    let sites = all.into_iter().flatten().filter(|site| site.join(manifest::FILE_NAME).is_file());
-    let sites: Vec<_> = sites.filter(|site| site.canonicalize().is_ok_and(|real| seen.insert(real))).collect();
-    if sites.is_empty() {
-        let problem = Problem::at(&words.root, "holds no built site");
-        return Err(Failure::usage(problem.help("build it, or name the folder of a built site with --site")));
-    }
-    Ok(sites)
 }
 
 /// What is the same for all torrents.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clap::ArgMatches;
 use time::OffsetDateTime;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,11 +16,12 @@ use super::report::{self, Failure};
 use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
 use crate::config::{Config, Typed};
 use crate::fetch::swarm::Dht;
+use crate::heal::Mode;
 use crate::mirror::{self, Mirror, Pace, Summary};
 use crate::names;
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError};
-use crate::units::{count_text, parse_size, size_text};
+use crate::units::{parse_size, size_text};
 
 /// The pause between two looks at the show unless somebody says otherwise.
 const EVERY_SECS: u32 = 3600;
@@ -41,7 +41,6 @@ const EVERY_SECS_MAX: u32 = 7 * 24 * 3600;
     after_help = "With --once, exit codes: 0 all is here, or as much as the budget allows, 1 trouble or a show that \
     can't be read, 2 something could not be fetched."
 )]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub struct MirrorArgs {
     /// The show
     #[arg(value_name = "URL", env = "EVERSEED_MIRROR")]
@@ -87,7 +86,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 /// Mirrors until Ctrl-C or SIGTERM, or once.
-pub fn run(args: MirrorArgs, _: &ArgMatches) -> Result<(), Failure> {
+pub fn run(args: &MirrorArgs) -> Result<(), Failure> {
     let config = args.config.as_deref().map(|path| Config::read(path).map_err(Failure::usage)).transpose()?;
     let config = config.unwrap_or_default();
     let every = args.every.unwrap_or(EVERY_SECS);
@@ -97,13 +96,13 @@ pub fn run(args: MirrorArgs, _: &ArgMatches) -> Result<(), Failure> {
     }
     let data = args.data.clone().or_else(|| config.data()).unwrap_or_else(|| folder_of(&args.source));
     if args.once {
-        return once(&args, &config, data);
+        return once(args, &config, data);
     }
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Trouble(Problem::new(format!("can't start its threads: {error}"))))?;
-    let outcome = runtime.block_on(serve(&args, &config, data, Duration::from_secs(every.into())));
+    let outcome = runtime.block_on(serve(args, &config, data, Duration::from_secs(every.into())));
     // What is under way is taken up by the next run; it must not keep the process.
     runtime.shutdown_background();
     outcome
@@ -121,12 +120,12 @@ fn folder_of(source: &str) -> PathBuf {
     PathBuf::from(names::safe(&parts.join("-")))
 }
 
-fn options(args: &MirrorArgs, config: &Config) -> mirror::Options {
+fn options(args: &MirrorArgs, dht: Option<Dht>) -> mirror::Options {
     let mut options = mirror::Options::new(&args.source);
     options.budget_bytes = args.budget;
     options.is_rolling = args.rolling;
     options.forgets_withdrawn = args.forget_withdrawn;
-    options.dht = config.seed.dht.unwrap_or(false).then(Dht::default);
+    options.dht = dht;
     options
 }
 
@@ -137,12 +136,13 @@ fn open(data: &Path, options: mirror::Options, log: &Log) -> Result<Mirror, Fail
 }
 
 fn once(args: &MirrorArgs, config: &Config, data: PathBuf) -> Result<(), Failure> {
+    let dht = config.heal_options().map_err(Failure::Usage)?.dht;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
-    let mut mirror = open(data.path(), options(args, config), &log)?;
+    let mut mirror = open(data.path(), options(args, dht), &log)?;
     let round = mirror.round(now(), None);
     log.flush();
-    if let Some(problem) = round.trouble.or(round.unread.map(|failed| failed.problem)) {
+    if let Some(problem) = round.trouble.or(round.unread.map(|failed| *failed.problem)) {
         return Err(Failure::Trouble(problem));
     }
     report::say(stand(&mirror.summary()))?;
@@ -160,23 +160,29 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
         public_addresses: args.public_addresses.clone(),
         ..Typed::default()
     };
-    let (addresses, server_options) = config.server(data.join("site"), &typed, false).map_err(Failure::Usage)?;
+    let (addresses, mut server_options) = config.server(data.join("site"), &typed, false).map_err(Failure::Usage)?;
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
-    let mut mirror_options = options(args, config);
+    let mut mirror_options = options(args, server_options.dht.clone());
     mirror_options.peer_port = bound.peer_addr().port();
     let mirror = open(data.path(), mirror_options, &log)?;
-    let (site, summary) = (mirror.site().to_owned(), mirror.summary());
+    let (site, summary, copies) = (mirror.site().to_owned(), mirror.summary(), mirror.copies());
     let urls = (format!("http://{}/", reachable(bound.http_addr())), bound.peer_addr());
     let stop = stop_signal()?;
     let wake = Arc::new(Notify::new());
     let mut hangups =
         signal(SignalKind::hangup()).map_err(|error| Problem::new(format!("can't listen for signals: {error}")));
     let shown = (args.source.clone(), data.path().display().to_string());
-    let mut server_options = server_options;
     server_options.site = site;
     server_options.is_mirror = true;
+    // What is right, here the torrent alone says.
+    if config.seed.heal.is_none() {
+        server_options.healing.mode = Mode::On;
+    }
+    if config.seed.mirrors.is_empty() {
+        server_options.healing.options.mirrors = copies;
+    }
     let server = Server::start(bound, data, server_options, log.clone()).await.map_err(|error| {
         log.flush();
         match error {
@@ -222,7 +228,7 @@ fn stand(summary: &Summary) -> String {
     let Summary { title, published, mirrored, retired, bytes } = summary;
     let title = if title.is_empty() { "the show" } else { title };
     let retired = if *retired > 0 { format!(", {retired} retired") } else { String::new() };
-    format!("{title}: {mirrored} of {} here{retired}, {}", count_text(*published, "torrent"), size_text(*bytes))
+    format!("{title}: {mirrored} of {published} torrents here{retired}, {}", size_text(*bytes))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the command line; what it tells is passed on")]

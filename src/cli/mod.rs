@@ -5,6 +5,9 @@ mod args;
 mod attach;
 mod build;
 #[cfg(feature = "serve")]
+mod built;
+mod check;
+#[cfg(feature = "serve")]
 mod heal;
 mod init;
 mod lock;
@@ -17,6 +20,8 @@ mod summary;
 mod torrent;
 #[cfg(any(test, not(feature = "serve")))]
 mod unserved;
+#[cfg(feature = "serve")]
+mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,7 +32,7 @@ use clap::{ArgMatches, FromArgMatches};
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
 #[cfg(not(feature = "serve"))]
-use unserved::{self as heal, self as mirror, self as serve};
+use unserved::{self as heal, self as mirror, self as serve, self as verify};
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -70,6 +75,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Heal(args) => heal::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Verify(args) => verify::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Mirror(args) => mirror::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),

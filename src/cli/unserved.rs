@@ -1,4 +1,4 @@
-//! `everseed serve`, `heal` and `mirror` where the program was built without them: they are not among the commands, and
+//! `everseed serve`, `heal`, `mirror` and `verify` where the program was built without them: they are not among the commands, and
 //! who types one is told why.
 
 use std::ffi::OsString;
@@ -22,7 +22,11 @@ pub type HealArgs = ServeArgs;
 
 /// Whatever is typed after `mirror`.
 #[cfg(not(feature = "serve"))]
-pub type MirrorArgs = ServeArgs;
+pub type HealArgs = ServeArgs;
+
+/// Whatever is typed after `verify`.
+#[cfg(not(feature = "serve"))]
+pub type VerifySiteArgs = ServeArgs;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {
@@ -31,6 +35,24 @@ pub fn next(folder: &str) -> String {
 
 /// Says that there is no server in this build.
 pub fn run(_: ServeArgs, _: &ArgMatches) -> Result<(), Failure> {
+    unserved()
+}
+
+/// `everseed mirror`.
+#[cfg(not(feature = "serve"))]
+pub mod mirror {
+    use super::Failure;
+
+    /// Whatever is typed after it.
+    pub type MirrorArgs = super::ServeArgs;
+
+    /// Says that there is no server in this build.
+    pub fn run(_: &MirrorArgs) -> Result<(), Failure> {
+        super::unserved()
+    }
+}
+
+fn unserved() -> Result<(), Failure> {
     let problem = Problem::new("this everseed was built without its server");
     Err(Failure::usage(problem.help(
         "install it with its default features, or with the feature `serve`; or give what `everseed build` writes to any \

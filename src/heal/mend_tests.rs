@@ -154,6 +154,7 @@ fn of_two_files_that_share_a_bad_piece_the_damaged_one_is_healed() {
     show.rot("b", 5);
     let outcome = heal(&show, from(&[&mirror]), false);
     assert_eq!(show.wrong(), ["b"], "nothing was known of its damage: {}", told(&outcome));
+    assert_eq!(outcome.left[0].problem.message(), "has turned out to be damaged as well");
     let outcome = heal(&show, from(&[&mirror]), false);
     assert_eq!(show.wrong(), Vec::<&str>::new(), "{}", told(&outcome));
 }
@@ -198,6 +199,20 @@ impl Progress for StopAfter<'_> {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
             self.stop.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+#[test]
+fn neighbours_that_are_all_damaged_are_healed_together() {
+    for kind in Kind::ALL {
+        let show = Show::new(kind, &FILES);
+        let mirror = Mirror::of(&show);
+        show.rot("a", 5);
+        fs::remove_file(show.path("b")).expect("removed");
+        show.rot("c", 4 * PIECE);
+        let outcome = heal(&show, from(&[&mirror]), false);
+        assert!(outcome.is_whole() && outcome.healed.len() == 3, "{kind}: {}", told(&outcome));
+        assert_eq!(show.wrong(), Vec::<&str>::new());
     }
 }
 

@@ -207,13 +207,13 @@ impl<'c> PieceHasher<'c> {
     }
 
     /// Whether it is the piece.
-    pub fn is_right(self) -> bool {
+    pub fn finish(self) -> bool {
         let Self { content, piece, sha1, leaves } = self;
         let is_v1 = sha1.is_none_or(|sha1| {
             let found: PieceHash = sha1.finalize().into();
             content.info.pieces().and_then(|pieces| pieces.get(piece)) == Some(&found)
         });
-        is_v1 && leaves.is_none_or(|leaves| content.is_v2(piece, leaves.finish()))
+        is_v1 && leaves.is_none_or(|leaves| content.is_v2(piece, &leaves.finish()))
     }
 }
 
@@ -240,15 +240,134 @@ impl Leaves {
 
 impl Content<'_> {
     /// Whether these are the leaves of a piece of v2.
-    fn is_v2(&self, piece: usize, leaves: Vec<NodeHash>) -> bool {
+    fn is_v2(&self, piece: usize, leaves: &[NodeHash]) -> bool {
         let length = self.info.piece_length;
         let file = self.parts(piece).iter().find_map(|part| part.file);
         let tree = file.and_then(|file| Some((file, self.info.trees()?.get(file)?.as_ref()?)));
         let Some((file, tree)) = tree else { return false };
         if tree.layer.is_empty() {
-            return merkle::tree(&leaves, length).is_some_and(|found| found.root == tree.root);
+            return merkle::tree(leaves, length).is_some_and(|found| found.root == tree.root);
         }
         let index = piece - self.first_piece(self.files[file]);
-        tree.layer.get(index) == Some(&merkle::piece(&leaves, length))
+        tree.layer.get(index) == Some(&merkle::piece(leaves, length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::metainfo::Torrent;
+    use crate::release::{self, Cache, FileOrder, Order, Origin};
+    use crate::units::PieceLength;
+
+    /// Files of these sizes, and their torrent.
+    fn made(kind: Kind, sizes: &[usize]) -> (TempDir, Torrent, Vec<PathBuf>) {
+        let dir = TempDir::new().expect("a temporary folder");
+        let mut paths = Vec::new();
+        for (index, bytes) in sizes.iter().enumerate() {
+            let path = dir.path().join(index.to_string());
+            // Bytes without short repeats.
+            let content: Vec<u8> =
+                (0..*bytes as u64).map(|n| ((n + 7 * index as u64) * n / 251).to_le_bytes()[0]).collect();
+            fs::write(&path, content).expect("written");
+            paths.push(path);
+        }
+        let files = paths.iter().enumerate();
+        let files =
+            files.map(|(index, path)| FileOrder { origin: Origin::File(path.clone()), path: vec![index.to_string()] });
+        let order = Order {
+            files: files.collect(),
+            single: false,
+            kind,
+            piece_length: Some(PieceLength::new(32 * 1024).expect("a power of two")),
+            ..Order::of_file("set", Origin::File(paths[0].clone()))
+        };
+        let torrent = release::make(&order, &mut Cache::none(), &()).expect("made").torrent;
+        (dir, torrent, paths)
+    }
+
+    /// Whether each piece is right, as hashed by its bytes.
+    fn piecewise(content: &Content, paths: &[PathBuf]) -> Vec<bool> {
+        let files: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap_or_default()).collect();
+        let piece = |piece| {
+            let mut hasher = PieceHasher::new(content, piece);
+            for part in content.parts(piece) {
+                match part.file {
+                    None => hasher.pad(part.bytes),
+                    Some(file) => {
+                        let at = usize::try_from(part.at).expect("small");
+                        let bytes = usize::try_from(part.bytes).expect("small");
+                        files[file][at..at + bytes].chunks(1000).for_each(|chunk| hasher.update(chunk));
+                    }
+                }
+            }
+            hasher.finish()
+        };
+        (0..content.pieces).map(piece).collect()
+    }
+
+    const SIZES: [usize; 6] = [100_000, 0, 32_768, 11, 70_001, 16_384];
+
+    #[test]
+    fn every_piece_of_every_kind_is_found_right_and_a_wrong_one_wrong() {
+        for kind in [Kind::V1, Kind::V2, Kind::Hybrid] {
+            let (_dir, torrent, paths) = made(kind, &SIZES);
+            let content = Content::new(&torrent.metainfo.info);
+            assert!(piecewise(&content, &paths).into_iter().all(|is_right| is_right), "{kind}");
+            let checked = content.check(&paths).expect("hashed");
+            assert!(checked.good.iter().all(|is_good| *is_good) && !checked.is_contradictory, "{kind}");
+            // A byte of the last file, and all of the third.
+            let mut last = fs::read(&paths[4]).expect("read");
+            last[40_000] ^= 1;
+            fs::write(&paths[4], last).expect("written");
+            let wrong = piecewise(&content, &paths);
+            let checked = content.check(&paths).expect("hashed");
+            assert_eq!((&checked.good, checked.is_contradictory), (&wrong, false), "{kind}");
+            assert_eq!(wrong.iter().filter(|is_right| !**is_right).count(), 1, "{kind}");
+            fs::remove_file(&paths[2]).expect("removed");
+            let checked = content.check(&paths).expect("hashed");
+            let touched = |piece: &usize| content.parts(*piece).iter().any(|part| part.file == Some(2));
+            let expected: Vec<bool> = (0..content.pieces).map(|piece| wrong[piece] && !touched(&piece)).collect();
+            assert_eq!((checked.good, checked.is_contradictory), (expected, false), "{kind}");
+        }
+    }
+
+    #[test]
+    fn behind_a_file_and_to_the_end_of_what_is_missing() {
+        let (_dir, torrent, _) = made(Kind::V1, &SIZES);
+        let content = Content::new(&torrent.metainfo.info);
+        // 100,000 bytes are three pieces and a bit, 219,164 six and a half.
+        assert_eq!((content.pieces, content.behind(0), content.behind(1), content.behind(5)), (7, 4, 4, 7));
+        let mut good = vec![false; 7];
+        assert_eq!(content.missing_until(0, 0, &good), 100_000);
+        assert_eq!(content.missing_until(4, 4, &good), 70_001);
+        good[2] = true;
+        assert_eq!((content.missing_until(0, 0, &good), content.missing_until(0, 3, &good)), (65_536, 100_000));
+        assert_eq!(content.missing_until(2, 2, &good), 0, "it begins behind");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn parts_cover_each_byte_of_each_file_once(sizes in prop::collection::vec(0_usize..100_000, 1..6)) {
+            for kind in [Kind::V1, Kind::V2, Kind::Hybrid] {
+                prop_assume!(sizes.iter().any(|bytes| *bytes > 0));
+                let (_dir, torrent, _) = made(kind, &sizes);
+                let content = Content::new(&torrent.metainfo.info);
+                let mut ends = vec![0; sizes.len()];
+                for part in (0..content.pieces).flat_map(|piece| content.parts(piece)) {
+                    let Some(file) = part.file else { continue };
+                    prop_assert_eq!(part.at, ends[file]);
+                    ends[file] += part.bytes;
+                }
+                let sizes: Vec<_> = sizes.iter().map(|bytes| *bytes as u64).collect();
+                prop_assert_eq!(&ends, &sizes);
+            }
+        }
     }
 }

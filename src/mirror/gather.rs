@@ -12,7 +12,7 @@ use super::content::{Checked, Content};
 use super::place::Places;
 use super::plan::{RESERVE_BYTES, paths_in};
 use super::web::{self, Files, Seeds, WEB_SEEDS_MAX, may_be_asked};
-use super::wish::Wish;
+use super::wish::{Show, Wish};
 use crate::fetch::swarm::{self, Wanted};
 use crate::fsx;
 use crate::id::PeerId;
@@ -60,13 +60,14 @@ impl fmt::Display for How {
 }
 
 /// Makes the files of a torrent whole below `folder`.
-pub fn gather(mirror: &mut Mirror, wish: &Wish, torrent: &Torrent, folder: &Path) -> Result<How, Failure> {
+pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, folder: &Path) -> Result<How, Failure> {
     let info = &torrent.metainfo.info;
     let content = Content::new(info);
     let paths = paths_in(folder, torrent);
     let unwritable = |error| Problem::at(folder, format!("can't be written: {error}"));
     fs::create_dir_all(folder).map_err(unwritable)?;
-    take_what_is_here(mirror, wish, torrent, &paths)?;
+    let wanted = Places::wanted(wish, torrent, &show.base_url);
+    take_what_is_here(mirror, wanted, torrent, &paths)?;
     let mut good = checked(&content, &paths)?;
     let mut how = How { here: count(&good), ..How::default() };
     let sizes = info.files().into_iter().map(|(_, bytes)| bytes);
@@ -87,7 +88,7 @@ pub fn gather(mirror: &mut Mirror, wish: &Wish, torrent: &Torrent, folder: &Path
         good = checked(&content, &paths)?;
         how.peers = count(&good).saturating_sub(how.here + how.web);
         if !is_whole(&good) {
-            return Err(Failure::ThisOne(combined(problems, outcome.err(), &good)));
+            return Err(Failure::ThisOne(combined(&problems, outcome.as_ref().err(), &good)));
         }
     }
     files.make_all()?;
@@ -111,11 +112,15 @@ fn checked(content: &Content, paths: &[PathBuf]) -> Result<Vec<bool>, Failure> {
 
 /// Takes over files of the site that may be those of the torrent: what a run put there that was killed before it was
 /// written down, and what another torrent of the same show has in the same place.
-fn take_what_is_here(mirror: &Mirror, wish: &Wish, torrent: &Torrent, paths: &[PathBuf]) -> Result<(), Failure> {
+fn take_what_is_here(
+    mirror: &Mirror,
+    wanted: Option<Places>,
+    torrent: &Torrent,
+    paths: &[PathBuf],
+) -> Result<(), Failure> {
     let root = mirror.site.root();
     let kept = mirror.site.entry(torrent.info_hashes.main()).map(Places::of);
-    let candidates: Vec<Places> =
-        [kept, Some(Places::own(torrent)), Places::wanted(wish, torrent)].into_iter().flatten().collect();
+    let candidates: Vec<Places> = [kept, Some(Places::own(torrent)), wanted].into_iter().flatten().collect();
     for (file, (path, (_, bytes))) in paths.iter().zip(torrent.metainfo.info.files()).enumerate() {
         if path.exists() {
             continue;
@@ -183,13 +188,13 @@ fn room(folder: &Path, bytes: u64) -> Result<(), Failure> {
 }
 
 /// Why pieces are still missing, as one problem: what web seeds said first, then what peers did.
-fn combined(problems: Vec<Problem>, peers: Option<Problem>, good: &[bool]) -> Problem {
+fn combined(problems: &[Problem], peers: Option<&Problem>, good: &[bool]) -> Problem {
     let whole = good.len() as u64;
     let missing = whole - count(good) as u64;
-    let why: Vec<_> = problems.first().into_iter().chain(&peers).map(Problem::message).map(str::to_owned).collect();
+    let why: Vec<_> = problems.first().into_iter().chain(peers).map(Problem::message).map(str::to_owned).collect();
     let message = format!("{missing} of {} are missing", count_text(whole, "piece"));
     Problem::new(if why.is_empty() { message } else { format!("{message}: {}", why.join("; ")) })
-        .help("it is tried again later, with longer and longer pauses")
+        .help("try again later; a mirror that runs does so by itself")
 }
 
 fn missing_bytes(content: &Content, good: &[bool]) -> u64 {

@@ -213,6 +213,16 @@ impl Mirror {
         self.site.root()
     }
 
+    /// The roots of the sites whose copy this one is, each with a `/` at its end: where the show's document stands, and
+    /// where the show says that its site is.
+    pub fn copies(&self) -> Vec<String> {
+        let document = self.document_url().map(|url| wish::folder(&url).to_string());
+        let own = self.show.as_ref().map(|show| show.base_url.to_string());
+        let mut roots: Vec<String> = document.into_iter().chain(own).collect();
+        roots.dedup();
+        roots
+    }
+
     /// What ends a round early.
     pub fn stop(&self) -> Stop {
         self.stop.clone()

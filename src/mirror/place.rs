@@ -3,7 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use percent_encoding::percent_decode_str;
+
+use super::web;
 use super::wish::Wish;
+use crate::baseurl::BaseUrl;
 use crate::id::InfoHash;
 use crate::manifest::{self, Entry};
 use crate::metainfo::Torrent;
@@ -28,24 +32,40 @@ impl Places {
         Self { torrent: entry.torrent.clone(), files: entry.files.iter().map(|file| file.path.clone()).collect() }
     }
 
-    /// The paths at which the show has a torrent, where it says so; else those that `everseed build` would give it.
-    /// `None` where they are not to be written to, or are not those of this torrent's files.
-    pub fn wanted(wish: &Wish, torrent: &Torrent) -> Option<Self> {
+    /// The paths at which the show has a torrent, as its manifest says or the addresses of its files show; else those
+    /// that `everseed build` would give it. `None` where they are not to be written to, or are not those of this torrent's
+    /// files.
+    pub fn wanted(wish: &Wish, torrent: &Torrent, site: &BaseUrl) -> Option<Self> {
         let files = torrent.metainfo.info.files();
         let places = match &wish.places {
             Some(places) => places.clone(),
-            None => Self {
-                torrent: SitePath::new(format!("torrents/{}.torrent", torrent.metainfo.info.name)).ok()?,
-                files: files
-                    .iter()
-                    .map(|(path, _)| SitePath::new(format!("media/{path}")))
-                    .collect::<Result<_, _>>()
-                    .ok()?,
-            },
+            None => Self::published(wish, torrent, site).or_else(|| Self::usual(torrent))?,
         };
         let mut taken = Taken::default();
         let is_one_each = places.all().all(|path| is_harmless(path) && taken.claim(path, torrent.info_hashes.main()));
         (places.files.len() == files.len() && is_one_each).then_some(places)
+    }
+
+    /// Where the addresses of a torrent are below the address of its site.
+    fn published(wish: &Wish, torrent: &Torrent, site: &BaseUrl) -> Option<Self> {
+        let below = |url: &str| {
+            let path = url.strip_prefix(site.as_str())?;
+            SitePath::new(percent_decode_str(path).decode_utf8().ok()?).ok().filter(|_| !path.contains(['?', '#']))
+        };
+        let at_seed = |seed: &String| {
+            let urls = web::at_seed(seed, &torrent.metainfo.info)?;
+            urls.iter().map(|url| below(url.as_ref()?)).collect::<Option<Vec<_>>>()
+        };
+        let files = torrent.metainfo.web_seeds.iter().find_map(at_seed)?;
+        Some(Self { torrent: below(&wish.torrent_url)?, files })
+    }
+
+    /// Where `everseed build` puts a torrent.
+    fn usual(torrent: &Torrent) -> Option<Self> {
+        let info = &torrent.metainfo.info;
+        let files = info.files().into_iter().map(|(path, _)| SitePath::new(format!("media/{path}")));
+        let torrent = SitePath::new(format!("torrents/{}.torrent", info.name)).ok()?;
+        Some(Self { torrent, files: files.collect::<Result<_, _>>().ok()? })
     }
 
     /// Paths in a folder of the torrent's own.
@@ -149,4 +169,63 @@ impl Taken {
 /// The folders in which a path lies.
 fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> SitePath {
+        SitePath::new(text).expect("below the root")
+    }
+
+    fn places(torrent: &str, files: &[&str]) -> Places {
+        Places { torrent: path(torrent), files: files.iter().map(|file| path(file)).collect() }
+    }
+
+    #[test]
+    fn a_stranger_names_no_path_that_is_ours_or_the_servers() {
+        for fine in
+            ["a", "media/a b.mp3", "media/x.../y", "swarms2/a", "retired/a.torrent", "a/everseed.json", "x/announce"]
+        {
+            assert!(is_harmless(&path(fine)), "{fine}");
+        }
+        let long = "a/".to_owned() + &"x".repeat(256);
+        for ours in [
+            "everseed.json",
+            "Everseed.JSON",
+            "everseed.json/a",
+            "kept",
+            "Kept/a",
+            "announce",
+            "announce/a",
+            "swarms",
+            "SCRAPE",
+            "healthz",
+            "metrics",
+            "swarms.css",
+            "api/swarms.json",
+            ".git/config",
+            "a/.htaccess",
+            "a\nb",
+            &long,
+        ] {
+            assert!(!is_harmless(&path(ours)), "{ours}");
+        }
+    }
+
+    #[test]
+    fn paths_are_free_or_become_so_or_never() {
+        let (one, other) = (InfoHash([1; 20]), InfoHash([2; 20]));
+        let mut taken = Taken::default();
+        for held in ["t/a.torrent", "media/A.mp3", "dir/file"] {
+            assert!(taken.claim(&path(held), one), "{held}");
+        }
+        assert_eq!(taken.is_free(&places("t/b.torrent", &["media/b.mp3"]), other), Free::Yes);
+        assert_eq!(taken.is_free(&places("t/a.torrent", &["media/a.mp3"]), one), Free::Yes, "they are its own");
+        assert_eq!(taken.is_free(&places("t/A.torrent", &["media/a.mp3"]), other), Free::After(vec![one]));
+        assert_eq!(taken.is_free(&places("t/b.torrent", &["dir/file/x"]), other), Free::Never);
+        assert_eq!(taken.is_free(&places("t/b.torrent", &["dir"]), other), Free::Never);
+        assert!(!taken.claim(&path("DIR"), other) && !taken.claim(&path("dir/file/x"), other));
+    }
 }

@@ -159,14 +159,10 @@ impl Mirror {
         if wish.said == Said::Nothing {
             self.state.put_torrent(url, hash, &validators);
         }
-        match self.site.entry(hash).cloned() {
-            Some(entry) => self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?,
-            None => {
-                let has_room = self.waiting.put(&torrent).map_err(Absent::Trouble)?;
-                if !has_room {
-                    return Err(Absent::ThisOne(Problem::new("too many others wait before it")));
-                }
-            }
+        if let Some(entry) = self.site.entry(hash).cloned() {
+            self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?;
+        } else if !self.waiting.put(&torrent).map_err(Absent::Trouble)? {
+            return Err(Absent::ThisOne(Problem::new("too many others wait before it")));
         }
         Ok(hash)
     }
@@ -174,9 +170,9 @@ impl Mirror {
     fn unanswered(&mut self, url: &str, failed: Failed) -> Absent {
         if failed.is_unreachable || !failed.after.is_zero() {
             self.gone.insert(web::host(url));
-            return Absent::Server(failed.problem);
+            return Absent::Server(*failed.problem);
         }
-        Absent::ThisOne(failed.problem)
+        Absent::ThisOne(*failed.problem)
     }
 
     /// Puts another `.torrent` of the same torrent in the place of the one that is kept: its trackers have changed.
@@ -209,7 +205,7 @@ impl Mirror {
             return Ok(());
         };
         let folder = self.data.join(FETCHING).join(hash.to_string());
-        let how = match gather(self, wish, &torrent, &folder) {
+        let how = match gather(self, show, wish, &torrent, &folder) {
             Ok(how) => how,
             Err(Failure::Trouble(problem)) => return Err(problem),
             Err(Failure::ThisOne(problem)) => {
@@ -255,7 +251,7 @@ impl Mirror {
 
     /// Where a new torrent comes to lie.
     fn places_for(&mut self, wish: &Wish, torrent: &Torrent, show: &Show, known: &Known) -> Result<Places, Problem> {
-        if let Some(wanted) = Places::wanted(wish, torrent)
+        if let Some(wanted) = Places::wanted(wish, torrent, &show.base_url)
             && self.clear(&wanted, torrent.info_hashes.main(), show, known)?
         {
             return Ok(wanted);

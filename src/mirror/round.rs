@@ -13,7 +13,7 @@ use super::{Mirror, Summary};
 use crate::fetch::{Document, Failed};
 use crate::manifest;
 use crate::problem::Problem;
-use crate::units::{count_text, size_text};
+use crate::units::size_text;
 
 /// How often the manifest is written while torrents come in.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
@@ -82,8 +82,8 @@ impl Mirror {
         let Summary { mirrored, published, retired, bytes, .. } = self.summary();
         if round.fetched > 0 || round.unread.is_none() {
             let line = format!(
-                "mirror: {mirrored} of {} are here, {retired} retired, {} in all; {} could not be fetched, {} left out",
-                count_text(published, "torrent"),
+                "mirror: {mirrored} of {published} torrents are here, {retired} retired, {} in all; {} could not be fetched, {} left \
+                 out",
                 size_text(bytes),
                 round.missing,
                 round.left_out

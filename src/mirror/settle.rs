@@ -106,7 +106,7 @@ impl Mirror {
                 continue;
             }
             let Some(torrent) = self.site.torrent(entry) else { continue };
-            if let Some(wanted) = Places::wanted(wish, &torrent)
+            if let Some(wanted) = Places::wanted(wish, &torrent, &show.base_url)
                 && self.clear(&wanted, hash, show, known)?
             {
                 self.move_to(hash, &wanted)?;

@@ -233,16 +233,17 @@ impl Site {
         let (from, to) = (Places::of(entry), places);
         for (from, to) in from.all().zip(to.all()).filter(|(from, to)| from != to) {
             let (from, to) = (from.below(&self.root), to.below(&self.root));
-            let placed = (|| {
+            let copied = (|| {
                 make_folder_of(&to)?;
                 fsx::remove_if_there(&to)?;
                 match fsx::place(&from, &to) {
                     // It is missed already where it was.
                     Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                    placed => placed.map(|_| ()),
+                    Err(error) => Err(error),
+                    Ok(_) => Ok(()),
                 }
             })();
-            placed.map_err(|error| output::unwritable(&to, &error))?;
+            copied.map_err(|error| output::unwritable(&to, &error))?;
         }
         Ok(())
     }

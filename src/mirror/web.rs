@@ -204,7 +204,7 @@ impl Gathering<'_> {
                 at += bytes as u64;
             }
         }
-        if hasher.is_right() {
+        if hasher.finish() {
             return Ok(Came::Right);
         }
         self.blame(&from);
@@ -249,7 +249,7 @@ impl Gathering<'_> {
                     if failed.is_unreachable || !failed.after.is_zero() {
                         self.gone.insert(host);
                     }
-                    self.note(failed.problem);
+                    self.note(*failed.problem);
                     self.give_up(file, seed);
                 }
             }
@@ -307,4 +307,66 @@ impl Gathering<'_> {
 /// Scheme, host and port of a URL.
 pub fn host(url: &str) -> String {
     Url::parse(url).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metainfo::{File as Listed, Hashes, Layout};
+    use crate::units::PieceLength;
+
+    fn info(name: &str, layout: Layout) -> Info {
+        let piece_length = PieceLength::new(16384).expect("a power of two");
+        Info { name: name.into(), piece_length, private: false, source: None, layout, hashes: Hashes::V1(Vec::new()) }
+    }
+
+    #[test]
+    fn a_file_stands_where_bep_19_says() {
+        let one = info("a b.mp3", Layout::Single(1));
+        let listed =
+            |path: &[&str]| Listed { path: path.iter().map(|&name| name.into()).collect(), bytes: 1, is_pad: false };
+        let pad = Listed { is_pad: true, ..listed(&[".pad", "3"]) };
+        let some = info("set", Layout::Multi(vec![listed(&["x#.bin"]), pad, listed(&["sub", "y"])]));
+        let at = |seed: &str, info: &Info| -> Option<Vec<String>> {
+            Some(at_seed(seed, info)?.into_iter().flatten().collect())
+        };
+        let urls = |urls: &[&str]| Some(urls.iter().map(|&url| url.to_owned()).collect::<Vec<_>>());
+        assert_eq!(at("https://a.example.org/f?x=1", &one), urls(&["https://a.example.org/f?x=1"]));
+        assert_eq!(at("https://a.example.org/m/", &one), urls(&["https://a.example.org/m/a%20b.mp3"]));
+        let below = urls(&["https://a.example.org/m/set/x%23.bin", "https://a.example.org/m/set/sub/y"]);
+        assert_eq!(at("https://a.example.org/m/", &some), below);
+        assert_eq!(at("https://a.example.org/m", &some), below);
+        assert_eq!(at("m/", &some), None);
+    }
+
+    #[test]
+    fn a_stranger_does_not_have_us_ask_our_own_network() {
+        let may = |url: &str, document: &str| may_be_asked(url, &Url::parse(document).expect("a URL"));
+        let show = "https://show.example.org/feed.xml";
+        for url in ["https://media.example.net/a", "http://192.0.2.1/", "http://[2001:db8::1]:80/"] {
+            assert!(may(url, show), "{url}");
+        }
+        let ours = [
+            "http://127.0.0.1:8080/shutdown",
+            "http://10.1.2.3/",
+            "http://192.168.0.1/",
+            "http://169.254.169.254/latest",
+            "http://0.0.0.0/",
+            "http://[::1]/",
+            "http://[fd00::1]/",
+            "http://[fe80::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost/",
+            "http://a.localhost/",
+            "http://2130706433/",
+            "ftp://a.example.org/",
+            "file:///etc/passwd",
+            "x",
+        ];
+        for url in ours {
+            assert!(!may(url, show), "{url}");
+        }
+        assert!(may("http://127.0.0.1:1/a.mp3", "http://127.0.0.1:2/feed.xml"), "it lives there itself");
+        assert!(!may("http://127.0.0.2/", "http://127.0.0.1/"));
+    }
 }

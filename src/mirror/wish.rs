@@ -112,7 +112,7 @@ impl Show {
     }
 
     fn of_manifest(manifest: Manifest, url: &Url) -> Self {
-        let mut wishes: Vec<_> = manifest.torrents.into_iter().filter_map(|entry| Wish::of_entry(entry, url)).collect();
+        let mut wishes: Vec<_> = manifest.torrents.into_iter().map(|entry| Wish::of_entry(entry, url)).collect();
         wishes.sort_by_key(|wish| wish.retired.is_some());
         Self::new(&manifest.title, Some(&manifest.base_url), url, wishes)
     }
@@ -142,14 +142,14 @@ impl Show {
 }
 
 impl Wish {
-    /// An entry of the manifest at `url`; `None` where its addresses can't be made out.
-    fn of_entry(entry: Entry, url: &Url) -> Option<Self> {
+    /// An entry of the manifest at `url`.
+    fn of_entry(entry: Entry, url: &Url) -> Self {
         let root = folder(url);
         let file_urls = entry.files.iter().map(|file| match &file.url {
             Some(url) => url.clone(),
             None => root.of(&file.path),
         });
-        Some(Self {
+        Self {
             torrent_url: root.of(&entry.torrent),
             said: Said::All(entry.info_hashes),
             file_urls: file_urls.collect(),
@@ -160,7 +160,7 @@ impl Wish {
             published: entry.published.filter(|date| moment(date).is_some()),
             retired: entry.retired.map(|since| if moment(&since).is_some() { since } else { EPOCH.to_owned() }),
             bytes: Some(entry.bytes),
-        })
+        }
     }
 
     /// The torrents of an item of the feed at `url`.
@@ -171,8 +171,8 @@ impl Wish {
         };
         let guid = item.guid.as_deref().and_then(|guid| guid.trim().parse::<InfoHash>().ok());
         let enclosed = item.enclosures.iter().filter(|enclosure| {
-            let is_named = Url::parse(&enclosure.url).map_or(enclosure.url.clone(), |url| url.path().to_owned());
-            enclosure.mime.as_deref() == Some(TORRENT_MIME) || is_named.ends_with(".torrent")
+            let path = enclosure.url.split(['?', '#']).next().unwrap_or_default();
+            enclosure.mime.as_deref() == Some(TORRENT_MIME) || path.ends_with(".torrent")
         });
         // The guid of an item of `torrents.xml` is the info-hash of its one torrent (BEP 36).
         let said = guid.map_or(Said::Nothing, Said::Main);
@@ -247,4 +247,118 @@ fn is_web_page(text: &str) -> bool {
 pub fn moment(text: &str) -> Option<OffsetDateTime> {
     let parse = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
     parse(text).or_else(|| parse(&format!("{text}T00:00:00Z")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn read(document: &str, url: &str) -> String {
+        match Show::read(document.as_bytes(), &Url::parse(url).expect("a URL")) {
+            Err(problem) => problem.to_string(),
+            Ok(show) => {
+                let wishes = show.wishes.iter().map(|wish| {
+                    let said = match wish.said {
+                        Said::Nothing => "-".to_owned(),
+                        Said::Main(hash) => hash.to_string()[..8].to_owned(),
+                        Said::All(hashes) => format!("{}!", &hashes.main().to_string()[..8]),
+                    };
+                    let retired = wish.retired.as_ref().map_or(String::new(), |since| format!(" retired {since}"));
+                    let (published, page) =
+                        (wish.published.as_deref().unwrap_or("-"), wish.page.as_deref().unwrap_or("-"));
+                    format!("\n{said} {:?} {} {published} {page}{retired}", wish.title, wish.torrent_url)
+                });
+                format!("{:?} {}{}", show.title, show.base_url, wishes.collect::<String>())
+            }
+        }
+    }
+
+    #[test]
+    fn a_feed_of_a_stranger_is_read_for_its_torrents() {
+        let hash = "ab".repeat(20);
+        let feed = format!(
+            r#"<rss version="2.0" xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel><title>A
+            show</title><link>https://show.example.org/</link>
+            <item><title>Old</title><guid>{hash}</guid><pubDate>01 May 2026 06:00:00 GMT</pubDate><link>javascript:1</link>
+              <enclosure url="t/old.torrent?x=1" type="application/octet-stream"/></item>
+            <item><title>New</title><pubDate>03 May 2026 06:00:00 GMT</pubDate><link>/new</link>
+              <enclosure url="https://a.example.org/download" type="application/x-bittorrent" xml:base="https://b.example.org/"/></item>
+            <item><title>Both</title><pubDate>02 May 2026 06:00:00 GMT</pubDate><enclosure url="a.mp3" type="audio/mpeg"/>
+              <podcast:alternateEnclosure type="audio/mpeg"><podcast:source uri="a.torrent"/><podcast:source
+              uri="magnet:?xt=urn:btih:{}&amp;dn=a"/></podcast:alternateEnclosure>
+              <podcast:alternateEnclosure type="audio/mpeg"><podcast:source uri="magnet:?xt=urn:btih:{hash}"/></podcast:alternateEnclosure></item>
+            <item><title>None</title><pubDate>02 May 2026 06:00:00 GMT</pubDate><enclosure url="b.mp3" type="audio/mpeg"/></item>
+            </channel></rss>"#,
+            "cd".repeat(20),
+        );
+        expect![[r#"
+            "A show" https://show.example.org/
+            - "New" https://a.example.org/download 2026-05-03T06:00:00Z https://feeds.example.net/new
+            cdcdcdcd "Both" https://feeds.example.net/show/a.torrent 2026-05-02T06:00:00Z -
+            abababab "Old" https://feeds.example.net/show/t/old.torrent?x=1 2026-05-01T06:00:00Z -"#]]
+        .assert_eq(&read(&feed, "https://feeds.example.net/show/feed.xml?key=1"));
+    }
+
+    #[test]
+    fn a_manifest_is_read_with_what_is_retired_behind() {
+        let entry = |hash: &str, more: &str| {
+            format!(
+                r#"{{"info_hash": "{}", "name": "a.mp3", "torrent": "t/a b.torrent", "magnet": "magnet:?xt=urn:btih:00", "bytes": 1,
+                "files": [{{"path": "a.mp3", "bytes": 1}}]{more}}}"#,
+                hash.repeat(20)
+            )
+        };
+        let entries = [
+            entry("01", r#", "retired": "2026-05-01T00:00:00Z", "title": "Gone""#),
+            entry(
+                "02",
+                r#", "published": "2026-05-01", "page": "https://show.example.org/2/", "title": " Two\u0007 ""#,
+            ),
+            entry("02", ""),
+            entry("03", r#", "published": "long ago", "retired": "yesterday", "page": "file:///etc/passwd""#),
+        ];
+        let manifest = format!(
+            r#"{{"version": 1, "base_url": "nonsense", "title": "A show", "torrents": [{}]}}"#,
+            entries.join(",")
+        );
+        expect![[r#"
+            "A show" http://a.example.org/show/
+            02020202! "Two" http://a.example.org/show/t/a%20b.torrent 2026-05-01 https://show.example.org/2/
+            01010101! "Gone" http://a.example.org/show/t/a%20b.torrent - - retired 2026-05-01T00:00:00Z
+            03030303! "" http://a.example.org/show/t/a%20b.torrent - - retired 1970-01-01T00:00:00Z"#]]
+        .assert_eq(&read(&manifest, "http://a.example.org/show/everseed.json#x"));
+    }
+
+    #[test]
+    fn what_is_no_show_says_so() {
+        let documents = ["", "<html>", "{}", "<rss><channel><item></channel></rss>", "<rss"];
+        let told = documents.map(|document| read(document, "https://a.example.org/x"));
+        expect![[r#"
+            https://a.example.org/x: is neither a manifest of everseed nor a feed
+              help: name the show's everseed.json, its torrents.xml, its feed, or the address of its site
+            https://a.example.org/x: is neither a manifest of everseed nor a feed
+              help: name the show's everseed.json, its torrents.xml, its feed, or the address of its site
+            https://a.example.org/x: not a manifest: missing field `version` at line 1 column 2
+              help: the show's site is to be built again
+            https://a.example.org/x: line 1: `</channel>` ends `<item>`, which begins on line 1
+              help: the show's feed is to be mended
+            https://a.example.org/x: line 1: tag not closed: `>` not found before end of input
+              help: the show's feed is to be mended"#]]
+        .assert_eq(&told.join("\n"));
+    }
+
+    #[test]
+    fn a_magnet_link_names_a_torrent_by_v1_or_by_v2() {
+        let hash = "0123456789abcdef0123456789abcdef01234567";
+        let v1: InfoHash = hash.parse().expect("a hash");
+        let v2 = "ab".repeat(32);
+        let both = format!("magnet:?xt=urn:btmh:1220{v2}&dn=a&xt=urn:btih:{hash}");
+        assert_eq!(hash_of_magnet(&both), Some(v1));
+        assert_eq!(hash_of_magnet(&format!("magnet:?xt.1=urn:btmh:1220{v2}")), Some(InfoHash([0xab; 20])));
+        for none in ["magnet:?dn=a", "magnet:?xt=urn:btih:xyz", "https://a.example.org/?xt=urn:btih:0", "x"] {
+            assert_eq!(hash_of_magnet(none), None, "{none}");
+        }
+        assert!(is_magnet_of(&both, v1) && !is_magnet_of(&both, InfoHash([1; 20])));
+    }
 }

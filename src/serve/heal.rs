@@ -23,7 +23,7 @@ use crate::heal::{self, Healer, Look, Mode, Outcome, Place, Plan, Subject, Watch
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Health, Query};
-use crate::store::Reader;
+use crate::store::{self, Reader};
 use crate::units::size_text;
 
 /// The port that is named where peers are asked for: nobody listens there, and the seed's own is left out of it, since
@@ -94,14 +94,27 @@ pub fn subject<'t>(root: &Path, site: &Site, one: &'t Published) -> Subject<'t> 
     }
 }
 
-/// How the files below the data folder `data` looked when they were last known to be right.
+/// How the files that the database in the folder `data` knows looked when they were last known to be right.
 pub fn known(data: &Path) -> Result<HashMap<PathBuf, Fingerprint>, Problem> {
+    Ok(remembered(data)?.into_iter().map(|verdict| (verdict.path, verdict.fingerprint)).collect())
+}
+
+/// What the database in the folder `data` says of files. A server may have it open.
+pub fn remembered(data: &Path) -> Result<Vec<seed::Verdict>, Problem> {
     let database = DataFolder::database_in(data);
     if !database.exists() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
-    let verdicts = Reader::open(&database)?.verdicts()?;
-    Ok(verdicts.into_iter().map(|verdict| (verdict.path, verdict.fingerprint)).collect())
+    Ok(Reader::open(&database)?.verdicts()?.into_iter().filter_map(verdict_of_seed).collect())
+}
+
+/// What a seed said of a file, where the stored one is such.
+pub(super) fn verdict_of_seed(verdict: store::Verdict) -> Option<seed::Verdict> {
+    Some(seed::Verdict {
+        info_hash: InfoHash(verdict.verdict.try_into().ok()?),
+        path: verdict.path,
+        fingerprint: verdict.fingerprint,
+    })
 }
 
 /// Peers that the trackers in `tiers` know of a torrent.
@@ -332,7 +345,11 @@ struct Work {
 impl Work {
     fn run(self, does: bool) -> Result<Treated, Problem> {
         let one = &self.site.torrents[self.index];
-        let subject = subject(&self.state.root, &self.site, one);
+        let mut subject = subject(&self.state.root, &self.site, one);
+        if self.state.own.is_mirror {
+            // What stands at its address is the site that this is a copy of.
+            subject.base_url.clear();
+        }
         let known = known(&self.data)?;
         let watch = Watch { progress: &Unhurried, stop: &self.stop };
         // One thread: there is a site to be served meanwhile.

@@ -39,7 +39,9 @@ mod web;
 
 pub use bound::{Addresses, Bound, Udp};
 pub use data::DataFolder;
-pub use heal::{Healing, ask_trackers, known as known_files, subject as subject_to_heal};
+pub use heal::{
+    Healing, ask_trackers, known as known_files, remembered as remembered_files, subject as subject_to_heal,
+};
 pub use http::Options as HttpOptions;
 pub use log::Log;
 pub use quota::{Quota, THEN_BYTES_PER_SEC};

@@ -31,7 +31,7 @@ use super::web::WebSent;
 use crate::chores::Chores;
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
-use crate::id::{InfoHash, PeerId};
+use crate::id::PeerId;
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
 use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
@@ -463,14 +463,7 @@ fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Mem
 
 /// What the seed is told of files it has read in a former run.
 fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
-    let known = |verdict: crate::store::Verdict| {
-        Some(seed::Verdict {
-            info_hash: InfoHash(verdict.verdict.try_into().ok()?),
-            path: verdict.path,
-            fingerprint: verdict.fingerprint,
-        })
-    };
-    Ok(store.verdicts()?.into_iter().filter_map(known).collect())
+    Ok(store.verdicts()?.into_iter().filter_map(heal::verdict_of_seed).collect())
 }
 
 /// The name of the seed among peers (BEP 20).

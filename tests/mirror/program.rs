@@ -9,16 +9,14 @@ use everseed::metainfo;
 use expect_test::expect;
 use librqbit::{AddTorrent, AddTorrentOptions, Session, SessionOptions};
 
-use super::house::web::File;
-use super::house::{House, KIB, MIB, PATIENCE, Run, Server, episode, everseed, files, mp3, until};
+use super::house::{House, KIB, MIB, PATIENCE, Run, Server, episode, everseed, files, until};
 use super::{Publisher, manifest};
 
 /// Mirrors a show once into `data`.
 fn once(house: &House, url: &str, more: &[&str]) -> Run {
     let data = house.beside("mirror").display().to_string();
     let args = [&["mirror", url, "--once", "--data", &data], more].concat();
-    let run = Run::of(everseed().args(args), &house.beside(""));
-    Run { stdout: run.stdout.replace(url, "URL"), stderr: run.stderr.replace(url, "URL"), ..run }
+    Run::of(everseed().args(args), &house.beside(""))
 }
 
 #[test]
@@ -49,7 +47,7 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
         A show: 3 of 4 torrents here, 1.5 MB
         [stderr]
         WARNING: mirror: Three can't be fetched: 7 of 7 pieces are missing: http://127.0.0.1:PORT/media/ep3.mp3: answered 404 Not Found; nobody is known who has "ep3.mp3"
-          help: it is tried again later, with longer and longer pauses
+          help: try again later; a mirror that runs does so by itself
         [exit 2]
     "#]].assert_eq(&publisher.web.hide_port(&once(&publisher.house, &url, &[]).whole()));
     let left_out = once(&publisher.house, &url, &["--budget", "1.6 MB"]);
@@ -67,8 +65,8 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
     let wrong = [once(&publisher.house, "show.example.org", &[]), once(&publisher.house, &url, &["--every", "5"])];
     expect![[r#"
         [stderr]
-        error: "URL" is not the address of a show: relative URL without a base
-          help: write it as https://URL/ or https://URL/feed.xml
+        error: "show.example.org" is not the address of a show: relative URL without a base
+          help: write it as https://show.example.org/ or https://show.example.org/feed.xml
         [exit 3]
 
         [stderr]
@@ -95,7 +93,9 @@ fn killed_in_the_middle_it_goes_on_behind_what_was_right() {
     let hash = publisher.manifest().torrents[0].info_hashes.main().to_string();
     let part: PathBuf = data.join("fetching").join(hash).join("ep1.mp3");
     let published = fs::read(publisher.house.public().join("media/ep1.mp3")).expect("a file");
-    until("two MiB are written", || fs::read(&part).is_ok_and(|bytes| bytes[..2 * MIB] == published[..2 * MIB]));
+    until("two MiB are written", || {
+        fs::read(&part).is_ok_and(|bytes| bytes.get(..2 * MIB) == published.get(..2 * MIB))
+    });
     child.kill().expect("killed");
     child.wait().expect("its status");
     publisher.web.go_on();
@@ -156,7 +156,7 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
     "#]]
     .assert_eq(&greeting);
     mirror.said("One is here");
-    mirror.said("1 of 1 torrent are here");
+    mirror.said("1 of 1 torrents are here");
 
     // The publisher's tracker hands the mirror out to who asks it.
     let entry = manifest(&show.beside("mirror/site")).torrents[0].clone();
@@ -198,7 +198,6 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
     );
     let (status, took) = mirror.stop();
     assert!(status.success() && took < Duration::from_secs(2), "{status} {took:?}");
-    let _ = (File::default(), mp3(1, 1));
 }
 
 #[test]

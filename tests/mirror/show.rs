@@ -2,6 +2,8 @@
 
 use expect_test::expect;
 
+use super::house::attach::{Attached, BASE, episodes, rss};
+use super::house::web::{File, Web};
 use super::house::{KIB, episode, files};
 use super::{Fan, Publisher, day};
 
@@ -34,18 +36,8 @@ fn a_show_is_mirrored_by_each_of_its_documents() {
         assert_eq!((round.fetched, round.missing, round.left_out), (if source == "feed.xml" { 2 } else { 3 }, 0, 0));
         let mirrored = content(fan.files());
         let wanted = published.iter().filter(|(name, _)| source != "feed.xml" || !name.contains("set"));
-        let names = |content: &[(String, Vec<u8>)]| content.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        if source == "everseed.json" || source.is_empty() {
-            assert!(mirrored == wanted.cloned().collect::<Vec<_>>(), "{:?}", names(&mirrored));
-        } else {
-            let media = |(name, _): &&(String, Vec<u8>)| name.starts_with("media/");
-            let wanted: Vec<_> = wanted.filter(media).cloned().collect();
-            assert!(
-                mirrored.iter().filter(media).cloned().collect::<Vec<_>>() == wanted,
-                "{source}: {:?}",
-                names(&mirrored)
-            );
-        }
+        let names: Vec<_> = mirrored.iter().map(|(name, _)| name.clone()).collect();
+        assert!(mirrored == wanted.cloned().collect::<Vec<_>>(), "{source}: {names:?}");
     }
 }
 
@@ -136,4 +128,122 @@ fn a_lost_file_is_fetched_again() {
         /media/set/sub/b.bin, range: bytes=0-51199
         /torrents/ep2.torrent"#]]
     .assert_eq(&asked(&publisher));
+}
+
+#[test]
+fn a_show_that_everseed_was_attached_to_is_mirrored_by_its_own_feed() {
+    let web = Web::new();
+    let feed = rss(&episodes()).replace(BASE, &web.url(""));
+    let site = Attached::show().at(&web.url("")).feed("feed.xml", &feed);
+    site.attach(&[]).ok();
+    site.files().iter().for_each(|(name, bytes)| web.put(name, File::of(bytes)));
+    let fan = Fan::of(&web.url("feed.xml"));
+    let round = fan.round();
+    assert_eq!((round.fetched, round.missing), (2, 0), "{}", fan.told());
+    expect![[r#"
+        Two: audio/ep2.mp3
+        One: audio/ep1.mp3
+    "#]]
+    .assert_eq(&fan.listed());
+    let (mirrored, published) = (fan.files(), site.files());
+    assert!(mirrored.iter().all(|(name, bytes)| name == "everseed.json" || published[name] == *bytes));
+}
+
+/// An item of a feed that says nothing of info-hashes.
+fn bare_item(name: &str, day: u8) -> String {
+    format!(
+        "<item><title>{name}</title><pubDate>{day:02} May 2026 06:00:00 GMT</pubDate>\
+         <enclosure url='{name}.torrent' type='application/x-bittorrent' length='1'/></item>"
+    )
+}
+
+#[test]
+fn a_feed_that_tells_no_info_hash_is_followed_by_its_torrents() {
+    let publisher = Publisher::new();
+    let web = &publisher.web;
+    let put = |name: &str, slug: &str| {
+        let torrent =
+            std::fs::read(publisher.house.public().join(format!("torrents/{slug}.torrent"))).expect("it is there");
+        web.put(&format!("bare/{name}.torrent"), File::of(&torrent));
+    };
+    let feed = |items: &[String]| {
+        let text = format!("<rss version='2.0'><channel><title>Bare</title>{}</channel></rss>", items.concat());
+        web.put("bare/feed.xml", File::of(text.as_bytes()));
+    };
+    put("a", "ep1");
+    feed(&[bare_item("a", 1)]);
+    let fan = Fan::of(&web.url("bare/feed.xml"));
+    let mut mirror = fan.mirror();
+    assert_eq!(mirror.round(day(1), None).fetched, 1);
+    web.asked();
+    // Nothing is new, and nothing but the feed asked for; also by the next run.
+    mirror.round(day(2), None);
+    assert_eq!(web.asked().len(), 1);
+    // The same address leads to another torrent, and there is one more.
+    put("a", "ep2");
+    put("b", "set");
+    feed(&[bare_item("a", 1), bare_item("b", 2)]);
+    assert_eq!(mirror.round(day(3), None).fetched, 2);
+    expect![[r#"
+        b: media/set/a.bin
+        a: media/ep2.mp3
+        a: media/ep1.mp3
+    "#]]
+    .assert_eq(&fan.listed());
+    expect![[r#"
+        /bare/a.torrent, unless it is the same
+        /bare/b.torrent
+        /bare/feed.xml, unless it is the same
+        /media/ep2.mp3, range: bytes=0-1048592
+        /media/set/a.bin, range: bytes=0-102400
+        /media/set/sub/b.bin, range: bytes=0-51199"#]]
+    .assert_eq(&asked(&publisher));
+    drop(mirror);
+    let round = fan.round();
+    assert_eq!((round.fetched, round.missing), (0, 0));
+    expect![[r#"
+        /bare/a.torrent, unless it is the same
+        /bare/b.torrent, unless it is the same
+        /bare/feed.xml, unless it is the same"#]]
+    .assert_eq(&asked(&publisher));
+}
+
+#[test]
+fn a_show_with_another_tracker_is_announced_to_that() {
+    let publisher = Publisher::new();
+    let fan = Fan::of(&publisher.web.url("everseed.json"));
+    fan.round();
+    let url = publisher.web.url("");
+    let publisher = publisher.change(|house| {
+        house.toml(&format!(
+            "[site]\ntitle = \"A show\"\nbase_url = \"{url}\"\n[torrent]\ntrackers = [\"udp://tracker.example.org:6969\"]\n"
+        ))
+    });
+    publisher.web.asked();
+    fan.told();
+    assert_eq!(fan.round().fetched, 0);
+    expect![[r#"
+        /everseed.json, unless it is the same
+        /torrents/ep1.torrent
+        /torrents/ep2.torrent
+        /torrents/set.torrent"#]]
+    .assert_eq(&asked(&publisher));
+    let (mirrored, published) = (fan.files(), files(&publisher.house.public()));
+    assert!(content(mirrored) == content(published));
+    assert_eq!(fan.round().fetched, 0);
+    assert_eq!(asked(&publisher), "/everseed.json, unless it is the same");
+}
+
+#[test]
+fn a_round_that_takes_too_long_looks_at_the_show_again_first() {
+    let publisher = Publisher::new();
+    let fan = Fan::of(&publisher.web.url("everseed.json"));
+    let mut mirror = fan.mirror();
+    let over = tokio::time::Instant::now();
+    let round = mirror.round(day(1), Some(over));
+    assert_eq!((round.is_cut, round.fetched), (true, 0));
+    let round = mirror.round(day(1), Some(over + super::house::PATIENCE));
+    assert_eq!((round.is_cut, round.fetched), (false, 3));
+    mirror.stop().now();
+    assert!(mirror.round(day(1), None).trouble.is_some());
 }

@@ -93,7 +93,7 @@ fn what_nobody_has_is_tried_again_and_what_has_come_is_kept() {
     assert_eq!((round.fetched, round.missing), (0, 1));
     expect![[r#"
         WARNING: mirror: One can't be fetched: 7 of 10 pieces are missing: http://127.0.0.1:PORT/media/ep1.mp3: has other bytes than the torrent says; nobody is known who has "ep1.mp3"
-          help: it is tried again later, with longer and longer pauses"#]].assert_eq(&publisher.web.hide_port(&fan.told()));
+          help: try again later; a mirror that runs does so by itself"#]].assert_eq(&publisher.web.hide_port(&fan.told()));
     publisher.web.asked();
     let round = mirror.round(day(1), None);
     assert_eq!((round.fetched, round.missing, publisher.web.asked().len()), (0, 1, 1), "not at once again");
