@@ -111,7 +111,8 @@ fn remembered(data: &Path) -> Remembered {
         report::warn(&problem);
         Vec::new()
     });
-    verdicts.into_iter().map(|verdict| (verdict.path, (verdict.info_hash, verdict.fingerprint))).collect()
+    let right = verdicts.into_iter().filter(|verdict| !verdict.is_damaged);
+    right.map(|verdict| (verdict.path, (verdict.info_hash, verdict.fingerprint))).collect()
 }
 
 /// Whether each file of a torrent that holds a byte looks as it did when it was last found right. A piece may hold several

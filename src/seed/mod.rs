@@ -12,9 +12,11 @@
 //! ```
 
 mod announce;
+mod cached;
 mod content;
 mod dial;
 mod disk;
+mod disks;
 mod doors;
 mod faults;
 mod hashes;
@@ -39,28 +41,28 @@ mod verify;
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use server::{Sockets, bind};
-pub use status::{Health, Status, Verdict};
+pub use status::{Damage, DamageKind, DamagedFile, Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::pace::Pace;
 use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
 use dial::Calls;
+use disks::Disks;
 use doors::Doors;
 use hello::EXCHANGES_MAX;
 use reading::HASHINGS_MAX;
-use torrents::Entry;
+use torrents::{Entry, Remembered};
 use utp_door::Door;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
@@ -76,6 +78,10 @@ pub const SCRUB_BYTES_PER_SEC: NonZeroU64 = NonZeroU64::new(32 * 1024 * 1024).ex
 /// What is read from disk for a connection at a time, in bytes: together with [`crate::wire::OUTPUT_BYTES_MAX`] all
 /// that waits in memory for a peer that does not read.
 pub const BATCH_BYTES_MAX: u32 = 128 * 1024;
+/// The same where many peers are sent something: each has an equal share of [`BATCHES_BYTES_MAX`], but this much.
+pub const BATCH_BYTES_MIN: u32 = 16 * 1024;
+/// What is shared by all who are sent something, in bytes.
+pub const BATCHES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The most reads from disk at a time, for peers.
 pub const READS_MAX: usize = 32;
 /// The most of these for one torrent.
@@ -167,7 +173,7 @@ pub struct Seed {
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
     /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
-    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
+    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
@@ -181,8 +187,12 @@ pub struct Seed {
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
+    disks: Disks,
+    look_wanted: Notify,
     verify_wanted: Notify,
     sent: AtomicU64,
+    /// How many peers something is read or written for.
+    sending: AtomicUsize,
 }
 
 impl Seed {
@@ -210,8 +220,11 @@ impl Seed {
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
+            disks: Disks::default(),
+            look_wanted: Notify::new(),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
+            sending: AtomicUsize::new(0),
         })
     }
 
@@ -258,13 +271,19 @@ impl Seed {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for verdict in verdicts {
             let files = remembered.entry(verdict.info_hash).or_default();
-            files.insert(verdict.path.clone(), verdict.fingerprint);
+            let Verdict { fingerprint, is_damaged, .. } = *verdict;
+            files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
         }
     }
 
-    /// The verdicts to give to [`Seed::remember`] after a restart.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        self.entries().iter().flat_map(|entry| entry.verdicts()).collect()
+    /// The verdicts to give to [`Seed::remember`] after a restart, but those that were taken before and still hold.
+    pub fn take_verdicts(&self) -> Vec<Verdict> {
+        self.entries().iter().flat_map(|entry| entry.take_verdicts()).collect()
+    }
+
+    /// What of a torrent's files is to be healed; nothing where nothing is known to be wrong with them.
+    pub fn damage(&self, info_hash: &InfoHash) -> Option<Damage> {
+        self.entry(info_hash)?.damage()
     }
 
     /// How a torrent stands.
@@ -310,8 +329,8 @@ impl Seed {
     }
 
     /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
-    async fn offer(&self, entry: &Arc<Entry>) -> Option<Offer> {
-        let mut offer = entry.offer().await?;
+    async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
+        let mut offer = self.read_for_peer(entry, Entry::offer).await.ok()??;
         offer.pex &= self.limits.pex;
         Some(offer)
     }

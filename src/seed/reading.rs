@@ -1,5 +1,6 @@
 //! Blocks on their way from the disk to a peer: at their pace, in their turn, and beside the threads that speak with
-//! peers, so that a disk that stalls keeps nobody waiting who does not read from it.
+//! peers, so that a disk that stalls keeps nobody waiting who does not read from it. What is in the system's cache is read
+//! at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Seed;
+use super::cached;
 use super::disk::{self, Refused};
 use super::torrents::Entry;
 use crate::id::NodeHash;
@@ -31,14 +33,21 @@ pub(super) struct Read {
     pub bad: Vec<Block>,
 }
 
-/// Reads `blocks` into `buffer`, which is empty.
+/// Reads `blocks` into `buffer`, whatever stands in it.
 pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>, buffer: Vec<u8>) -> Read {
     let bytes = blocks.iter().map(|block| u64::from(block.bytes)).sum();
     // Before the disk is read: what waits for its pace waits as requests, and holds no bytes.
+    let mut buffer = buffer;
     for pace in seed.paces(&entry) {
+        if pace.bytes_per_sec().is_some() {
+            buffer = Vec::new();
+        }
         pace.take(bytes).await;
     }
-    let mut buffer = buffer;
+    if cached::read_blocks(&entry, &blocks, &mut buffer).is_some() {
+        return Read { bytes: buffer, content: bytes, bad: Vec::new() };
+    }
+    buffer.clear();
     for _ in 0..AGAIN_MAX {
         match attempt(&seed, &entry, &blocks, std::mem::take(&mut buffer)).await {
             Some((bytes, Ok(bad))) => {
@@ -56,11 +65,10 @@ pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>,
 /// The hashes that a peer asks for (BEP 52), where there are such.
 pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
     let hashing = Arc::clone(&seed.hashings).acquire_owned().await.ok()?;
-    let own = entry.reads().acquire_owned().await.ok()?;
-    let all = Arc::clone(&seed.reads).acquire_owned().await.ok()?;
-    let finding = tokio::task::spawn_blocking(move || {
-        let _places = (hashing, own, all);
-        super::hashes::hashes(&entry, &request)
+    let finding = seed.read_for_peer(&entry, move |entry| {
+        // Its place is taken for as long as the thread is.
+        let _hashing = hashing;
+        super::hashes::hashes(entry, &request)
     });
     finding.await.ok()?
 }
@@ -69,18 +77,14 @@ pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequ
 struct Later;
 
 async fn attempt(
-    seed: &Seed,
+    seed: &Arc<Seed>,
     entry: &Arc<Entry>,
     blocks: &[Block],
     buffer: Vec<u8>,
 ) -> Option<(Vec<u8>, Result<Vec<Block>, Later>)> {
-    // First the torrent's own share: whoever waits for a stalled disk holds no place that others need.
-    let own = entry.reads().acquire_owned().await.ok()?;
-    let all = Arc::clone(&seed.reads).acquire_owned().await.ok()?;
-    let (entry, blocks, mut bytes) = (Arc::clone(entry), blocks.to_vec(), buffer);
-    let reading = tokio::task::spawn_blocking(move || {
-        let _places = (own, all);
-        let outcome = read_now(&entry, &blocks, &mut bytes);
+    let (blocks, mut bytes) = (blocks.to_vec(), buffer);
+    let reading = seed.read_for_peer(entry, move |entry| {
+        let outcome = read_now(entry, &blocks, &mut bytes);
         (bytes, outcome)
     });
     reading.await.ok()
@@ -91,14 +95,14 @@ fn read_now(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) -> Result<Vec<Bl
     let mut bad = Vec::new();
     match disk::read_blocks(entry, blocks, out) {
         Ok(()) => return Ok(bad),
-        Err(Refused::Bad | Refused::Unknown) => {}
+        Err(Refused::Bad | Refused::Unknown | Refused::Silent) => {}
         Err(Refused::Busy | Refused::Changing) => return Err(Later),
     }
     // One of them is not to be had, and the others are to be sent.
     for run in blocks.chunk_by(|a, b| a.piece == b.piece) {
         match disk::read_blocks(entry, run, out) {
             Ok(()) => {}
-            Err(Refused::Bad | Refused::Unknown) => bad.extend_from_slice(run),
+            Err(Refused::Bad | Refused::Unknown | Refused::Silent) => bad.extend_from_slice(run),
             Err(Refused::Busy | Refused::Changing) => {
                 out.clear();
                 return Err(Later);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
+use super::disk::{self, Refused};
 use super::torrents::Entry;
-use super::{LOOK_EVERY, Seed, VERIFY_BYTES_PER_SEC, disk};
+use super::{LOOK_EVERY, Seed, VERIFY_BYTES_PER_SEC};
 
 /// Small pieces are hashed so many bytes at a time.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
@@ -16,10 +17,7 @@ impl Seed {
     /// verified, where [`Seed::serve`] runs. That looks again by itself every [`LOOK_EVERY`]; a caller that wants to
     /// tell at its start what is missing looks once before.
     pub async fn look(self: &Arc<Self>) {
-        let entries = self.entries();
-        let look = tokio::task::spawn_blocking(move || entries.iter().for_each(|entry| disk::look(entry)));
-        // It can only fail by a panic, which the panic hook has told of.
-        let _ = look.await;
+        self.look_at(self.entries()).await;
         self.verify_wanted.notify_one();
     }
 
@@ -27,7 +25,10 @@ impl Seed {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.look_wanted.notified() => {}
+            }
             self.look().await;
             self.entries().iter().for_each(|entry| entry.rest());
         }
@@ -35,38 +36,42 @@ impl Seed {
 
     /// Hashes one torrent after another, below [`VERIFY_BYTES_PER_SEC`].
     pub(super) async fn verify_what_is_unknown(self: Arc<Self>) {
+        let mut pace = Instant::now();
         loop {
             self.verify_wanted.notified().await;
             for entry in self.entries() {
                 if entry.unknown_piece(0).is_some() {
-                    verify(&entry).await;
+                    // What the disk does not give now is left to the next look.
+                    let _ = self.verify(&entry, &mut pace).await;
                 }
             }
         }
     }
+
+    /// Goes through the pieces of a torrent once. What could not be settled is left to the next look.
+    async fn verify(self: &Arc<Self>, entry: &Arc<Entry>, pace: &mut Instant) -> Result<(), Refused> {
+        self.read_by_itself(entry, disk::look).await?;
+        if let Some(rest) = entry.settles_in(Instant::now()) {
+            sleep(rest).await;
+        }
+        let mut from = 0;
+        while !entry.is_retired() {
+            sleep_until(*pace).await;
+            let began = Instant::now();
+            let batch = self.read_by_itself(entry, move |entry| verify_batch(entry, from)).await?;
+            let Some((next, bytes)) = batch else { break };
+            *pace = began + Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
+            if bytes < BATCH_BYTES {
+                break;
+            }
+            from = next;
+        }
+        Ok(())
+    }
 }
 
-/// Goes through the pieces of a torrent once. What could not be settled is left to the next look.
-async fn verify(entry: &Arc<Entry>) {
-    let looked = Arc::clone(entry);
-    let _ = tokio::task::spawn_blocking(move || disk::look(&looked)).await;
-    if let Some(rest) = entry.settles_in(Instant::now()) {
-        sleep(rest).await;
-    }
-    let mut from = 0;
-    let mut pace = Instant::now();
-    while !entry.is_retired() {
-        let hashed = Arc::clone(entry);
-        let batch = tokio::task::spawn_blocking(move || verify_batch(&hashed, from));
-        let Ok(Some((next, bytes))) = batch.await else { return };
-        from = next;
-        pace += Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
-        sleep_until(pace).await;
-    }
-}
-
-/// Hashes unknown pieces from `from` on; returns the piece behind them and how many bytes were read, or nothing where
-/// there were none.
+/// Hashes unknown pieces from `from` on; returns the piece behind them and how many bytes were read, less than
+/// [`BATCH_BYTES`] only where there are no more, or nothing where there were none.
 fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
     let mut next = from;
     let mut bytes = 0;

@@ -16,14 +16,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::data::DataFolder;
 use super::site::{Published, Site};
-use super::state::State;
+use super::state::{self, State};
 use crate::fingerprint::Fingerprint;
 use crate::hash::Progress;
 use crate::heal::{self, Healer, Look, Mode, Outcome, Place, Plan, Subject, Watch};
 use crate::id::{InfoHash, PeerId};
 use crate::problem::Problem;
 use crate::seed::{self, Health, Query};
-use crate::store::{self, Reader};
+use crate::store::Reader;
 use crate::units::size_text;
 
 /// The port that is named where peers are asked for: nobody listens there, and the seed's own is left out of it, since
@@ -105,16 +105,7 @@ pub fn remembered(data: &Path) -> Result<Vec<seed::Verdict>, Problem> {
     if !database.exists() {
         return Ok(Vec::new());
     }
-    Ok(Reader::open(&database)?.verdicts()?.into_iter().filter_map(verdict_of_seed).collect())
-}
-
-/// What a seed said of a file, where the stored one is such.
-pub(super) fn verdict_of_seed(verdict: store::Verdict) -> Option<seed::Verdict> {
-    Some(seed::Verdict {
-        info_hash: InfoHash(verdict.verdict.try_into().ok()?),
-        path: verdict.path,
-        fingerprint: verdict.fingerprint,
-    })
+    Ok(Reader::open(&database)?.verdicts()?.into_iter().filter_map(state::from_words).collect())
 }
 
 /// Peers that the trackers in `tiers` know of a torrent.
@@ -172,6 +163,8 @@ fn admit(state: &State, healing: &Healing, patients: &mut HashMap<InfoHash, Pati
         .statuses()
         .into_iter()
         .filter(|(_, status)| matches!(status.health, Health::Degraded | Health::Missing))
+        // What a disk holds that does not answer is not damaged for all that is known, and a look at it would hang.
+        .filter(|(info_hash, _)| state.seed.damage(info_hash).is_some())
         .collect();
     patients.retain(|info_hash, _| {
         let is_ill = ill.contains_key(info_hash);

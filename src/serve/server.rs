@@ -25,7 +25,7 @@ use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
 use super::site::{self, OwnTrackers, Site};
-use super::state::{Inner, State};
+use super::state::{self, Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
 use crate::chores::Chores;
@@ -452,18 +452,13 @@ fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Mem
     let loaded = store.load(now)?;
     let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
     store.retain_verdicts(|path| files.contains(path))?;
-    let verdicts = verdicts(&store)?;
+    let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
     let trouble_log = log.clone();
     let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
         Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
         Trouble::Ended => trouble_log.line("the database is written again"),
     })?;
     Ok(Memory { loaded, verdicts, writer: Arc::new(writer) })
-}
-
-/// What the seed is told of files it has read in a former run.
-fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
-    Ok(store.verdicts()?.into_iter().filter_map(heal::verdict_of_seed).collect())
 }
 
 /// The name of the seed among peers (BEP 20).

@@ -263,11 +263,7 @@ impl State {
 
     /// Gives the store what the seed found out about the files, so that a restart need not read them all.
     pub fn pass_on_verdicts(&self) {
-        self.writer.put_verdicts(self.seed.verdicts().into_iter().map(|verdict| store::Verdict {
-            path: verdict.path,
-            fingerprint: verdict.fingerprint,
-            verdict: verdict.info_hash.0.to_vec(),
-        }));
+        self.writer.put_verdicts(self.seed.take_verdicts().into_iter().map(in_words));
     }
 
     /// The state of everything, at most a second old where it takes some work to tell.
@@ -410,6 +406,28 @@ fn to_seed(one: &Published, folders: &mut seed::Folders) -> seed::Torrent {
     let kept_at = folders.place(one.entry.torrent.as_str(), false);
     seed::Torrent::kept_at(kept_at, &one.torrent, files, &one.other_trackers)
         .expect("a site is read only where its manifest names the files of each torrent")
+}
+
+/// What is written behind the info-hash of a verdict on a file that was found damaged since.
+const DAMAGED: u8 = 1;
+
+/// A verdict as it is kept: the info-hash, and one byte more where the file was found damaged.
+fn in_words(verdict: seed::Verdict) -> store::Verdict {
+    let mut words = verdict.info_hash.0.to_vec();
+    words.extend(verdict.is_damaged.then_some(DAMAGED));
+    store::Verdict { path: verdict.path, fingerprint: verdict.fingerprint, verdict: words }
+}
+
+/// A verdict that was kept; nothing where it is in words of another version.
+pub fn from_words(verdict: store::Verdict) -> Option<seed::Verdict> {
+    let (info_hash, rest) = verdict.verdict.split_first_chunk()?;
+    let is_damaged = match rest {
+        [] => false,
+        [DAMAGED] => true,
+        _ => return None,
+    };
+    let (info_hash, path, fingerprint) = (InfoHash(*info_hash), verdict.path, verdict.fingerprint);
+    Some(seed::Verdict { info_hash, path, fingerprint, is_damaged })
 }
 
 /// A torrent with its one swarm, or the two of a hybrid one.
