@@ -68,12 +68,6 @@ impl Client {
         !matches!(self, Self::Rtorrent | Self::Librqbit)
     }
 
-    /// Whether it is libtorrent, or built on it: these know v2.
-    pub fn is_libtorrents(self) -> bool {
-        use Client::{Deluge, Libtorrent, LibtorrentEncrypted, LibtorrentUtp, Qbittorrent};
-        matches!(self, Deluge | Libtorrent | LibtorrentEncrypted | LibtorrentUtp | Qbittorrent)
-    }
-
     /// Starts to download below `folder`, which is new, at no more than `limit` bytes a second.
     pub fn start(self, room: &Room, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Download {
         fs::create_dir_all(folder.join("got")).expect("a folder");

@@ -82,7 +82,7 @@ fn bounded(program: &str) -> Command {
 }
 
 /// How long a foreign program may run, in seconds, before it is ended and the test fails.
-const PROGRAM_SECS: &str = "20";
+const PROGRAM_SECS: &str = "120";
 
 /// Says what a person wants to know although all is well: past the harness, which keeps what is printed to itself.
 fn tell(text: &str) {
