@@ -32,7 +32,7 @@ use clap::{ArgMatches, FromArgMatches};
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
 #[cfg(not(feature = "serve"))]
-use unserved::{self as heal, self as mirror, self as serve, self as verify};
+use unserved::{self as heal, self as serve, self as verify, mirror};
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -76,7 +76,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Heal(args) => heal::run(args, matches.subcommand().expect("a command was typed").1),
         Command::Verify(args) => verify::run(args, matches.subcommand().expect("a command was typed").1),
-        Command::Mirror(args) => mirror::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Mirror(args) => mirror::run(&args),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

@@ -20,10 +20,6 @@ pub struct ServeArgs {
 #[cfg(not(feature = "serve"))]
 pub type HealArgs = ServeArgs;
 
-/// Whatever is typed after `mirror`.
-#[cfg(not(feature = "serve"))]
-pub type HealArgs = ServeArgs;
-
 /// Whatever is typed after `verify`.
 #[cfg(not(feature = "serve"))]
 pub type VerifySiteArgs = ServeArgs;
