@@ -1,6 +1,7 @@
 //! What the file system is asked for beyond `std::fs`: files that appear whole, files placed without copying them
 //! where that is possible, and files read up to a limit.
 
+pub mod cached;
 mod part;
 
 pub use part::{Part, Tee, is_same};

@@ -6,6 +6,7 @@ mod attach;
 mod build;
 #[cfg(feature = "serve")]
 mod built;
+#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a site is verified by who can serve it"))]
 mod check;
 #[cfg(feature = "serve")]
 mod heal;

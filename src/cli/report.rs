@@ -127,6 +127,7 @@ impl Bar {
     }
 
     /// Does what prints, while the bar is out of the way.
+    #[cfg(feature = "serve")]
     pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
         self.0.suspend(print)
     }

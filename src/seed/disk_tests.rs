@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::super::status::{Health, Verdict};
 use super::super::test_house::{House, PIECE, modified};
-use super::super::{Folders, Torrent};
+use super::super::{Folders, Torrent, cached};
 use super::*;
 use crate::metainfo::{self, Hashes, Info, Layout};
 use crate::wire::Bitfield;
@@ -39,7 +39,11 @@ fn verified(house: &House) -> Entry {
 fn read(entry: &Entry, piece: u32, begin: u32, bytes: u32) -> Result<Vec<u8>, Refused> {
     let mut out = Vec::new();
     let block = Block { piece, begin, bytes };
+    // What is read without waiting is the same, or nothing.
+    let mut quick = vec![7; 100];
+    let is_quick = cached::read_blocks(entry, &[block], &mut quick).is_some();
     let result = read_blocks(entry, &[block], &mut out);
+    assert!(!is_quick || (result.is_ok() && out == quick));
     assert_eq!(result.is_err(), out.is_empty());
     result.map(|()| {
         assert_eq!(out[..PIECE_HEADER_BYTES], piece_header(block));

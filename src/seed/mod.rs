@@ -12,6 +12,7 @@
 //! ```
 
 mod announce;
+mod cached;
 mod content;
 mod dial;
 mod disk;
@@ -44,7 +45,7 @@ pub use status::{Health, Status, Verdict};
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -76,6 +77,10 @@ pub const SCRUB_BYTES_PER_SEC: NonZeroU64 = NonZeroU64::new(32 * 1024 * 1024).ex
 /// What is read from disk for a connection at a time, in bytes: together with [`crate::wire::OUTPUT_BYTES_MAX`] all
 /// that waits in memory for a peer that does not read.
 pub const BATCH_BYTES_MAX: u32 = 128 * 1024;
+/// The same where many peers are sent something: each has an equal share of [`BATCHES_BYTES_MAX`], but this much.
+pub const BATCH_BYTES_MIN: u32 = 16 * 1024;
+/// What is shared by all who are sent something, in bytes.
+pub const BATCHES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The most reads from disk at a time, for peers.
 pub const READS_MAX: usize = 32;
 /// The most of these for one torrent.
@@ -183,6 +188,8 @@ pub struct Seed {
     changes: watch::Sender<u64>,
     verify_wanted: Notify,
     sent: AtomicU64,
+    /// How many peers something is read or written for.
+    sending: AtomicUsize,
 }
 
 impl Seed {
@@ -212,6 +219,7 @@ impl Seed {
             changes: watch::Sender::new(0),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
+            sending: AtomicUsize::new(0),
         })
     }
 

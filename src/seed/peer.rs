@@ -18,10 +18,14 @@ use super::peers::Told;
 use super::reading::{self, Read};
 use super::stream::{Moved, Stream};
 use super::torrents::Entry;
-use super::{BATCH_BYTES_MAX, Seed, WRITE_STALL_MAX};
+use super::{BATCH_BYTES_MAX, BATCH_BYTES_MIN, BATCHES_BYTES_MAX, Seed, WRITE_STALL_MAX};
 use crate::id::{InfoHash, NodeHash};
 use crate::wire::mse::Ciphers;
 use crate::wire::{Bitfield, Close, Connection, HANDSHAKE_WITHIN, HashRequest, PARTIAL_BYTES_MAX, PEX_EVERY};
+
+/// What a peer is sent at most before others have their turn: what is in the cache can be read without a pause, and some
+/// take it without one.
+const TURN_BYTES_MAX: usize = 1024 * 1024;
 
 /// Speaks with a peer that came, until one of both has enough. `came` is what it has said already.
 ///
@@ -93,6 +97,26 @@ struct Conversation {
     swarm: Option<Swarm>,
     /// Whether its handshake is done.
     is_known: bool,
+    /// Held while blocks are read or written.
+    sending: Option<Sending>,
+    /// Bytes that were written in this turn.
+    turn_bytes: usize,
+}
+
+/// One of those who hold bytes for their peers.
+struct Sending(Arc<Seed>);
+
+impl Sending {
+    fn begin(seed: &Arc<Seed>) -> Self {
+        seed.sending.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(seed))
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.sending.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What is being written.
@@ -177,6 +201,8 @@ impl Conversation {
             hashing: None,
             swarm: None,
             is_known: false,
+            sending: None,
+            turn_bytes: 0,
         }
     }
 
@@ -209,13 +235,12 @@ impl Conversation {
                         }
                     }
                     Moved::Out(bytes) => if self.wrote(bytes) {
-                        // It leaves in the turn of its stream, on the same thread.
                         yield_now().await;
                     },
                 },
                 () = sleep_until(deadline) => {
                     let now = self.seed.now();
-                    if !self.outbox.bytes.is_empty() && now >= self.outbox.moved + WRITE_STALL_MAX {
+                    if !self.outbox.rest().is_empty() && now >= self.outbox.moved + WRITE_STALL_MAX {
                         return Err(End::Close);
                     }
                     self.connection.tick(now)?;
@@ -228,7 +253,7 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
-        if self.outbox.bytes.is_empty() && self.reading.is_none() {
+        if self.outbox.rest().is_empty() && self.reading.is_none() {
             self.speak(now);
             // There is room again for what was left lying; it is taken before more is read from the socket.
             self.listen(now).await?;
@@ -284,7 +309,9 @@ impl Conversation {
             self.hashing = Some((request, Box::pin(hashes)));
         }
         self.tell_of_others(now);
-        let mut bytes = std::mem::take(&mut self.outbox).bytes;
+        // What was written stays for now: memory that has been used once need not be cleared to be read into.
+        let buffer = std::mem::take(&mut self.outbox).bytes;
+        let mut bytes = Vec::new();
         if self.stream.is_utp() && self.connection.take_handshake(&mut bytes, now) {
             self.fill(bytes, 0);
             self.outbox.alone = true;
@@ -295,12 +322,17 @@ impl Conversation {
             return self.fill(bytes, 0);
         }
         let Some(swarm) = &self.swarm else { return };
-        let bytes_max = self.seed.paces(&swarm.entry).fold(BATCH_BYTES_MAX, |bytes, pace| pace.turn_bytes(bytes));
+        let share = BATCHES_BYTES_MAX / self.seed.sending.load(Ordering::Relaxed).max(1);
+        let share = u32::try_from(share).unwrap_or(u32::MAX).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX);
+        let bytes_max = self.seed.paces(&swarm.entry).fold(share, |bytes, pace| pace.turn_bytes(bytes));
         let blocks = self.connection.take_blocks(bytes_max, now);
-        if !blocks.is_empty() {
+        if blocks.is_empty() {
+            self.sending = None;
+        } else {
             self.ticket.asked();
+            self.sending.get_or_insert_with(|| Sending::begin(&self.seed));
             let (seed, entry) = (Arc::clone(&self.seed), Arc::clone(&swarm.entry));
-            self.reading = Some(Box::pin(reading::read(seed, entry, blocks, bytes)));
+            self.reading = Some(Box::pin(reading::read(seed, entry, blocks, buffer)));
         }
     }
 
@@ -324,26 +356,30 @@ impl Conversation {
         self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
     }
 
-    /// Takes note that so much was written; true where that was all, and is to leave before more is.
+    /// Takes note that so much was written; true where others are to have their turn: the stream of uTP, which lives on
+    /// the same thread, where what was written is to leave before more is; or other peers.
     fn wrote(&mut self, bytes: usize) -> bool {
+        self.turn_bytes += bytes;
+        let is_over = self.turn_bytes >= TURN_BYTES_MAX;
+        if is_over {
+            self.turn_bytes = 0;
+        }
         self.outbox.written += bytes;
         self.outbox.moved = self.seed.now();
-        if self.outbox.written < self.outbox.bytes.len() {
-            return false;
+        if !self.outbox.rest().is_empty() {
+            return is_over;
         }
         if let Some(swarm) = &self.swarm {
             swarm.entry.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
             self.seed.sent.fetch_add(self.outbox.content, Ordering::Relaxed);
         }
-        // The memory is used again for what is read next; where nothing is, it is given back.
-        self.outbox.bytes.clear();
-        self.outbox.written = 0;
-        std::mem::take(&mut self.outbox.alone)
+        self.outbox.content = 0;
+        std::mem::take(&mut self.outbox.alone) || is_over
     }
 
     fn deadline(&self) -> Duration {
         let deadline = self.connection.deadline();
-        if self.outbox.bytes.is_empty() { deadline } else { deadline.min(self.outbox.moved + WRITE_STALL_MAX) }
+        if self.outbox.rest().is_empty() { deadline } else { deadline.min(self.outbox.moved + WRITE_STALL_MAX) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Blocks on their way from the disk to a peer: at their pace, in their turn, and beside the threads that speak with
-//! peers, so that a disk that stalls keeps nobody waiting who does not read from it.
+//! peers, so that a disk that stalls keeps nobody waiting who does not read from it. What is in the system's cache is read
+//! at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Seed;
+use super::cached;
 use super::disk::{self, Refused};
 use super::torrents::Entry;
 use crate::id::NodeHash;
@@ -31,14 +33,21 @@ pub(super) struct Read {
     pub bad: Vec<Block>,
 }
 
-/// Reads `blocks` into `buffer`, which is empty.
+/// Reads `blocks` into `buffer`, whatever stands in it.
 pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>, buffer: Vec<u8>) -> Read {
     let bytes = blocks.iter().map(|block| u64::from(block.bytes)).sum();
     // Before the disk is read: what waits for its pace waits as requests, and holds no bytes.
+    let mut buffer = buffer;
     for pace in seed.paces(&entry) {
+        if pace.bytes_per_sec().is_some() {
+            buffer = Vec::new();
+        }
         pace.take(bytes).await;
     }
-    let mut buffer = buffer;
+    if cached::read_blocks(&entry, &blocks, &mut buffer).is_some() {
+        return Read { bytes: buffer, content: bytes, bad: Vec::new() };
+    }
+    buffer.clear();
     for _ in 0..AGAIN_MAX {
         match attempt(&seed, &entry, &blocks, std::mem::take(&mut buffer)).await {
             Some((bytes, Ok(bad))) => {

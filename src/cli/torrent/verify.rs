@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::read;
 use crate::cli::args::VerifyArgs;
-use crate::cli::check::{Place, check, named};
+use crate::cli::check::{Outcome, Place, check, named};
 use crate::cli::report::{Bar, Failure, say};
 use crate::hash::Progress as _;
 use crate::metainfo::{Info, Kind, Layout};
@@ -20,7 +20,7 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let checked = check(info, places(info, &args.path), &progress);
     drop(progress);
     let checked = checked.map_err(Failure::Trouble)?;
-    let mut findings: Vec<_> = checked.files.iter().filter_map(|file| file.problem()).collect();
+    let mut findings: Vec<_> = checked.files.iter().filter_map(Outcome::problem).collect();
     if !checked.contradicting.is_empty() {
         let pieces = named(&checked.contradicting);
         let message = format!("its v1 and v2 hashes are of different content, pieces: {pieces}");
