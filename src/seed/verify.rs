@@ -100,3 +100,35 @@ fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
     }
     (next > from).then_some((next, bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio::sync::watch;
+
+    use super::super::disk::FileFault;
+    use super::super::test_house::House;
+    use super::*;
+
+    #[test]
+    fn of_many_torrents_some_are_looked_at_in_turn_and_what_is_not_well_always() {
+        let house = House::new(&[("a", 5)]);
+        let entry = |_| Arc::new(Entry::new(&house.torrent, watch::Sender::new(0), &HashMap::new()));
+        let rounds = |count: usize, ill: usize| {
+            let entries: Vec<_> = (0..count).map(entry).collect();
+            entries[ill].saw(0, Err(FileFault::Missing), Instant::now());
+            let mut next = 0;
+            let mut looks = Vec::new();
+            while looks.is_empty() || next < count {
+                let turn = in_turn(entries.clone(), &mut next);
+                assert!(turn.iter().any(|entry| Arc::ptr_eq(entry, &entries[ill])));
+                looks.push(turn.len());
+            }
+            looks
+        };
+        assert_eq!(rounds(LOOK_TORRENTS_MIN, 7), [500]);
+        assert_eq!(rounds(1100, 1050), [501, 501, 100]);
+        assert_eq!(rounds(LOOK_PARTS * 600, 0), [600, 601, 601, 601, 601, 601, 601, 601]);
+    }
+}
