@@ -95,9 +95,9 @@ pub fn run(args: VerifySiteArgs, _: &ArgMatches) -> Result<(), Failure> {
     }
     drop(progress);
     if args.json {
-        say(as_json(&report)?)?
+        say(as_json(&report)?)?;
     } else {
-        say(&report)?
+        say(&report)?;
     }
     if report.damaged.is_empty() { Ok(()) } else { Err(Failure::Findings) }
 }

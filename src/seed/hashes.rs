@@ -85,7 +85,7 @@ impl<'a> File<'a> {
     fn below(&self, layer: u32, from: u64, to: u64) -> Option<HashMap<u64, Layers>> {
         let Some(up) = self.piece_height.checked_sub(layer).filter(|&up| up > 0) else { return Some(HashMap::new()) };
         let pieces = self.entry.content.pieces_of(self.slot);
-        let (from, to) = (from >> up, ((to - 1 >> up) + 1).min(pieces.len() as u64));
+        let (from, to) = (from >> up, (((to - 1) >> up) + 1).min(pieces.len() as u64));
         let bytes = to.saturating_sub(from).saturating_mul(self.entry.content.piece_length().bytes().into());
         if to > from + 1 && bytes > HASHED_BYTES_MAX {
             return None;

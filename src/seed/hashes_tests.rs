@@ -39,7 +39,7 @@ fn proved(request: &HashRequest, hashes: &[NodeHash]) -> NodeHash {
     }
     let mut index = request.index / request.length;
     uncles.iter().fold(nodes[0], |node, uncle| {
-        let node = if index % 2 == 0 { both(&node, uncle) } else { both(uncle, &node) };
+        let node = if index.is_multiple_of(2) { both(&node, uncle) } else { both(uncle, &node) };
         index /= 2;
         node
     })

@@ -123,9 +123,9 @@ impl Pieces {
             self.bits.get_or_insert_with(|| Box::new(if all { Bitfield::full(len) } else { Bitfield::empty(len) }));
         bits.put(piece, value);
         if value {
-            self.count += 1
+            self.count += 1;
         } else {
-            self.count -= 1
+            self.count -= 1;
         }
         if self.count == 0 || self.count == self.len {
             self.bits = None;

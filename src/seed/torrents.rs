@@ -200,11 +200,11 @@ impl Entry {
         let found = Meta::find(&self.content);
         let mut state = self.state();
         let fault = found.as_ref().err().map(|fault| fault.as_str().into());
-        if state.torrent_fault != fault {
+        if state.torrent_fault == fault {
+            drop(state);
+        } else {
             state.torrent_fault = fault;
             self.settle(state, false);
-        } else {
-            drop(state);
         }
         let meta = found.ok()?;
         *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };

@@ -260,9 +260,9 @@ impl State {
         let first = if *next < count { *next } else { 0 };
         let part = count.div_ceil(parts);
         *next = first + part;
-        let samples = swarms.statuses().zip(digests).skip(first).take(part);
+        let turn = swarms.statuses().zip(digests).skip(first).take(part);
         let mut news = Vec::new();
-        for (tracker::Status { info_hash, counts, lifetime, .. }, digest) in samples {
+        for (tracker::Status { info_hash, counts, lifetime, .. }, digest) in turn {
             let point = Point {
                 at,
                 seeds: counts.complete,
