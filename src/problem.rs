@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     path: Option<PathBuf>,
-    line: Option<usize>,
-    column: Option<usize>,
+    // No file that a person writes has more; a problem is moved about often, and is small.
+    line: Option<u32>,
+    column: Option<u32>,
     message: String,
     help: Option<String>,
 }
@@ -32,13 +33,13 @@ impl Problem {
 
     /// Adds the line, counted from 1.
     pub fn line(mut self, line: usize) -> Self {
-        self.line = Some(line);
+        self.line = Some(u32::try_from(line).unwrap_or(u32::MAX));
         self
     }
 
     /// Adds the character of the line, counted from 1.
     pub fn column(mut self, column: usize) -> Self {
-        self.column = Some(column);
+        self.column = Some(u32::try_from(column).unwrap_or(u32::MAX));
         self
     }
 
@@ -51,7 +52,7 @@ impl Problem {
     /// The same as a problem of a line of the file at `path`, where it names no file itself.
     pub fn or_at_line(mut self, path: impl AsRef<Path>, line: usize) -> Self {
         if self.path.is_none() {
-            self.line = Some(line);
+            self.line = Some(u32::try_from(line).unwrap_or(u32::MAX));
         }
         self.or_at(path)
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 use everseed::manifest::Manifest;
 use everseed::metainfo::{self, Torrent};
 use expect_test::expect;
+use house::attach::{Attached, BASE, episodes, rss};
 use house::{House, KIB, Run, episode, everseed, files, mp3};
 
 /// The first of June 2026 at noon, in seconds since 1970.
@@ -248,6 +249,41 @@ fn no_site_is_built_where_torrents_are_kept() {
         [exit 3]
     "#]]
     .assert_eq(&run.whole());
+}
+
+#[test]
+fn an_episode_that_a_generators_feed_drops_is_seeded_for_as_long() {
+    let site = Attached::show();
+    let attach = |day: u64| {
+        let now = (JUNE + (day - 1) * DAY).to_string();
+        site.run_with(&["attach", "--base-url", BASE], &[("SOURCE_DATE_EPOCH", &now)])
+    };
+    attach(1).ok();
+    fs::write(site.public().join("feed.xml"), rss(&episodes()[..1])).expect("written");
+    let told = [attach(2), attach(3), attach(32), attach(33)].map(|run| run.whole()).join("\n");
+    expect![[r#"
+        [stdout]
+        public: 1 feed, 1 torrent; hashed 0 files (0 B), wrote 5, removed 1, left 1 as they were, 1 finding
+        public: 1 torrent retired, seeded until 2026-07-02
+        [stderr]
+        warning: public/torrents/ep1.torrent: is retired: no feed has an enclosure for "One" any more
+          help: let the feed name all episodes, if its torrent is to stay
+        [exit 0]
+
+        [stdout]
+        public: 1 feed, 1 torrent; hashed 0 files (0 B), wrote 0, removed 0, left 6 as they were
+        public: 1 torrent retired, seeded until 2026-07-02
+        [exit 0]
+
+        [stdout]
+        public: 1 feed, 1 torrent; hashed 0 files (0 B), wrote 1, removed 2, left 3 as they were
+        [exit 0]
+
+        [stdout]
+        public: 1 feed, 1 torrent; hashed 0 files (0 B), wrote 0, removed 0, left 4 as they were
+        [exit 0]
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]

@@ -153,6 +153,8 @@ fn counts_and_peers_survive_a_restart() {
 #[test]
 fn what_is_published_again_is_in_force_after_a_hangup_signal() {
     let house = House::furnished();
+    let toml = fs::read_to_string(house.root().join("everseed.toml")).expect("its configuration");
+    let house = house.toml(&format!("{toml}[torrent]\nretired_days = 0\n"));
     house.build().ok();
     let server = house.serve_site();
     let gone = info_hash(&server, "ep1");
@@ -245,7 +247,7 @@ fn a_database_of_a_newer_version_is_left_alone() {
     let before = fs::read(&path).expect("read");
     expect![[r"
         [stderr]
-        error: ../data/everseed.sqlite3: the database is of version 99, and this everseed knows versions up to 1
+        error: ../data/everseed.sqlite3: the database is of version 99, and this everseed knows versions up to 2
           help: run the newer everseed that wrote it, or name another folder with --data; nothing was changed
         [exit 1]
     "]]

@@ -42,6 +42,7 @@ mod pages;
 mod plan;
 mod prefix;
 mod report;
+mod retire;
 mod site;
 mod slug;
 mod write;
@@ -52,6 +53,8 @@ pub use report::{Change, Done, Error, FeedSummary, Finding, Inserted, Released, 
 
 use crate::hash;
 use crate::output;
+use crate::release::Cache;
+use crate::retired::{Listed, Told};
 use data::Data;
 use desk::Desk;
 use make::{Scene, Whence};
@@ -75,7 +78,7 @@ pub fn attach(options: &Options, progress: &dyn hash::Progress) -> Result<Summar
 fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: output::Watch) -> Result<Summary, Error> {
     let mut desk = Desk::open(options)?;
     let mut cache = desk.cache();
-    let mut still = output::Media::look(make::files(&desk.media));
+    let still = output::Media::look(make::files(&desk.media));
     let whence = if options.locked { Whence::Lock } else { Whence::Files };
     let made = make::make(desk.scene(), whence, &desk.ledger, &mut cache, progress);
     // What was hashed is kept, whatever comes of it.
@@ -90,7 +93,38 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
     }
     let scene = desk.scene();
     let planner = Planner::new(options, &desk.feeds, &desk.media, &releases);
-    let (plan, slots) = plan(scene, &planner, &mut still, &mut findings)?;
+    let mut shelf = retire::shelf(options, &desk.site);
+    let (listed, retired) = match &mut shelf {
+        Some(shelf) => retire::retire(shelf, scene, &desk.ledger, &planner, progress, &mut findings),
+        None => (Vec::new(), Vec::new()),
+    };
+    let attached = put(&desk, &planner, listed, Found { cache, still, findings, retired }, watch);
+    let mut warnings = shelf.map(|shelf| shelf.close(attached.is_ok())).unwrap_or_default();
+    let mut summary = attached?;
+    summary.warnings.append(&mut warnings);
+    Ok(summary)
+}
+
+/// What a run has found until it puts something into the site.
+struct Found {
+    cache: Cache,
+    still: output::Media,
+    findings: Vec<Finding>,
+    retired: Vec<Told>,
+}
+
+/// Puts what `planner` has, and what is `listed` as retired, into the site.
+fn put(
+    desk: &Desk,
+    planner: &Planner,
+    listed: Vec<Listed>,
+    found: Found,
+    watch: output::Watch,
+) -> Result<Summary, Error> {
+    let scene = desk.scene();
+    let Scene { options, .. } = scene;
+    let Found { mut cache, mut still, mut findings, retired } = found;
+    let (plan, slots) = plan(scene, planner, listed, &mut still, &mut findings)?;
     findings.extend(planner.findings());
     let work = Work::new(&desk.site, &plan).map_err(Error::Content)?;
     findings.extend(work.findings());
@@ -107,7 +141,7 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
                 desk.ledger.write()?;
                 // Whoever keeps it has it kept up to date.
                 if let Some(data) = options.data.as_ref().filter(|data| data.is_file()) {
-                    Data::of(&planner).write(data)?;
+                    Data::of(planner).write(data)?;
                 }
             }
             Ok(())
@@ -127,7 +161,7 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
         site: options.site.clone(),
         base_url: options.base_url.to_string(),
         dry_run: options.dry_run,
-        feeds: of_feeds(scene, &planner),
+        feeds: of_feeds(scene, planner),
         releases: planner.released(),
         slots,
         files_hashed: cache.files_hashed(),
@@ -136,6 +170,8 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
         files_unchanged: work.unchanged,
         files_removed,
         findings,
+        retired,
+        warnings: Vec::new(),
         changes: work.changes(options.dry_run),
     })
 }
@@ -145,11 +181,12 @@ fn attach_watched(options: &Options, progress: &dyn hash::Progress, watch: outpu
 fn plan<'r>(
     scene: Scene,
     planner: &Planner<'r>,
+    listed: Vec<Listed>,
     still: &mut output::Media,
     findings: &mut Vec<Finding>,
 ) -> Result<(Plan<'r>, usize), Error> {
     let Scene { options, site, media, feeds } = scene;
-    let mut plan = planner.files().map_err(|problem| Error::Content(vec![problem]))?;
+    let mut plan = planner.files(listed).map_err(|problem| Error::Content(vec![problem]))?;
     for (number, feed) in feeds.iter().enumerate() {
         let edits = feeds::edits(feed, &planner.amendment(number)).map_err(Error::Trouble)?;
         if plan.insert(feed.place.clone(), Entry::Edits(edits)).is_some() {

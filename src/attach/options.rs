@@ -4,9 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use time::OffsetDateTime;
+
 use crate::baseurl::BaseUrl;
 use crate::metainfo::Kind;
 use crate::release;
+use crate::retired;
 use crate::sitepath::SitePath;
 use crate::units::PieceLength;
 
@@ -36,6 +39,10 @@ pub struct Options {
     pub locked: bool,
     /// Whether a torrent that is published already may become another one.
     pub accept_changed: bool,
+    /// How long what is not published any more is kept, and how much of it.
+    pub retired: retired::Limits,
+    /// The time of the run, for that alone; `None`: nothing is kept, and what is kept is left alone.
+    pub now: Option<OffsetDateTime>,
     /// Whether findings keep everything from being written.
     pub strict: bool,
     /// Whether nothing is written at all.
@@ -73,6 +80,8 @@ impl Options {
             fix: Fix::default(),
             locked: false,
             accept_changed: false,
+            retired: retired::Limits::default(),
+            now: None,
             strict: false,
             dry_run: false,
             torrents_feed: SitePath::new("torrents.xml").expect("a plain name"),

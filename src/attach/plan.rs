@@ -20,6 +20,7 @@ use crate::feed::{self, Channel, TorrentItem};
 use crate::manifest::{self, Manifest};
 use crate::problem::Problem;
 use crate::release::{Origin, Release};
+use crate::retired::Listed;
 use crate::sitepath::SitePath;
 use crate::splice::Edit;
 use crate::units::whole_secs;
@@ -83,8 +84,8 @@ impl<'a> Planner<'a> {
         &self.made
     }
 
-    /// The files but the feeds and pages.
-    pub fn files(&self) -> Result<Plan<'a>, Problem> {
+    /// The files but the feeds and pages; with those of torrents that are `retired`, to which nothing leads.
+    pub fn files(&self, retired: Vec<Listed>) -> Result<Plan<'a>, Problem> {
         let mut plan = Plan::new();
         for Made { medium, release } in &self.made {
             plan.insert(medium.torrent_place(), Entry::Bytes(Cow::Borrowed(release.torrent.bytes())));
@@ -98,7 +99,12 @@ impl<'a> Planner<'a> {
         if is_folder || plan.insert(self.options.torrents_feed.clone(), feed).is_some() {
             return Err(taken(self.options.torrents_feed.as_str().as_ref()));
         }
-        let manifest = self.manifest();
+        let mut manifest = self.manifest();
+        for Listed { entry, torrent, media } in retired {
+            plan.insert(entry.torrent.clone(), Entry::Bytes(Cow::Owned(torrent)));
+            plan.extend(media.into_iter().map(|(source, place)| (place, Entry::Media(source))));
+            manifest.torrents.push(entry);
+        }
         if manifest.torrents.len() > manifest::TORRENTS_MAX {
             let message =
                 format!("{} torrents; at most {} are served", manifest.torrents.len(), manifest::TORRENTS_MAX);

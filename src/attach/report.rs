@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use crate::problem::Problem;
+use crate::retired::Told;
 
 /// Why nothing was attached. The site stands as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,11 @@ pub struct Summary {
     pub files_removed: usize,
     /// What should be looked at, in the order of the files.
     pub findings: Vec<Finding>,
+    /// Torrents that are not published any more and go on being seeded, the newest first.
+    pub retired: Vec<Told>,
+    /// What can't be mended any more, and is worth a look.
+    #[serde(serialize_with = "as_texts")]
+    pub warnings: Vec<Problem>,
     /// What becomes of each file that differs, in the order of their paths.
     pub changes: Vec<Change>,
 }

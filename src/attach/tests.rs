@@ -1,5 +1,7 @@
 //! Attaching while others write, stopped at every step, and with media that are not where one would look.
 
+mod retired;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;

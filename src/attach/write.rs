@@ -15,6 +15,7 @@ use crate::manifest;
 use crate::metainfo::{self, TORRENT_BYTES_MAX};
 use crate::output::{self, Does, Staging, Watch};
 use crate::problem::Problem;
+use crate::retired;
 use crate::sitepath::SitePath;
 
 /// What is to be done to a site.
@@ -46,10 +47,11 @@ impl<'a> Work<'a> {
             return Err(problems);
         }
         changed.sort_by_key(|(place, does, entry)| (rank(place, entry), *does == Does::Replaces, *place));
-        let former = site.former.iter().flat_map(|former| &former.torrents).map(|entry| &entry.torrent);
+        let former = site.former.iter().flat_map(|former| &former.torrents);
+        let former = former.flat_map(|entry| entry.files.iter().map(|file| &file.path).chain([&entry.torrent]));
         let is_gone = |place: &&SitePath| {
-            // A manifest could name any file.
-            slug_of(place.as_str()).is_some()
+            // A manifest could name any file, and media are the generator's.
+            (slug_of(place.as_str()).is_some() || retired::is_place(place))
                 && !plan.contains_key(*place)
                 && output::check_folders(&site.path, site.name(), place).is_ok()
                 && fs::symlink_metadata(place.below(&site.path)).is_ok_and(|metadata| metadata.is_file())
@@ -91,11 +93,12 @@ impl<'a> Work<'a> {
     /// What goes, or has gone with what the generator removed, for the author to look at.
     pub fn findings(&self) -> impl Iterator<Item = Finding> {
         let former = self.site.former.iter().flat_map(|former| &former.torrents);
-        former.filter(|entry| !self.plan.contains_key(&entry.torrent)).map(|entry| {
-            let problem = Problem::at(
-                self.site.shown(&entry.torrent),
-                format!("goes: no feed has an enclosure for {:?} any more", entry.title),
-            );
+        let is_gone = |entry: &&manifest::Entry| entry.retired.is_none() && !self.plan.contains_key(&entry.torrent);
+        former.filter(is_gone).map(|entry| {
+            let does =
+                if self.plan.contains_key(&retired::torrent_place(entry.info_hashes)) { "is retired" } else { "goes" };
+            let message = format!("{does}: no feed has an enclosure for {:?} any more", entry.title);
+            let problem = Problem::at(self.site.shown(&entry.torrent), message);
             let help = "let the feed name all episodes, if its torrent is to stay";
             Finding { rule: "removed", problem: problem.help(help) }
         })
@@ -115,16 +118,13 @@ impl<'a> Work<'a> {
     }
 
     fn stage(&self, staging: &mut Staging) -> Result<(), Problem> {
+        // Bytes that are retired are in their new place before others take their former one.
+        let is_new = |(place, does, _): &&(&SitePath, Does, &Entry)| *does == Does::Adds && retired::is_place(place);
+        stage(staging, self.changed.iter().filter(is_new))?;
         if let Some(json) = self.interim() {
             staging.put_bytes(&manifest::place(), Does::Replaces, json.as_bytes())?;
         }
-        for (place, does, entry) in &self.changed {
-            match entry {
-                Entry::Bytes(bytes) => staging.put_bytes(place, *does, bytes)?,
-                Entry::Media(path) => staging.put(place, *does, &output::Entry::Media(path.clone()))?,
-                Entry::Edits(edits) => staging.put_spliced(place, edits)?,
-            }
-        }
+        stage(staging, self.changed.iter().filter(|change| !is_new(change)))?;
         self.removed.iter().for_each(|place| staging.remove(place));
         Ok(())
     }
@@ -139,6 +139,21 @@ impl<'a> Work<'a> {
         let replaced = self.changed.iter().filter(|(_, does, _)| *does == Does::Replaces).map(|(place, ..)| *place);
         output::interim_manifest(&self.site.path, new, &replaced.collect())
     }
+}
+
+/// Prepares the files of `changes`.
+fn stage<'c>(
+    staging: &mut Staging,
+    changes: impl Iterator<Item = &'c (&'c SitePath, Does, &'c Entry<'c>)>,
+) -> Result<(), Problem> {
+    for (place, does, entry) in changes {
+        match entry {
+            Entry::Bytes(bytes) => staging.put_bytes(place, *does, bytes)?,
+            Entry::Media(path) => staging.put(place, *does, &output::Entry::Media(path.clone()))?,
+            Entry::Edits(edits) => staging.put_spliced(place, edits)?,
+        }
+    }
+    Ok(())
 }
 
 /// What is linked to comes before what links to it, and the manifest last.

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
 
+use super::heal::HealArgs;
+use super::mirror::MirrorArgs;
 use super::serve::ServeArgs;
+use super::verify::VerifySiteArgs;
 use crate::attach::{Fix, NotAChoice, Place};
 use crate::metainfo::{Kind, NotAKind};
 use crate::units::PieceLength;
@@ -41,6 +44,9 @@ pub enum Command {
     Attach(AttachArgs),
     Lock(LockArgs),
     Serve(ServeArgs),
+    Verify(VerifySiteArgs),
+    Heal(HealArgs),
+    Mirror(MirrorArgs),
     /// Create, show and verify .torrent files
     Torrent {
         #[command(subcommand)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{AttachArgs, SiteArgs};
-use super::build::{check_locked, read_config_if_any};
+use super::build::{check_locked, now, read_config_if_any, retired};
 use super::report::{self, Bar, Failure};
 use super::summary;
 use crate::attach::{self, Change, Done, Finding, Inserted, Summary};
@@ -29,6 +29,7 @@ pub fn run(args: &AttachArgs, said: impl Fn(&str) -> bool) -> Result<(), Failure
     options.locked = args.locked;
     options.accept_changed = args.accept_changed;
     options.dry_run = args.dry_run;
+    options.now = Some(now()?);
     options.data = Some(config.attach_data(&args.root));
     summary::check(args.summary.as_deref())?;
     let progress = Bar::new();
@@ -36,7 +37,7 @@ pub fn run(args: &AttachArgs, said: impl Fn(&str) -> bool) -> Result<(), Failure
     drop(progress);
     match attached {
         Ok(attached) => {
-            tell(&attached.findings, &[]);
+            tell(&attached.findings, &attached.warnings);
             say(args, &attached)?;
             summary::add(args.summary.as_deref(), || summary::of(&attached, &line(&attached)))
         }
@@ -59,7 +60,8 @@ fn say(args: &AttachArgs, attached: &Summary) -> Result<(), Failure> {
     if attached.dry_run {
         attached.changes.iter().flat_map(|change| listed(&attached.site, change)).try_for_each(report::say)?;
     }
-    report::say(line(attached))
+    report::say(line(attached))?;
+    retired(&attached.site, &attached.retired).map_or(Ok(()), report::say)
 }
 
 /// What attaching did, in a line.
@@ -213,6 +215,8 @@ mod tests {
             files_unchanged: 0,
             files_removed: 1,
             findings: Vec::new(),
+            retired: Vec::new(),
+            warnings: Vec::new(),
             changes: Vec::new(),
         };
         let mut told = vec![line(&attached)];

@@ -4,8 +4,16 @@
 mod args;
 mod attach;
 mod build;
+#[cfg(feature = "serve")]
+mod built;
+#[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a site is verified by who can serve it"))]
+mod check;
+#[cfg(feature = "serve")]
+mod heal;
 mod init;
 mod lock;
+#[cfg(feature = "serve")]
+mod mirror;
 mod report;
 #[cfg(feature = "serve")]
 mod serve;
@@ -13,6 +21,8 @@ mod summary;
 mod torrent;
 #[cfg(any(test, not(feature = "serve")))]
 mod unserved;
+#[cfg(feature = "serve")]
+mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -23,7 +33,7 @@ use clap::{ArgMatches, FromArgMatches};
 use args::{Args, Command, TorrentCommand};
 use report::Failure;
 #[cfg(not(feature = "serve"))]
-use unserved as serve;
+use unserved::{self as heal, self as serve, self as verify, mirror};
 
 /// Runs the program with the arguments and the environment of the process.
 ///
@@ -65,6 +75,9 @@ fn run(command: Command, matches: &ArgMatches) -> Result<(), Failure> {
         }
         Command::Lock(args) => lock::run(&args, typed),
         Command::Serve(args) => serve::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Heal(args) => heal::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Verify(args) => verify::run(args, matches.subcommand().expect("a command was typed").1),
+        Command::Mirror(args) => mirror::run(&args),
         Command::Torrent { command } => match command {
             TorrentCommand::Create(args) => torrent::create(&args),
             TorrentCommand::Show(args) => torrent::show(&args),

@@ -125,6 +125,12 @@ impl Bar {
             .expect("the template is well-formed");
         Self(ProgressBar::with_draw_target(Some(0), target).with_style(style))
     }
+
+    /// Does what prints, while the bar is out of the way.
+    #[cfg(feature = "serve")]
+    pub fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
 }
 
 impl Progress for Bar {

@@ -167,6 +167,8 @@ mod tests {
             files_unchanged: 0,
             files_removed: 0,
             findings,
+            retired: Vec::new(),
+            warnings: Vec::new(),
             changes: Vec::new(),
         }
     }

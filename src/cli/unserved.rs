@@ -1,4 +1,5 @@
-//! `everseed serve` where the program was built without it: it is not among the commands, and who types it is told why.
+//! `everseed serve`, `heal`, `mirror` and `verify` where the program was built without them: they are not among the commands, and
+//! who types one is told why.
 
 use std::ffi::OsString;
 
@@ -7,13 +8,21 @@ use clap::ArgMatches;
 use super::report::Failure;
 use crate::problem::Problem;
 
-/// Whatever is typed after `serve`.
+/// Whatever is typed after the command.
 #[derive(Debug, clap::Args)]
 #[command(hide = true, disable_help_flag = true)]
 pub struct ServeArgs {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     _typed: Vec<OsString>,
 }
+
+/// Whatever is typed after `heal`.
+#[cfg(not(feature = "serve"))]
+pub type HealArgs = ServeArgs;
+
+/// Whatever is typed after `verify`.
+#[cfg(not(feature = "serve"))]
+pub type VerifySiteArgs = ServeArgs;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {
@@ -22,6 +31,24 @@ pub fn next(folder: &str) -> String {
 
 /// Says that there is no server in this build.
 pub fn run(_: ServeArgs, _: &ArgMatches) -> Result<(), Failure> {
+    unserved()
+}
+
+/// `everseed mirror`.
+#[cfg(not(feature = "serve"))]
+pub mod mirror {
+    use super::Failure;
+
+    /// Whatever is typed after it.
+    pub type MirrorArgs = super::ServeArgs;
+
+    /// Says that there is no server in this build.
+    pub fn run(_: &MirrorArgs) -> Result<(), Failure> {
+        super::unserved()
+    }
+}
+
+fn unserved() -> Result<(), Failure> {
     let problem = Problem::new("this everseed was built without its server");
     Err(Failure::usage(problem.help(
         "install it with its default features, or with the feature `serve`; or give what `everseed build` writes to any \

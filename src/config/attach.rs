@@ -65,6 +65,7 @@ impl Config {
         let tracker_url = faults.ok(self.tracker_url(typed));
         let piece_length = faults.ok(self.piece_length());
         let kind = faults.ok(self.torrent_kind());
+        let retired = faults.ok(self.retired());
         self.check_trackers(&mut faults);
         let (Some(site), Some(base_url)) = (site, base_url) else { return Err(faults.0) };
         let mut options = Options::new(site, base_url);
@@ -83,6 +84,7 @@ impl Config {
         options.piece_length = piece_length.flatten();
         options.kind = typed.kind.or(kind).unwrap_or_default();
         options.private = self.torrent.private;
+        options.retired = retired.unwrap_or_default();
         faults.none(options)
     }
 

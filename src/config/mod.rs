@@ -2,6 +2,8 @@
 
 mod attach;
 #[cfg(feature = "serve")]
+mod heal;
+#[cfg(feature = "serve")]
 mod server;
 mod site;
 
@@ -196,6 +198,8 @@ pub struct Seed {
     pub pex: Option<bool>,
     /// Whether torrents that are not private are announced to the DHT.
     pub dht: Option<bool>,
+    /// Where the DHT is entered, as `host:port`; empty: where the world enters it.
+    pub dht_nodes: Vec<String>,
     /// Days within which all media are read again; 0 for never.
     pub scrub_days: Option<u32>,
     /// Bytes a second that are read for it.

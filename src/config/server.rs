@@ -68,6 +68,8 @@ impl Config {
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         self.check_trackers(&mut faults);
         options.seed = self.seed_limits(&mut faults);
+        options.healing = self.healing(&mut faults);
+        options.dht.clone_from(&options.healing.options.dht);
         options.quota = faults.ok(self.quota()).flatten();
         if let Some(secs) = faults.ok(self.interval_secs(typed)).flatten() {
             options.tracker.interval_secs = secs;

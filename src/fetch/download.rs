@@ -63,7 +63,7 @@ impl Download {
 
     pub(super) fn open(shared: &Arc<Shared>, text: &str, url: Url, known: &[Validators]) -> Result<Opened, Problem> {
         let answer = shared.handle.block_on(first_answer(shared, &url, &answer::range(0, None), known.first()));
-        let answer = answer.map_err(|failed| failed.problem)?;
+        let answer = answer.map_err(|failed| *failed.problem)?;
         if answer.status == StatusCode::NOT_MODIFIED {
             return Ok(Opened::Same { known: 0, final_url: answer.url.to_string() });
         }

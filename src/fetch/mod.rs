@@ -5,6 +5,8 @@
 //! says that the file is still the same. The calls block; they are made by threads that hash, not by tasks.
 
 mod answer;
+#[cfg(feature = "serve")]
+pub mod dht;
 mod document;
 mod download;
 mod http;
@@ -102,8 +104,8 @@ pub enum Opened {
 /// Why there is no answer that is of use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
-    /// What went wrong.
-    pub problem: Problem,
+    /// What went wrong. In a box: an answer is moved about more often than a failure.
+    pub problem: Box<Problem>,
     /// How long the server asks to be left alone (`Retry-After`).
     pub after: Duration,
     /// Whether the server was not reached at all: no other question to it is worth a try now.
@@ -112,7 +114,7 @@ pub struct Failed {
 
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
-        Self { problem, after: Duration::ZERO, is_unreachable: false }
+        Self { problem: Box::new(problem), after: Duration::ZERO, is_unreachable: false }
     }
 }
 

@@ -17,7 +17,7 @@ fn look(show: &Show) -> Look {
 fn told(show: &Show, look: &Look) -> String {
     let options = Options { mirrors: vec!["https://a.example.org/".into()], swarm: false, ..Options::default() };
     let plan = Plan::of(&show.subject(), look, &options, false);
-    format!("{plan}\n  bad: {:?} of {}", look.bad, look.pieces)
+    format!("{plan}\n  {}\n  bad: {:?} of {}", plan.deed(), look.bad, look.pieces)
 }
 
 const FILES: [(&str, usize); 3] = [("a", 3 * PIECE + 100), ("b", 2 * PIECE), ("c", PIECE + 1)];

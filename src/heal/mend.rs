@@ -52,6 +52,16 @@ pub struct Left {
     pub problem: Problem,
 }
 
+impl Healed {
+    /// What is still to be said of it.
+    pub fn note(&self) -> Option<String> {
+        (self.other_names > 0).then(|| {
+            let names = count_text(self.other_names, "other name");
+            format!("the damaged file has {names} on this disk, and is as it was there")
+        })
+    }
+}
+
 impl Outcome {
     /// Whether all that was wrong is right now.
     pub fn is_whole(&self) -> bool {
@@ -75,7 +85,7 @@ pub(super) fn mend(
     subject: &Subject<'_>,
     look: &Look,
     consent: bool,
-    peers: &[SocketAddr],
+    peers: &(dyn Fn() -> Vec<SocketAddr> + Sync),
     watch: Watch<'_>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
@@ -95,6 +105,10 @@ pub(super) fn mend(
             // A piece that it shares with a damaged one may be all that seemed wrong with a file.
             let left = others.iter().filter(|ill| !mending.is_cleared(look, ill));
             left.for_each(|ill| outcome.leave(subject, ill, Problem::new(ill.why.to_string())));
+            for &file in &mending.found {
+                let problem = Problem::new("has turned out to be damaged as well").help("run it again");
+                outcome.left.push(Left { name: subject.files[file].below.to_string(), problem });
+            }
             for ill in &wanted {
                 match mending.put_in_place(ill) {
                     Ok(Some(file)) => outcome.healed.push(file),
@@ -141,6 +155,8 @@ struct Mending<'m> {
     bad: BTreeSet<u64>,
     /// Those that have been fetched and were right.
     fetched: BTreeSet<u64>,
+    /// Files that nothing seemed wrong with, beside one that was known to be.
+    found: BTreeSet<usize>,
     watch: Watch<'m>,
 }
 
@@ -160,6 +176,7 @@ impl<'m> Mending<'m> {
             copies: vec![Copy::None; subject.files.len()],
             bad,
             fetched: BTreeSet::new(),
+            found: BTreeSet::new(),
             pieces,
             watch,
         }
@@ -176,7 +193,12 @@ impl<'m> Mending<'m> {
     }
 
     /// Fetches the bad pieces, from one source after another, until none is left.
-    fn fetch(&mut self, healer: &Healer, peers: &[SocketAddr], tried: &mut Vec<Tried>) -> Result<(), Problem> {
+    fn fetch(
+        &mut self,
+        healer: &Healer,
+        peers: &(dyn Fn() -> Vec<SocketAddr> + Sync),
+        tried: &mut Vec<Tried>,
+    ) -> Result<(), Problem> {
         for source in sources(self.subject, &healer.options) {
             if self.bad.is_empty() {
                 return Ok(());
@@ -187,7 +209,7 @@ impl<'m> Mending<'m> {
         let has_v1 = self.subject.torrent.metainfo.info.pieces().is_some();
         if !self.bad.is_empty() && healer.options.swarm && has_v1 {
             self.watch.go_on()?;
-            tried.push(self.fetch_from_swarm(healer, peers)?);
+            tried.push(self.fetch_from_swarm(healer, peers())?);
         }
         Ok(())
     }
@@ -217,7 +239,7 @@ impl<'m> Mending<'m> {
                 }
                 Ok(false) => wrong += 1,
                 Err(failed) => {
-                    tried.problem.get_or_insert(failed.problem);
+                    tried.problem.get_or_insert(*failed.problem);
                     let files = visit.failed.iter().filter(|failed| **failed).count();
                     if failed.is_unreachable || files >= FAILURES_MAX {
                         break;
@@ -295,6 +317,9 @@ impl<'m> Mending<'m> {
     /// Writes a piece that is right into quarantine.
     fn keep(&mut self, piece: u64, bytes: &[u8]) -> Result<(), Problem> {
         for part in self.pieces.parts(piece) {
+            if !self.is_ill[part.file] && !self.has(&part, &bytes[part.range()]) {
+                self.found.insert(part.file);
+            }
             if self.copies[part.file] == Copy::None {
                 self.ward.claim(part.bytes as u64)?;
                 self.copies[part.file] = Copy::Fetched;
@@ -306,11 +331,18 @@ impl<'m> Mending<'m> {
         Ok(())
     }
 
-    fn fetch_from_swarm(&mut self, healer: &Healer, peers: &[SocketAddr]) -> Result<Tried, Problem> {
+    /// Whether the file of the site has these bytes there.
+    fn has(&self, part: &Part, bytes: &[u8]) -> bool {
+        let mut here = vec![0; part.bytes];
+        let path = &self.subject.files[part.file].path;
+        Reader::default().read(path, part.offset, &mut here).is_ok() && here == bytes
+    }
+
+    fn fetch_from_swarm(&mut self, healer: &Healer, peers: Vec<SocketAddr>) -> Result<Tried, Problem> {
         let files: Vec<_> = self.wanted.iter().map(|ill| ill.file).collect();
         let wanted = swarm::Wanted {
             files: Some(&files),
-            peers: peers.to_vec(),
+            peers,
             dht: healer.options.dht.clone(),
             ..swarm::Wanted::new(self.subject.torrent, &self.ward.folder)
         };
@@ -364,6 +396,8 @@ impl<'m> Mending<'m> {
         let other_names = fs::metadata(&place.path).map_or(0, |metadata| other_names(&metadata));
         let like = self.subject.root.join(crate::manifest::FILE_NAME);
         self.ward.put_in_place(&self.names[ill.file], &place.path, ill, &self.subject.root, &like)?;
+        // From now on it is read where it belongs, by whoever shares a piece with it.
+        self.copies[ill.file] = Copy::None;
         Ok(Some(Healed { name: place.below.to_string(), bytes: ill.bad_bytes, other_names }))
     }
 

@@ -19,7 +19,7 @@ fn look(show: &Show) -> Look {
 
 fn heal(show: &Show, options: Options, consent: bool) -> Outcome {
     let healer = Healer::new(options, &show.data()).expect("a quarantine of its own");
-    healer.heal(&show.subject(), &look(show), consent, &[], quiet())
+    healer.heal(&show.subject(), &look(show), consent, &Vec::new, quiet())
 }
 
 /// What came of it, a line each.
@@ -144,7 +144,7 @@ fn of_two_files_that_share_a_bad_piece_the_damaged_one_is_healed() {
     let found = examine(&subject, known, 2, quiet()).expect("a look");
     assert_eq!(found.ills.len(), 2);
     let healer = Healer::new(from(&[&mirror]), &show.data()).expect("a quarantine of its own");
-    let outcome = healer.heal(&subject, &found, false, &[], quiet());
+    let outcome = healer.heal(&subject, &found, false, &Vec::new, quiet());
     drop(healer);
     assert!(outcome.is_whole() && outcome.healed.len() == 1, "{}", told(&outcome));
     assert_eq!(show.wrong(), Vec::<&str>::new());
@@ -154,6 +154,7 @@ fn of_two_files_that_share_a_bad_piece_the_damaged_one_is_healed() {
     show.rot("b", 5);
     let outcome = heal(&show, from(&[&mirror]), false);
     assert_eq!(show.wrong(), ["b"], "nothing was known of its damage: {}", told(&outcome));
+    assert_eq!(outcome.left[0].problem.message(), "has turned out to be damaged as well");
     let outcome = heal(&show, from(&[&mirror]), false);
     assert_eq!(show.wrong(), Vec::<&str>::new(), "{}", told(&outcome));
 }
@@ -201,6 +202,20 @@ impl Progress for StopAfter<'_> {
     }
 }
 
+#[test]
+fn neighbours_that_are_all_damaged_are_healed_together() {
+    for kind in Kind::ALL {
+        let show = Show::new(kind, &FILES);
+        let mirror = Mirror::of(&show);
+        show.rot("a", 5);
+        fs::remove_file(show.path("b")).expect("removed");
+        show.rot("c", 4 * PIECE);
+        let outcome = heal(&show, from(&[&mirror]), false);
+        assert!(outcome.is_whole() && outcome.healed.len() == 3, "{kind}: {}", told(&outcome));
+        assert_eq!(show.wrong(), Vec::<&str>::new());
+    }
+}
+
 /// At each step at which it can be stopped the site is as it was, or whole.
 #[test]
 fn a_healing_that_is_stopped_leaves_the_site_as_it_was() {
@@ -216,7 +231,8 @@ fn a_healing_that_is_stopped_leaves_the_site_as_it_was() {
         let stop = AtomicBool::new(false);
         let progress = StopAfter { left: AtomicU64::new(steps), stop: &stop };
         let healer = Healer::new(from(&[&mirror]), &show.data()).expect("a quarantine of its own");
-        let outcome = healer.heal(&show.subject(), &found, false, &[], Watch { progress: &progress, stop: &stop });
+        let outcome =
+            healer.heal(&show.subject(), &found, false, &Vec::new, Watch { progress: &progress, stop: &stop });
         drop(healer);
         let is_stopped = stop.load(Ordering::Relaxed);
         assert!(!show.tree().iter().any(|path| path.contains("ward")), "{:?}", show.tree());
@@ -241,24 +257,24 @@ fn a_file_that_changes_while_it_is_healed_is_left() {
     let found = look(&show);
     fs::write(show.path("c"), "the author was quicker").expect("written");
     let healer = Healer::new(from(&[&mirror]), &show.data()).expect("a quarantine of its own");
-    let outcome = healer.heal(&show.subject(), &found, false, &[], quiet());
+    let outcome = healer.heal(&show.subject(), &found, false, &Vec::new, quiet());
     assert_eq!(fs::read(show.path("c")).expect("a file"), b"the author was quicker");
     assert_eq!(outcome.left.len(), 1, "{}", told(&outcome));
     // And one that has come back.
     fs::remove_file(show.path("c")).expect("removed");
     let found = look(&show);
     fs::write(show.path("c"), "back").expect("written");
-    let outcome = healer.heal(&show.subject(), &found, false, &[], quiet());
+    let outcome = healer.heal(&show.subject(), &found, false, &Vec::new, quiet());
     assert_eq!(fs::read(show.path("c")).expect("a file"), b"back");
     assert_eq!(outcome.left[0].problem.message(), "was changed meanwhile, and is left as it is");
     // A build is at work.
     fs::remove_file(show.path("c")).expect("removed");
     let found = look(&show);
     let build = crate::output::hold(&show.subject().root).expect("held");
-    let outcome = healer.heal(&show.subject(), &found, false, &[], quiet());
+    let outcome = healer.heal(&show.subject(), &found, false, &Vec::new, quiet());
     assert_eq!(outcome.left[0].problem.message(), "another build of this site is running");
     drop(build);
-    assert!(healer.heal(&show.subject(), &found, false, &[], quiet()).is_whole());
+    assert!(healer.heal(&show.subject(), &found, false, &Vec::new, quiet()).is_whole());
 }
 
 #[test]

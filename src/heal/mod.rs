@@ -37,6 +37,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use url::Url;
+
 use crate::fetch;
 use crate::fetch::swarm;
 use crate::hash::Progress;
@@ -111,6 +113,49 @@ impl fmt::Debug for Options {
     }
 }
 
+/// Whether a server heals by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It neither heals nor says what would be done.
+    Off,
+    /// It says what would be done, and `everseed heal` does it.
+    #[default]
+    Ask,
+    /// It heals what has decayed or is missing.
+    On,
+}
+
+impl Mode {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Ask, Self::On];
+
+    /// As it is written in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Ask => "ask",
+            Self::On => "on",
+        }
+    }
+}
+
+/// The root of another copy of a site, as it is written: http or https, without credentials; with a `/` at its end.
+pub fn mirror(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(url) = url else { return Err(format!("{text:?} is not the address of a copy of the site")) };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user name or password stands in the address of a copy of the site".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{text:?} is not the root of a copy of the site: it has a `?` or a `#`"));
+    }
+    let slash = if url.path().ends_with('/') { "" } else { "/" };
+    Ok(format!("{url}{slash}"))
+}
+
+/// What to write for a [`mirror`].
+pub const MIRROR_HELP: &str = "write the root of the copy, https or http, as https://mirror.example.org/show/";
+
 /// Who watches, and who may stop it.
 #[derive(Clone, Copy)]
 pub struct Watch<'w> {
@@ -154,7 +199,8 @@ impl Healer {
     }
 
     /// Brings the files of `subject` into the state that its torrent says, as far as that can be done: those that `look`
-    /// found wrong, and of those that may be new versions none without `consent`. `peers` may have bytes of it.
+    /// found wrong, and of those that may be new versions none without `consent`. `peers`, who may have bytes of it, are
+    /// asked for when nobody else has them.
     ///
     /// Only whole files change, each at once; what went wrong stands in the outcome.
     pub fn heal(
@@ -162,7 +208,7 @@ impl Healer {
         subject: &Subject<'_>,
         look: &Look,
         consent: bool,
-        peers: &[SocketAddr],
+        peers: &(dyn Fn() -> Vec<SocketAddr> + Sync),
         watch: Watch<'_>,
     ) -> Outcome {
         mend::mend(self, subject, look, consent, peers, watch)
@@ -175,5 +221,33 @@ impl Healer {
         }
         let client = fetch::Client::new(&self.options.http)?;
         Ok(self.client.get_or_init(|| client))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mirror;
+
+    #[test]
+    fn a_mirror_is_a_root_that_paths_can_be_put_behind() {
+        let roots = [
+            "https://a.example.org",
+            "http://a.example.org/show",
+            "https://a.example.org/show/",
+            "a.example.org",
+            "ftp://a.example.org/",
+            "https://me:secret@a.example.org/",
+            "https://a.example.org/?show=1",
+        ];
+        let told = roots.map(|text| mirror(text).unwrap_or_else(|wrong| format!("! {wrong}"))).join("\n");
+        expect_test::expect![[r#"
+            https://a.example.org/
+            http://a.example.org/show/
+            https://a.example.org/show/
+            ! "a.example.org" is not the address of a copy of the site
+            ! "ftp://a.example.org/" is not the address of a copy of the site
+            ! a user name or password stands in the address of a copy of the site
+            ! "https://a.example.org/?show=1" is not the root of a copy of the site: it has a `?` or a `#`"#]]
+        .assert_eq(&told);
     }
 }

@@ -70,6 +70,7 @@ impl Plan {
     }
 }
 
+/// What is wrong, without what would be done about it.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.title)?;
@@ -78,9 +79,6 @@ impl fmt::Display for Plan {
         }
         if self.more_files > 0 {
             write!(f, "\n  and {}", count_text(self.more_files as u64, "more file"))?;
-        }
-        if self.is_healing {
-            write!(f, "\n  {}", self.deed())?;
         }
         Ok(())
     }

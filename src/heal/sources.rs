@@ -40,7 +40,8 @@ pub(super) struct Source {
 /// The sources of a torrent, the operator's own first.
 pub(super) fn sources(subject: &Subject<'_>, options: &Options) -> Vec<Source> {
     let is_own = |url: &str| !subject.base_url.is_empty() && url.starts_with(&subject.base_url);
-    let mirrors = options.mirrors.iter().filter(|root| !is_own(root)).map(|root| Source {
+    // Also one of our own address, if the operator says so: this may be a copy of what stands there.
+    let mirrors = options.mirrors.iter().map(|root| Source {
         name: root.clone(),
         urls: subject.files.iter().map(|place| Some(format!("{root}{}", place.below.url()))).collect(),
     });
@@ -145,7 +146,7 @@ mod tests {
                 .to_vec();
         let mut subject = show.subject();
         subject.files[0].url = Some("https://b.example.org/x.mp3".into());
-        let told = told(&subject, &["https://show.example.org/", "https://a.example.org/copy/"]);
+        let told = told(&subject, &["https://a.example.org/copy/"]);
         expect_test::expect![[r#"
             https://a.example.org/copy/: https://a.example.org/copy/media/a%20b.mp3
             https://b.example.org/x.mp3: https://b.example.org/x.mp3

@@ -187,7 +187,7 @@ pub fn name_of(torrent: &Torrent) -> String {
 }
 
 /// Where the files of `torrent` stand in its `folder`, and below the root of a site.
-fn files_of(torrent: &Torrent, folder: &Path) -> io::Result<Vec<(PathBuf, SitePath)>> {
+pub fn files_of(torrent: &Torrent, folder: &Path) -> io::Result<Vec<(PathBuf, SitePath)>> {
     let name = name_of(torrent);
     let place = |(path, _): (String, u64)| {
         let place = SitePath::new(format!("{FOLDER}/{name}/{path}")).map_err(io::Error::other)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::kept::{Kept, name_of};
 use super::record::moment;
-use super::{FOLDER, Limits};
+use super::{FOLDER, Limits, torrent_place};
 use crate::GENERATOR;
 use crate::baseurl::BaseUrl;
 use crate::manifest;
@@ -65,7 +65,7 @@ impl Kept {
             info_hashes: torrent.info_hashes,
             name: torrent.metainfo.info.name.clone(),
             title: record.title.clone(),
-            torrent: SitePath::new(format!("{FOLDER}/{name}.torrent")).expect("digits are a plain name"),
+            torrent: torrent_place(torrent.info_hashes),
             magnet: metainfo::magnet(&torrent),
             bytes: self.bytes(),
             files: files.iter().zip(&record.files).map(file).collect(),
@@ -112,4 +112,57 @@ fn dressed(torrent: &Torrent, web_seed: &str, scene: Scene) -> Torrent {
     });
     // One of another program may say more in its `info` than is read here.
     if dressed.info_hashes == torrent.info_hashes { dressed } else { torrent.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retired::testing::{kept, torrent};
+
+    #[test]
+    fn clients_find_the_bytes_of_every_kind_at_the_web_seed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let base_url = BaseUrl::parse("https://example.org/show/").expect("a URL");
+        let trackers = [vec!["https://example.org/show/announce".to_owned()]];
+        let pages = HashSet::from(["https://show.example.org/episodes/ep1/"]);
+        let scene = Scene { base_url: &base_url, trackers: &trackers, pages: &pages };
+        for kind in [Kind::V1, Kind::V2, Kind::Hybrid] {
+            for files in [&[("ep 1.mp3", "a medium")][..], &[("a", "one"), ("b/c", "two")]] {
+                let (torrent, _) = torrent(dir.path(), "set", kind, files);
+                let listed = kept(torrent.clone()).listed(scene);
+                let read = metainfo::parse(listed.torrent).expect("a torrent");
+                assert_eq!((read.info_hashes, read.info_bytes()), (torrent.info_hashes, torrent.info_bytes()));
+                assert_eq!(
+                    (&read.metainfo.trackers[..], read.metainfo.creation_date),
+                    (&trackers[..], torrent.metainfo.creation_date)
+                );
+                let folder = format!("https://example.org/show/retired/{}/", torrent.info_hashes.main());
+                let is_one = files.len() == 1 && kind != Kind::V2;
+                let seed = if is_one { format!("{folder}ep%201.mp3") } else { folder.clone() };
+                assert_eq!(read.metainfo.web_seeds, [seed]);
+                // What a client asks for there is where the files are.
+                let places: Vec<_> = listed.media.iter().map(|(_, place)| base_url.of(place)).collect();
+                let wanted = torrent.metainfo.info.files();
+                let wanted: Vec<_> =
+                    wanted.iter().map(|(path, _)| format!("{folder}{}", path.replace(' ', "%20"))).collect();
+                assert_eq!(places, wanted);
+                assert_eq!(listed.entry.page.as_deref(), Some("https://show.example.org/episodes/ep1/"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_torrent_that_says_more_than_is_read_stays_as_it_is() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (torrent, _) = torrent(dir.path(), "set", Kind::V1, &[("ep1.mp3", "a medium")]);
+        let text = torrent.bytes().to_vec();
+        let at = text.windows(5).position(|bytes| bytes == b"4:nam").expect("a key");
+        let foreign = metainfo::parse([&text[..at], b"4:mineli1ee", &text[at..]].concat()).expect("a torrent");
+        assert_ne!(foreign.info_hashes, torrent.info_hashes);
+        let base_url = BaseUrl::parse("https://example.org/").expect("a URL");
+        let scene = Scene { base_url: &base_url, trackers: &[], pages: &HashSet::new() };
+        let listed = kept(foreign.clone()).listed(scene);
+        assert_eq!((listed.torrent, listed.entry.info_hashes), (foreign.bytes().to_vec(), foreign.info_hashes));
+        assert_eq!(listed.entry.page, None);
+    }
 }

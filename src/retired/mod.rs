@@ -29,6 +29,7 @@ pub use shelf::{Shelf, Use};
 
 use time::{Duration, OffsetDateTime};
 
+use crate::id::InfoHashes;
 use crate::sitepath::SitePath;
 
 /// The folder beside the lock, and the one below the site's root.
@@ -42,6 +43,11 @@ pub fn is_place(place: &SitePath) -> bool {
     let is_hash = |name: &str| name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     names.next() == Some(FOLDER)
         && names.next().is_none_or(|name| is_hash(name.strip_suffix(".torrent").unwrap_or(name)))
+}
+
+/// Where the `.torrent` of these info-hashes stands in a site.
+pub fn torrent_place(hashes: InfoHashes) -> SitePath {
+    SitePath::new(format!("{FOLDER}/{}.torrent", hashes.main())).expect("digits are a plain name")
 }
 
 /// How long torrents are kept, and how many bytes of them.

@@ -103,6 +103,8 @@ impl Shelf {
         let Chosen { kept, expired, beyond } = choose(items.collect(), self.limits, now, size, keep);
         self.kept = kept;
         self.kept.sort_by(|a, b| (Reverse(a.record.retired), &a.folder).cmp(&(Reverse(b.record.retired), &b.folder)));
+        // One whose files were damaged has others now.
+        self.gone.retain(|folder| !added.contains(folder));
         self.added = added;
         self.tell(lost, &beyond);
         let folder = |item| if let Item::Kept(kept) = item { Some(kept.folder) } else { None };

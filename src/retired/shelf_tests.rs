@@ -205,6 +205,19 @@ fn a_folder_that_is_damaged_or_was_written_into_is_told_and_somebody_elses_stays
 }
 
 #[test]
+fn one_that_was_damaged_is_brought_in_again() {
+    let house = House::new();
+    let one = house.episode("one");
+    house.retire(0, std::slice::from_ref(&one));
+    let shelf = house.open(1, Use::Write);
+    let path = &shelf.kept()[0].files[0].0;
+    fs::remove_file(path).and_then(|()| fs::write(path, "overwritten")).expect("written");
+    let told = house.retire(1, &[one]);
+    assert!(told.starts_with("ONE of day 1\n") && told.contains("changed since"), "{told}");
+    assert_eq!(house.retire(2, &[]), "ONE of day 1");
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_told_and_holds_nobody_up() {
     let house = House::new();
     let one = house.episode("one");

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Candidate;
+use time::macros::datetime;
+
+use super::record::{self, Record};
+use super::{Candidate, Kept, kept};
 use crate::hash::{self, Source, Wanted};
 use crate::manifest;
 use crate::metainfo::{self, Draft, File, Hashes, Info, Kind, Layout, Torrent, padded};
@@ -89,4 +92,19 @@ pub fn listing(folder: &Path) -> Vec<String> {
     let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
     let files = walk.filter(|entry| !entry.file_type().is_dir());
     files.map(|entry| entry.path().strip_prefix(folder).expect("below").display().to_string()).collect()
+}
+
+/// A torrent as it is kept in a folder that is not there.
+pub fn kept(torrent: Torrent) -> Kept {
+    let folder = PathBuf::from("/nowhere");
+    let files = kept::files_of(&torrent, &folder).expect("plain names");
+    let file = |(path, bytes)| record::File { path, bytes, mtime_ns: 0 };
+    let record = Record {
+        retired: datetime!(2026-06-01 12:00 UTC),
+        title: "One".into(),
+        page: Some("https://show.example.org/episodes/ep1/".into()),
+        published: None,
+        files: torrent.metainfo.info.files().into_iter().map(file).collect(),
+    };
+    Kept { torrent, record, files, folder }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +26,8 @@ pub struct Folder {
     name: Box<str>,
     /// The device that it was last seen on; 0 before.
     device: AtomicU64,
+    #[cfg(test)]
+    pub(super) obstacle: super::test_house::Obstacle,
 }
 
 /// Places of files below one root.
@@ -55,7 +57,13 @@ impl Folders {
         let (folder, file) = name.split_at(name.rfind('/').map_or(0, |at| at + 1));
         if !self.known.contains_key(folder) {
             let path = self.root.join(folder.trim_end_matches('/'));
-            let made = Folder { path, name: folder.into(), device: AtomicU64::new(0) };
+            let made = Folder {
+                path,
+                name: folder.into(),
+                device: AtomicU64::new(0),
+                #[cfg(test)]
+                obstacle: super::test_house::Obstacle::default(),
+            };
             self.known.insert(folder.into(), Arc::new(made));
         }
         Place { folder: Arc::clone(&self.known[folder]), file: file.into(), is_elsewhere }
@@ -89,16 +97,14 @@ impl PartialEq for Place {
 impl Eq for Place {}
 
 impl Folder {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The device that it was last seen on; 0 before.
     pub(super) fn device(&self) -> u64 {
         self.device.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_on(&self, device: u64) {
+        #[cfg(test)]
+        let device = self.obstacle.device().unwrap_or(device);
         self.device.store(device, Ordering::Relaxed);
     }
 }

@@ -9,8 +9,9 @@
 //! within [`settles_within`] of first seeing a fingerprint is therefore sent, if it matches, and not
 //! relied upon afterwards.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -49,6 +50,8 @@ pub(super) enum Refused {
     Busy,
     /// What its torrent says of it is not to be had.
     Unknown,
+    /// The disk does not answer.
+    Silent,
 }
 
 /// Reads `blocks` and appends each with its header, as they go onto the wire. On refusal `out` is as it was.
@@ -92,7 +95,7 @@ pub(super) fn look(entry: &Entry) {
 
 fn look_at(entry: &Entry, slot: usize) {
     // What looks as it did needs no opening; a change of its permissions shows in its change time.
-    if let Ok(metadata) = std::fs::metadata(entry.content.slots[slot].place.path())
+    if let Ok(metadata) = metadata(&entry.content.slots[slot])
         && metadata.is_file()
         && entry.looked(slot) == Some(Fingerprint::of(&metadata))
     {
@@ -141,8 +144,11 @@ fn read_known(entry: &Entry, run: &[Block], out: &mut [u8]) -> Option<()> {
             }
             let (_, file, _) = opened.as_mut()?;
             let (at, bytes) = (usize::try_from(span.at).ok()?, usize::try_from(span.bytes).ok()?);
+            #[cfg(test)]
+            entry.content.slots[span.slot].place.folder().obstacle.on_read().ok()?;
             file.seek(SeekFrom::Start(span.offset)).ok()?;
             file.read_exact(&mut data[at..][..bytes]).ok()?;
+            entry.beat();
         }
     }
     check_after(opened)
@@ -221,7 +227,7 @@ fn read_piece(entry: &Entry, piece: u32, mut each: impl FnMut(Part)) -> Result<T
         at = span.at;
         let (mut file, fingerprint) = open_seen(entry, span.slot)?;
         files.push((span.slot, fingerprint));
-        let read = read_span(&mut file, span, &mut chunk, |part| {
+        let read = read_span(entry, &mut file, span, &mut chunk, |part| {
             each(Part::Bytes(at, part));
             at += part.len() as u64;
         });
@@ -249,12 +255,21 @@ fn hash_zeros(check: &mut Check, bytes: u64) {
 }
 
 /// Reads a span in chunks; `each` gets every one.
-fn read_span(file: &mut File, span: Span, chunk: &mut [u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+fn read_span(
+    entry: &Entry,
+    file: &mut File,
+    span: Span,
+    chunk: &mut [u8],
+    mut each: impl FnMut(&[u8]),
+) -> io::Result<()> {
     file.seek(SeekFrom::Start(span.offset))?;
     let mut rest = span.bytes;
     while rest > 0 {
         let bytes = usize::try_from(rest).map_or(chunk.len(), |rest| rest.min(chunk.len()));
+        #[cfg(test)]
+        entry.content.slots[span.slot].place.folder().obstacle.on_read()?;
         file.read_exact(&mut chunk[..bytes])?;
+        entry.beat();
         each(&chunk[..bytes]);
         rest -= bytes as u64;
     }
@@ -290,16 +305,24 @@ enum Trouble {
 /// Opens a file that can be what its torrent says.
 fn open(slot: &Slot) -> Result<(File, Fingerprint), Trouble> {
     // Asked before opening: to open a pipe would wait for someone to write into it.
-    let path = slot.place.path();
-    if !std::fs::metadata(&path)?.is_file() {
+    if !metadata(slot)?.is_file() {
         return Err(Trouble::File(FileFault::NotAFile));
     }
-    let file = File::open(&path)?;
+    let file = File::open(slot.place.path())?;
     let fingerprint = Fingerprint::of(&file.metadata()?);
     if fingerprint.bytes != slot.bytes {
         return Err(Trouble::File(FileFault::Size(fingerprint.bytes)));
     }
     Ok((file, fingerprint))
+}
+
+/// How a file looks at its path.
+fn metadata(slot: &Slot) -> io::Result<Metadata> {
+    #[cfg(test)]
+    slot.place.folder().obstacle.on_look();
+    let metadata = std::fs::metadata(slot.place.path())?;
+    slot.place.folder().is_on(metadata.dev());
+    Ok(metadata)
 }
 
 impl From<io::Error> for Trouble {

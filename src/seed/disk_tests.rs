@@ -9,8 +9,10 @@ use std::io::Write;
 use proptest::prelude::*;
 use tokio::sync::watch;
 
+use super::super::status::DamageKind;
 use super::super::status::{Health, Verdict};
-use super::super::test_house::{House, PIECE, modified};
+use super::super::test_house::{House, PIECE, Way, modified};
+use super::super::torrents::Remembered;
 use super::super::{Folders, Torrent, cached};
 use super::*;
 use crate::metainfo::{self, Hashes, Info, Layout};
@@ -379,34 +381,139 @@ fn a_restored_file_is_served_on_its_next_request() {
     assert!(read(&entry, 0, 0, 16).is_ok_and(|block| block == piece_of(&house, 0)[..16]));
 }
 
+/// What a restart makes of `verdicts`.
+fn restarted(house: &House, verdicts: &[Verdict]) -> Entry {
+    let remembered = verdicts.iter().map(|verdict| {
+        let Verdict { path, fingerprint, is_damaged, .. } = verdict.clone();
+        (path, Remembered { fingerprint, is_damaged })
+    });
+    Entry::new(&house.torrent, watch::Sender::new(0), &remembered.collect())
+}
+
+/// What is to be healed: the files with their bad pieces and what became of them.
+fn damage(entry: &Entry) -> Vec<(String, Vec<std::ops::Range<u32>>, DamageKind)> {
+    let files = entry.damage().map(|damage| damage.files).unwrap_or_default();
+    files.into_iter().map(|file| (file.name, file.bad_pieces, file.kind)).collect()
+}
+
 #[test]
 fn a_remembered_verdict_saves_the_pass_and_not_the_check() {
     let house = house();
-    let verdicts = verified(&house).verdicts();
+    let verified = verified(&house);
+    let verdicts = verified.take_verdicts();
     assert_eq!(verdicts.len(), 3, "a file each that holds a byte");
-    let remembered = |verdicts: &[Verdict]| {
-        verdicts.iter().map(|verdict| (verdict.path.clone(), verdict.fingerprint)).collect::<HashMap<_, _>>()
-    };
-    let entry = Entry::new(&house.torrent, watch::Sender::new(0), &remembered(&verdicts));
+    assert_eq!(verified.take_verdicts(), [], "they are taken once");
+    let entry = restarted(&house, &verdicts);
     assert_eq!(entry.health(), Health::Verifying);
     look(&entry);
     assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
-    assert_eq!(entry.verdicts(), verdicts);
+    assert_eq!(entry.take_verdicts(), [], "they are known");
 
     // A verdict that fits a file with other bytes: what a memory that lies would say.
     flip(&house, "a", 3);
     let mut lies = verdicts.clone();
     let metadata = fs::metadata(house.path("a")).expect("a file");
-    lies[0] = Verdict {
-        info_hash: house.torrent.info_hash(),
-        path: house.path("a"),
-        fingerprint: Fingerprint::of(&metadata),
-    };
-    let entry = Entry::new(&house.torrent, watch::Sender::new(0), &remembered(&lies));
+    lies[0].fingerprint = Fingerprint::of(&metadata);
+    let entry = restarted(&house, &lies);
     look(&entry);
     assert_eq!(entry.health(), Health::Verified);
     assert_eq!(read(&entry, 0, 0, 16), Err(Refused::Bad));
     assert_eq!(entry.health(), Health::Degraded);
+    // What it found out is remembered, though the file does not look different.
+    let verdicts = entry.take_verdicts();
+    assert_eq!(verdicts, [Verdict { is_damaged: true, ..lies[0].clone() }]);
+    let entry = restarted(&house, &[verdicts, lies[1..].to_vec()].concat());
+    look(&entry);
+    assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verifying, Some(0)));
+    entry.age();
+    (0..5).for_each(|piece| _ = verify_piece(&entry, piece));
+    assert_eq!(damage(&entry), [("media/a".to_owned(), vec![0..1], DamageKind::Decayed)]);
+}
+
+#[test]
+fn a_file_that_comes_back_as_it_was_counts_as_it_did() {
+    let house = house();
+    let entry = verified(&house);
+    fs::rename(house.path("a"), house.path("gone")).expect("renamed");
+    look(&entry);
+    assert_eq!(damage(&entry), [("media/a".to_owned(), vec![0..3], DamageKind::Missing)]);
+    fs::rename(house.path("gone"), house.path("a")).expect("renamed");
+    // Renaming changes its change time, as far as that is told apart, so that it is another file for all we know; a disk
+    // that is mounted again gives the same one.
+    let seen = Fingerprint::of(&fs::metadata(house.path("c")).expect("a file"));
+    entry.saw(2, Err(FileFault::Missing), Instant::now());
+    assert_eq!(entry.status().pieces_bad, 5);
+    entry.saw(2, Ok(seen), Instant::now());
+    let status = entry.status();
+    assert_eq!((status.pieces_bad, status.pieces_verified), (3, 2));
+    assert_eq!(read(&entry, 4, 0, 9).map(|block| block.len()), Ok(9), "after it was hashed");
+}
+
+#[test]
+fn decay_is_told_from_what_an_author_did() {
+    type Change = fn(&House);
+    let flipped_and_newer: Change = |house| {
+        flip(house, "a", PIECE + 1);
+        let file = OpenOptions::new().write(true).open(house.path("a")).expect("writable");
+        file.set_modified(modified(&house.path("c")) + Duration::from_secs(1)).expect("a settable time");
+    };
+    let a_folder: Change = |house| {
+        fs::remove_file(house.path("a")).expect("removed");
+        fs::create_dir(house.path("a")).expect("a folder");
+    };
+    let cases: [(Change, Vec<std::ops::Range<u32>>, DamageKind); 5] = [
+        (|house| flip(house, "a", PIECE + 1), vec![1..2], DamageKind::Decayed),
+        (flipped_and_newer, vec![1..2], DamageKind::Replaced),
+        (|house| truncate(house, 9), vec![0..3], DamageKind::Replaced),
+        (a_folder, vec![0..3], DamageKind::Replaced),
+        (|house| fs::remove_file(house.path("a")).expect("removed"), vec![0..3], DamageKind::Missing),
+    ];
+    for (change, pieces, kind) in cases {
+        let house = house();
+        let entry = verified(&house);
+        assert_eq!(entry.damage(), None);
+        change(&house);
+        look(&entry);
+        (0..5).for_each(|piece| _ = verify_piece(&entry, piece));
+        assert_eq!(damage(&entry), [("media/a".to_owned(), pieces, kind)]);
+    }
+    // What was damaged before anybody looked may be anything.
+    let house = house();
+    flip(&house, "a", 0);
+    let entry = entry(&house);
+    (0..5).for_each(|piece| _ = verify_piece(&entry, piece));
+    assert_eq!(damage(&entry), [("media/a".to_owned(), vec![0..1], DamageKind::Replaced)]);
+}
+
+#[test]
+fn a_failing_disk_is_told_and_served_again_when_it_works() {
+    let house = house();
+    let entry = verified(&house);
+    assert!(read(&entry, 0, 0, 9).is_ok());
+    house.obstacle().set(Way::ReadsFail(5));
+    for piece in [0, 1, 4] {
+        assert_eq!(read(&entry, piece, 0, 9), Err(Refused::Bad), "piece {piece}");
+    }
+    let why = "Input/output error (os error 5)";
+    assert_eq!(
+        entry.status().faults,
+        [
+            format!("media/a cannot be read in 2 of 3 pieces: {why}"),
+            format!("media/c cannot be read in 1 of 3 pieces: {why}")
+        ]
+    );
+    assert_eq!(
+        damage(&entry),
+        [
+            ("media/a".to_owned(), vec![0..2], DamageKind::Unreadable),
+            ("media/c".to_owned(), vec![4..5], DamageKind::Unreadable)
+        ]
+    );
+    house.obstacle().set(Way::Free);
+    while let Some(piece) = entry.unknown_piece(0) {
+        verify_piece(&entry, piece).expect("as its hash says");
+    }
+    assert_eq!((entry.health(), entry.damage()), (Health::Verified, None));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod cached;
 mod content;
 mod dial;
 mod disk;
+mod disks;
 mod doors;
 mod faults;
 mod hashes;
@@ -40,7 +41,7 @@ mod verify;
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use server::{Sockets, bind};
-pub use status::{Health, Status, Verdict};
+pub use status::{Damage, DamageKind, DamagedFile, Health, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -52,16 +53,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::pace::Pace;
 use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
 use dial::Calls;
+use disks::Disks;
 use doors::Doors;
 use hello::EXCHANGES_MAX;
 use reading::HASHINGS_MAX;
-use torrents::Entry;
+use torrents::{Entry, Remembered};
 use utp_door::Door;
 
 /// The most connections in all, unless [`Limits`] say otherwise.
@@ -87,8 +88,13 @@ pub const READS_MAX: usize = 32;
 pub const READS_OF_ONE_MAX: usize = 8;
 /// How long a peer may take nothing of what is sent to it.
 pub const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
-/// How often all files are looked at for changes; a restored file is found so, and verified at once.
+/// How often files are looked at for changes: all that something is wrong with, so that a restored one is found and
+/// verified at once, and of the others [`LOOK_TORRENTS_MIN`] or, where these are more, one of [`LOOK_PARTS`].
 pub const LOOK_EVERY: Duration = Duration::from_secs(8);
+/// The torrents that are always looked at together.
+pub const LOOK_TORRENTS_MIN: usize = 500;
+/// So many looks at the most see all files. A file that is asked for is looked at in any case.
+pub const LOOK_PARTS: usize = 8;
 /// At most how many bytes a second are read to verify files that nobody asked for yet.
 pub const VERIFY_BYTES_PER_SEC: u64 = 256 * 1024 * 1024;
 /// The most faults that are told of one torrent.
@@ -172,7 +178,7 @@ pub struct Seed {
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
     /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
-    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Fingerprint>>>,
+    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
@@ -186,6 +192,8 @@ pub struct Seed {
     announcer: Mutex<Announcer>,
     stop_within: Duration,
     changes: watch::Sender<u64>,
+    disks: Disks,
+    look_wanted: Notify,
     verify_wanted: Notify,
     sent: AtomicU64,
     /// How many peers something is read or written for.
@@ -217,6 +225,8 @@ impl Seed {
             announcer: Mutex::default(),
             stop_within: options.stop_within,
             changes: watch::Sender::new(0),
+            disks: Disks::default(),
+            look_wanted: Notify::new(),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
             sending: AtomicUsize::new(0),
@@ -255,6 +265,10 @@ impl Seed {
         }
         let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        if remembered.is_empty() {
+            // Its room for thousands is never needed again.
+            *remembered = HashMap::new();
+        }
         drop((entries, remembered));
         gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -266,13 +280,19 @@ impl Seed {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for verdict in verdicts {
             let files = remembered.entry(verdict.info_hash).or_default();
-            files.insert(verdict.path.clone(), verdict.fingerprint);
+            let Verdict { fingerprint, is_damaged, .. } = *verdict;
+            files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
         }
     }
 
-    /// The verdicts to give to [`Seed::remember`] after a restart.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        self.entries().iter().flat_map(|entry| entry.verdicts()).collect()
+    /// The verdicts to give to [`Seed::remember`] after a restart, but those that were taken before and still hold.
+    pub fn take_verdicts(&self) -> Vec<Verdict> {
+        self.entries().iter().flat_map(|entry| entry.take_verdicts()).collect()
+    }
+
+    /// What of a torrent's files is to be healed; nothing where nothing is known to be wrong with them.
+    pub fn damage(&self, info_hash: &InfoHash) -> Option<Damage> {
+        self.entry(info_hash)?.damage()
     }
 
     /// How a torrent stands.
@@ -323,8 +343,8 @@ impl Seed {
     }
 
     /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
-    async fn offer(&self, entry: &Arc<Entry>) -> Option<Offer> {
-        let mut offer = entry.offer().await?;
+    async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
+        let mut offer = self.read_for_peer(entry, Entry::offer).await.ok()??;
         offer.pex &= self.limits.pex;
         Some(offer)
     }

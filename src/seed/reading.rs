@@ -65,11 +65,10 @@ pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>,
 /// The hashes that a peer asks for (BEP 52), where there are such.
 pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
     let hashing = Arc::clone(&seed.hashings).acquire_owned().await.ok()?;
-    let own = entry.reads().acquire_owned().await.ok()?;
-    let all = Arc::clone(&seed.reads).acquire_owned().await.ok()?;
-    let finding = tokio::task::spawn_blocking(move || {
-        let _places = (hashing, own, all);
-        super::hashes::hashes(&entry, &request)
+    let finding = seed.read_for_peer(&entry, move |entry| {
+        // Its place is taken for as long as the thread is.
+        let _hashing = hashing;
+        super::hashes::hashes(entry, &request)
     });
     finding.await.ok()?
 }
@@ -78,18 +77,14 @@ pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequ
 struct Later;
 
 async fn attempt(
-    seed: &Seed,
+    seed: &Arc<Seed>,
     entry: &Arc<Entry>,
     blocks: &[Block],
     buffer: Vec<u8>,
 ) -> Option<(Vec<u8>, Result<Vec<Block>, Later>)> {
-    // First the torrent's own share: whoever waits for a stalled disk holds no place that others need.
-    let own = entry.reads().acquire_owned().await.ok()?;
-    let all = Arc::clone(&seed.reads).acquire_owned().await.ok()?;
-    let (entry, blocks, mut bytes) = (Arc::clone(entry), blocks.to_vec(), buffer);
-    let reading = tokio::task::spawn_blocking(move || {
-        let _places = (own, all);
-        let outcome = read_now(&entry, &blocks, &mut bytes);
+    let (blocks, mut bytes) = (blocks.to_vec(), buffer);
+    let reading = seed.read_for_peer(entry, move |entry| {
+        let outcome = read_now(entry, &blocks, &mut bytes);
         (bytes, outcome)
     });
     reading.await.ok()
@@ -100,14 +95,14 @@ fn read_now(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) -> Result<Vec<Bl
     let mut bad = Vec::new();
     match disk::read_blocks(entry, blocks, out) {
         Ok(()) => return Ok(bad),
-        Err(Refused::Bad | Refused::Unknown) => {}
+        Err(Refused::Bad | Refused::Unknown | Refused::Silent) => {}
         Err(Refused::Busy | Refused::Changing) => return Err(Later),
     }
     // One of them is not to be had, and the others are to be sent.
     for run in blocks.chunk_by(|a, b| a.piece == b.piece) {
         match disk::read_blocks(entry, run, out) {
             Ok(()) => {}
-            Err(Refused::Bad | Refused::Unknown) => bad.extend_from_slice(run),
+            Err(Refused::Bad | Refused::Unknown | Refused::Silent) => bad.extend_from_slice(run),
             Err(Refused::Busy | Refused::Changing) => {
                 out.clear();
                 return Err(Later);

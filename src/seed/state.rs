@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::disk::FileFault;
@@ -35,10 +35,18 @@ pub(super) struct State {
     pub recheck: Pieces,
     /// Why nobody can tell what its pieces should be.
     pub torrent_fault: Option<Box<str>>,
+    /// Reads of it that do not come back.
+    pub stuck: u32,
+    /// Whether nothing is asked of its disk, which does not answer for others.
+    pub is_disk_silent: bool,
     /// Whether it is no longer seeded.
     pub is_retired: bool,
+    /// Whether there are verdicts that were not given to [`super::Seed::take_verdicts`] yet.
+    pub has_news: bool,
     /// Who follows what is offered; nobody, where no peer is there.
     pub followers: Option<watch::Sender<Offered>>,
+    /// The places for reads of it, once there were some.
+    pub reads: Option<Arc<Semaphore>>,
 }
 
 #[derive(Debug)]
@@ -46,10 +54,21 @@ pub(super) struct FileState {
     /// Whether it need not be here.
     pub is_elsewhere: bool,
     pub seen: Option<Seen>,
-    /// How it looked when it was last known to match as a whole.
-    pub remembered: Option<Fingerprint>,
+    /// How it looked when it last matched as a whole.
+    pub whole: Whole,
+    /// Whether no bad piece was found in it since.
+    pub is_trusted: bool,
     /// What the system said when a piece could not be read.
     pub trouble: Option<Box<str>>,
+}
+
+/// How a file looked when it last matched as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whole {
+    Unknown,
+    /// As it was last seen, which nearly all do.
+    AsSeen,
+    Once(Box<Fingerprint>),
 }
 
 #[derive(Debug)]
@@ -140,15 +159,21 @@ impl State {
             excused_pieces: none(),
             recheck: none(),
             torrent_fault: None,
+            stuck: 0,
+            is_disk_silent: false,
             is_retired: false,
+            has_news: false,
             followers: None,
+            reads: None,
         };
         state.health = state.conclude();
         state
     }
 
     pub fn conclude(&self) -> Health {
-        if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
+        if self.is_silent() {
+            Health::Missing
+        } else if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
             Health::Missing
         } else if self.excused < self.faulty
             || self.excused_pieces.count() < self.bad.count()
@@ -166,7 +191,22 @@ impl State {
 
     /// What peers may ask for.
     pub fn offered(&self) -> Offered {
-        (!self.is_retired).then(|| Arc::new(self.bad.others()))
+        let have = || if self.is_silent() { Bitfield::empty(self.bad.len()) } else { self.bad.others() };
+        (!self.is_retired).then(|| Arc::new(have()))
+    }
+
+    /// Takes in that all of its pieces match.
+    pub fn is_whole(&mut self) {
+        for file in &mut self.files {
+            self.has_news |= !file.is_as_remembered();
+            file.whole = Whole::AsSeen;
+            file.is_trusted = true;
+        }
+    }
+
+    /// Whether its disk does not answer.
+    pub fn is_silent(&self) -> bool {
+        self.stuck > 0 || self.is_disk_silent
     }
 
     /// Tells those who follow.
@@ -205,9 +245,35 @@ impl FileState {
         matches!(self.seen, Some(Seen { what: Err(_), .. }))
     }
 
+    /// Whether it looks as it did when it last matched as a whole, and nothing is known to be wrong with it since.
     pub fn is_as_remembered(&self) -> bool {
-        let Some(Seen { what: Ok(fingerprint), .. }) = &self.seen else { return false };
-        self.remembered == Some(*fingerprint)
+        self.is_trusted && self.whole == Whole::AsSeen && self.looks().is_some()
+    }
+
+    /// How it looks, where that can be right.
+    pub fn looks(&self) -> Option<Fingerprint> {
+        self.seen.as_ref()?.what.as_ref().ok().copied()
+    }
+
+    /// How it looked when it last matched as a whole.
+    pub fn whole(&self) -> Option<Fingerprint> {
+        match &self.whole {
+            Whole::Unknown => None,
+            Whole::AsSeen => self.looks(),
+            Whole::Once(fingerprint) => Some(**fingerprint),
+        }
+    }
+
+    /// Takes in how it looks now.
+    pub fn see(&mut self, what: Result<Fingerprint, FileFault>, now: Instant) {
+        let whole = self.whole();
+        self.whole = match (whole, &what) {
+            (None, _) => Whole::Unknown,
+            (Some(whole), Ok(now)) if whole == *now => Whole::AsSeen,
+            (Some(whole), _) => Whole::Once(Box::new(whole)),
+        };
+        self.seen = Some(Seen { what, since: now });
+        self.trouble = None;
     }
 }
 

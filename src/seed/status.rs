@@ -1,6 +1,7 @@
 //! How a torrent stands, as others are told of it.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::fingerprint::Fingerprint;
@@ -17,7 +18,7 @@ pub enum Health {
     Elsewhere,
     /// Some of its pieces can't be sent.
     Degraded,
-    /// None of its files is there to be read.
+    /// None of its files is there to be read, or their disk does not answer.
     Missing,
 }
 
@@ -63,4 +64,43 @@ pub struct Verdict {
     pub path: PathBuf,
     /// What it looked like.
     pub fingerprint: Fingerprint,
+    /// Whether a bad piece was found in it since: then it is read again, and this tells whether it has changed.
+    pub is_damaged: bool,
+}
+
+/// What of a torrent's files is not as the torrent says: what there is to heal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The files, in the torrent's order; one at least.
+    pub files: Vec<DamagedFile>,
+}
+
+/// A file that is not as its torrent says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// Where it lies, or should lie.
+    pub path: PathBuf,
+    /// As people know it.
+    pub name: String,
+    /// The bytes that it should have.
+    pub bytes: u64,
+    /// The torrent's pieces that are bad because of it, in order and without gaps between those of a range.
+    pub bad_pieces: Vec<Range<u32>>,
+    /// What became of it.
+    pub kind: DamageKind,
+}
+
+/// What became of a file. It tells which is the truth, the file or its torrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DamageKind {
+    /// There is none: the torrent is the truth.
+    Missing,
+    /// Its size and time are as they were when it last matched as a whole, and its bytes are not: the torrent is the
+    /// truth.
+    Decayed,
+    /// It is another one than it was, or it is not known what it was: its author may have replaced it, and the file is
+    /// the truth, unless somebody says otherwise.
+    Replaced,
+    /// The system does not give it, or a part of it.
+    Unreadable,
 }

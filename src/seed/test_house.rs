@@ -1,7 +1,10 @@
 //! A folder of files and the torrent of them, for the tests of this module.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
@@ -177,6 +180,11 @@ impl House {
         }
     }
 
+    /// What stands before its disk.
+    pub fn obstacle(&self) -> &Obstacle {
+        &self.torrent.0.slots[0].place.folder().obstacle
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(FOLDER).join(name)
     }
@@ -189,6 +197,69 @@ impl House {
         };
         let first = stamp();
         while stamp() == first {}
+    }
+}
+
+/// What stands between a test and the disk below a folder.
+#[derive(Debug, Default)]
+pub struct Obstacle {
+    /// What becomes of who comes, and how many wait.
+    way: Mutex<(Way, usize)>,
+    changed: Condvar,
+    device: AtomicU64,
+}
+
+/// What becomes of who goes to the disk.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    #[default]
+    Free,
+    /// Whoever reads waits until the way is another one.
+    ReadsHang,
+    /// So does whoever looks.
+    LooksHang,
+    /// Reads fail with this error of the system.
+    ReadsFail(i32),
+}
+
+impl Obstacle {
+    /// Sets what becomes of those who come, and of those who wait.
+    pub fn set(&self, way: Way) {
+        self.way.lock().expect("nobody panics").0 = way;
+        self.changed.notify_all();
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.way.lock().expect("nobody panics").1
+    }
+
+    /// Lets the folder be on a disk of its own.
+    pub fn set_device(&self, device: u64) {
+        self.device.store(device, Ordering::Relaxed);
+    }
+
+    pub fn device(&self) -> Option<u64> {
+        Some(self.device.load(Ordering::Relaxed)).filter(|&device| device != 0)
+    }
+
+    pub fn on_look(&self) {
+        self.wait_while(|way| way == Way::LooksHang);
+    }
+
+    pub fn on_read(&self) -> io::Result<()> {
+        match self.wait_while(|way| matches!(way, Way::ReadsHang | Way::LooksHang)) {
+            Way::ReadsFail(code) => Err(io::Error::from_raw_os_error(code)),
+            _ => Ok(()),
+        }
+    }
+
+    fn wait_while(&self, hangs: impl Fn(Way) -> bool) -> Way {
+        let mut state = self.way.lock().expect("nobody panics");
+        state.1 += 1;
+        let mut state = self.changed.wait_while(state, |(way, _)| hangs(*way)).expect("nobody panics");
+        state.1 -= 1;
+        state.0
     }
 }
 

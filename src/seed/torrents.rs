@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use super::READS_OF_ONE_MAX;
 use super::content::{Content, Slot, Torrent};
 use super::disk::{FileFault, settles_within};
+use super::faults::ranges;
 use super::meta::Meta;
 use super::peers::Peers;
-use super::state::{FileState, Offered, Seen, State};
-use super::status::{Health, Status, Verdict};
+use super::state::{FileState, Offered, Seen, State, Whole};
+use super::status::{Damage, DamagedFile, Health, Status, Verdict};
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, InfoHashV2};
 use crate::pace::Pace;
@@ -41,11 +42,19 @@ pub(super) struct Entry {
     meta: Mutex<Held>,
     pub sent: AtomicU64,
     pub connections: AtomicUsize,
-    reads: OnceLock<Arc<Semaphore>>,
+    /// Grows with every bit that is read of its files.
+    pulse: AtomicU32,
     pace: OnceLock<Box<Pace>>,
     /// Who is connected for it.
     pub peers: Peers,
     changes: watch::Sender<u64>,
+}
+
+/// What is known of a file from a former run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Remembered {
+    pub fingerprint: Fingerprint,
+    pub is_damaged: bool,
 }
 
 /// What the `.torrent` says, where it was needed of late.
@@ -56,13 +65,18 @@ struct Held {
 }
 
 impl Entry {
-    pub fn new(torrent: &Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Fingerprint>) -> Self {
+    /// `remembered`: the verdicts of a former run, by the paths of the files.
+    pub fn new(torrent: &Torrent, changes: watch::Sender<u64>, remembered: &HashMap<PathBuf, Remembered>) -> Self {
         let content = Arc::clone(&torrent.0);
-        let file = |slot: &Slot| FileState {
-            is_elsewhere: slot.place.is_elsewhere,
-            seen: None,
-            remembered: (!remembered.is_empty()).then(|| remembered.get(&slot.place.path()).copied()).flatten(),
-            trouble: None,
+        let file = |slot: &Slot| {
+            let known = (!remembered.is_empty()).then(|| remembered.get(&slot.place.path())).flatten();
+            FileState {
+                is_elsewhere: slot.place.is_elsewhere,
+                seen: None,
+                whole: known.map_or(Whole::Unknown, |known| Whole::Once(Box::new(known.fingerprint))),
+                is_trusted: known.is_some_and(|known| !known.is_damaged),
+                trouble: None,
+            }
         };
         let files = content.slots.iter().map(file).collect();
         Self {
@@ -71,7 +85,7 @@ impl Entry {
             meta: Mutex::default(),
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
-            reads: OnceLock::new(),
+            pulse: AtomicU32::new(0),
             pace: OnceLock::new(),
             peers: Peers::default(),
             changes,
@@ -91,16 +105,10 @@ impl Entry {
     }
 
     /// What a new peer is offered; nothing where the torrent is no longer seeded, or nobody can tell what its pieces
-    /// should be.
-    pub async fn offer(self: &Arc<Self>) -> Option<Offer> {
+    /// should be. It blocks.
+    pub fn offer(&self) -> Option<Offer> {
         let have = self.offers().borrow().clone()?;
-        let metadata = if self.content.is_private {
-            None
-        } else {
-            let entry = Arc::clone(self);
-            let meta = tokio::task::spawn_blocking(move || entry.meta());
-            Some(Arc::clone(&meta.await.ok()??.info_bytes))
-        };
+        let metadata = if self.content.is_private { None } else { Some(Arc::clone(&self.meta()?.info_bytes)) };
         Some(Offer {
             pieces: self.content.wire_pieces(),
             have,
@@ -117,9 +125,59 @@ impl Entry {
         state.followers.get_or_insert_with(|| watch::Sender::new(offered)).subscribe()
     }
 
-    /// The reads that may run at a time: a stalled disk below one torrent leaves room for reading the others.
+    /// The places for reads that run at a time: a slow disk below one torrent leaves room for reading the others. When
+    /// the torrent falls silent, nobody goes on waiting for one.
     pub fn reads(&self) -> Arc<Semaphore> {
-        Arc::clone(self.reads.get_or_init(|| Arc::new(Semaphore::new(READS_OF_ONE_MAX))))
+        let mut state = self.state();
+        Arc::clone(state.reads.get_or_insert_with(|| Arc::new(Semaphore::new(READS_OF_ONE_MAX))))
+    }
+
+    /// A number that changes with every bit that is read of its files.
+    pub fn pulse(&self) -> u32 {
+        self.pulse.load(Ordering::Relaxed)
+    }
+
+    /// Something was read.
+    pub fn beat(&self) {
+        self.pulse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The devices that its files were last seen on.
+    pub fn devices(&self) -> impl Iterator<Item = u64> + '_ {
+        let device = |slot: usize| self.content.slots[slot].place.folder().device();
+        let folders = (0..self.content.slots.len()).map(device).filter(|&device| device != 0);
+        // Files of one folder stand beside each other, and most torrents have one.
+        folders.scan(0, |last, device| Some((std::mem::replace(last, device) != device).then_some(device))).flatten()
+    }
+
+    /// Whether one of its reads does not come back.
+    pub fn is_stuck(&self) -> bool {
+        self.state().stuck > 0
+    }
+
+    /// Takes in that a read does not come back: nothing of it is offered until it does.
+    pub fn falls_silent(&self) {
+        let mut state = self.state();
+        state.stuck += 1;
+        if let Some(reads) = state.reads.take() {
+            reads.close();
+        }
+        self.settle(state, true);
+    }
+
+    /// Takes in that a read has come back.
+    pub fn answers_again(&self) {
+        let mut state = self.state();
+        state.stuck = state.stuck.saturating_sub(1);
+        self.settle(state, true);
+    }
+
+    /// Takes in whether its disk does not answer for others.
+    pub fn disk_is_silent(&self, is_silent: bool) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.is_disk_silent, is_silent) != is_silent {
+            self.settle(state, true);
+        }
     }
 
     /// How fast its bytes leave, where that is limited to so many a second.
@@ -199,18 +257,46 @@ impl Entry {
         }
     }
 
-    /// The verdicts that are worth remembering: those of a torrent that is verified as a whole.
-    pub fn verdicts(&self) -> Vec<Verdict> {
-        let state = self.state();
-        if state.health != Health::Verified {
+    /// The verdicts that are worth remembering and were not taken yet: those of a torrent that is verified as a whole,
+    /// and those that were found to be wrong.
+    pub fn take_verdicts(&self) -> Vec<Verdict> {
+        let mut state = self.state();
+        if !std::mem::take(&mut state.has_news) {
             return Vec::new();
         }
+        let is_verified = state.health == Health::Verified;
         let files = self.content.slots.iter().zip(&state.files);
-        let verdicts = files.filter_map(|(slot, file)| {
-            let seen = file.seen.as_ref()?.what.as_ref().ok()?;
-            Some(Verdict { info_hash: self.info_hash(), path: slot.place.path(), fingerprint: *seen })
+        let verdicts = files.filter(|(_, file)| is_verified || !file.is_trusted).filter_map(|(slot, file)| {
+            Some(Verdict {
+                info_hash: self.info_hash(),
+                path: slot.place.path(),
+                fingerprint: file.whole()?,
+                is_damaged: !is_verified,
+            })
         });
         verdicts.collect()
+    }
+
+    /// What of its files is not as it says; nothing where nothing is known to be wrong with them, or their disk does not
+    /// answer.
+    pub fn damage(&self) -> Option<Damage> {
+        let state = self.state();
+        if state.is_silent() {
+            return None;
+        }
+        let bad = self.bad_pieces_of_files(&state);
+        let files = self.content.slots.iter().zip(&state.files).enumerate().filter_map(|(index, (slot, file))| {
+            let pieces = bad.get(&index)?;
+            Some(DamagedFile {
+                path: slot.place.path(),
+                name: slot.place.name(),
+                bytes: slot.bytes,
+                bad_pieces: ranges(pieces),
+                kind: file.kind_of_damage(),
+            })
+        });
+        let files: Vec<_> = files.collect();
+        (!files.is_empty()).then_some(Damage { files })
     }
 
     /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more.
@@ -222,8 +308,7 @@ impl Entry {
         let faulty = what.is_err();
         let mut bad_changed = false;
         state.count(slot, |count, one| count - one);
-        state.files[slot].seen = Some(Seen { what, since: now });
-        state.files[slot].trouble = None;
+        state.files[slot].see(what, now);
         state.count(slot, |count, one| count + one);
         let excused = state.files[slot].is_excused();
         for piece in self.content.pieces_of(slot) {
@@ -243,14 +328,13 @@ impl Entry {
 
     /// How the file looked when it was last seen, if nothing was wrong with it.
     pub fn looked(&self, slot: usize) -> Option<Fingerprint> {
-        self.state().files[slot].seen.as_ref()?.what.as_ref().ok().copied()
+        self.state().files[slot].looks()
     }
 
     /// How the file must look for `piece` to be sent without being hashed; nothing where it must be hashed.
     pub fn hashed_as(&self, piece: u32, slot: usize) -> Option<Fingerprint> {
         let state = self.state();
-        let seen = state.files[slot].seen.as_ref().filter(|_| state.hashed.has(piece))?;
-        seen.what.as_ref().ok().copied()
+        state.files[slot].looks().filter(|_| state.hashed.has(piece))
     }
 
     /// Takes in what came of hashing `piece`, which was read from `started` on, from files that looked like `files`
@@ -271,7 +355,8 @@ impl Entry {
             return;
         }
         if !matched {
-            files.iter().for_each(|(slot, _)| state.files[*slot].remembered = None);
+            files.iter().for_each(|(slot, _)| state.files[*slot].is_trusted = false);
+            state.has_news = true;
         }
         // What was bad may be repaired without showing it, and a disk may recover.
         state.recheck.put(piece, !matched && (!settled || matches!(outcome, Outcome::Unreadable(..))));
@@ -305,6 +390,9 @@ impl Entry {
         let health = state.conclude();
         let health_changed = health != state.health;
         state.health = health;
+        if health_changed && health == Health::Verified {
+            state.is_whole();
+        }
         if bad_changed {
             // Under the lock, so that of two changes the later one is told last.
             state.tell_followers();

@@ -74,7 +74,12 @@ impl DataFolder {
 
     /// The database in it.
     pub fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+        Self::database_in(&self.path)
+    }
+
+    /// The database of the data folder at `path`, whoever uses it.
+    pub fn database_in(path: &Path) -> PathBuf {
+        path.join(DATABASE)
     }
 }
 

@@ -16,7 +16,9 @@ mod body;
 mod bound;
 mod clock;
 mod data;
+mod dht;
 mod files;
+mod heal;
 mod history;
 mod http;
 mod log;
@@ -37,10 +39,14 @@ mod web;
 
 pub use bound::{Addresses, Bound, Udp};
 pub use data::DataFolder;
+pub use heal::{
+    Healing, ask_trackers, known as known_files, remembered as remembered_files, subject as subject_to_heal,
+};
 pub use http::Options as HttpOptions;
 pub use log::Log;
 pub use quota::{Quota, THEN_BYTES_PER_SEC};
 pub use server::{END_MAX, Options, Server, StartError, Summary};
+pub use site::{OwnTrackers, Published, Site, load as load_site};
 
 #[cfg(test)]
 mod tests;

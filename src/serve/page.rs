@@ -189,7 +189,6 @@ fn line(of: &Row) -> Line<'_> {
         health_text: match of.health {
             "verified" => "Verified".to_owned(),
             "verifying" => "Verifying".to_owned(),
-            "web_seed_only" => "Web seed only".to_owned(),
             "elsewhere" => "Elsewhere".to_owned(),
             "degraded" => format!("Degraded: {} of {} pieces bad", of.bad_pieces, of.pieces),
             _ => "Missing".to_owned(),
@@ -302,7 +301,7 @@ mod tests {
                 "<h1>One &amp; only</h1>",
                 "All swarms",
                 "85.3 kB",
-                "replaced by another torrent",
+                "no longer published",
                 "torrents/one.torrent",
                 "Numbers of 60 days",
             ],

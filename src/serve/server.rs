@@ -1,6 +1,5 @@
 //! Start, run and end of a server.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,21 +15,25 @@ use super::announce::Tracker;
 use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
+use super::dht;
+use super::heal::{self, Healing};
 use super::history::History;
 use super::http::{self, Counters};
 use super::log::Log;
 use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
-use super::site::{self, OwnTrackers};
-use super::state::{Inner, State};
+use super::site::{self, OwnTrackers, Site};
+use super::state::{self, Inner, State};
 use super::udp::Wire;
 use super::web::WebSent;
 use crate::chores::Chores;
-use crate::id::{InfoHash, PeerId};
+use crate::fetch::swarm::Dht;
+use crate::heal::Mode;
+use crate::id::PeerId;
 use crate::problem::Problem;
 use crate::seed::{self, Seed};
-use crate::store::{Store, Trouble, Writer, WriterOptions};
+use crate::store::{Loaded, Store, Trouble, Writer, WriterOptions};
 use crate::tracker::address::Networks;
 use crate::tracker::{self, Seconds, Swarms, Tally};
 
@@ -59,6 +62,9 @@ const CALLED_MAX: usize = 256;
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
 const SAMPLE_EVERY_TICKS: u64 = 60;
+/// The torrents have theirs in so many parts, one with each look at what was sent.
+const SAMPLE_PARTS: usize = 12;
+const _: () = assert!(SAMPLE_PARTS as u64 * SENT_EVERY_TICKS == SAMPLE_EVERY_TICKS, "each has one in that time");
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -75,6 +81,8 @@ pub struct Options {
     pub trusted_proxies: Networks,
     /// Announce URLs that lead here, beside `announce` below the site's `base_url`.
     pub own_trackers: Vec<String>,
+    /// Whether the site is a mirror of another's: all trackers of its torrents are others', and are announced to.
+    pub is_mirror: bool,
     /// The tracker's limits and intervals. What is said of the seed in it is set from the fields above.
     pub tracker: tracker::Options,
     /// The web server's limits.
@@ -83,6 +91,10 @@ pub struct Options {
     pub seed: seed::Limits,
     /// How much may leave in a month; unset, it is only counted.
     pub quota: Option<Quota>,
+    /// What is done about damaged files.
+    pub healing: Healing,
+    /// The mainline DHT, if torrents that are not private are announced there.
+    pub dht: Option<Dht>,
     /// [`GOODBYE_MAX`]; a test on a busy machine has more.
     pub(super) goodbye_max: Duration,
 }
@@ -97,10 +109,13 @@ impl Options {
             public_peer_port: None,
             trusted_proxies: Networks::default(),
             own_trackers: Vec::new(),
+            is_mirror: false,
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             seed: seed::Limits::default(),
             quota: None,
+            healing: Healing::default(),
+            dht: None,
             goodbye_max: GOODBYE_MAX,
         }
     }
@@ -164,8 +179,11 @@ pub struct Server {
     peers_restored: usize,
     /// How often it looks at what changes; a test can't wait a second.
     pub(super) tick: Duration,
+    healing: Healing,
+    /// The DHT, and the port that is announced there.
+    dht: Option<(Dht, u16)>,
     // Held as long as the server lives.
-    _data: DataFolder,
+    data: DataFolder,
 }
 
 impl Server {
@@ -177,6 +195,7 @@ impl Server {
         let own = OwnTrackers {
             urls: options.own_trackers,
             udp_ports: bound.udp_addr().map(|addr| addr.port()).into_iter().collect(),
+            is_mirror: options.is_mirror,
         };
         // Before the site is read, so that what changes meanwhile is seen.
         let watch = Watch::new(site::stamp(&root));
@@ -188,24 +207,10 @@ impl Server {
             ));
         }
 
-        let opened = Store::open(&data.database())?;
-        if let Some(notice) = opened.notice {
-            log.line(format!("WARNING: {notice}"));
-        }
-        let mut store = opened.store;
         let now = Seconds(clock::now_secs());
-        let loaded = store.load(now)?;
-        let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-        store.retain_verdicts(|path| files.contains(path))?;
-        let verdicts = verdicts(&store)?;
-        let trouble_log = log.clone();
-        let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
-            Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
-            Trouble::Ended => trouble_log.line("the database is written again"),
-        })?;
-        let writer = Arc::new(writer);
-
+        let Memory { loaded, verdicts, writer } = remember(&data.database(), &root, &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
+        let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         let fault = bound.utp_fault.iter();
         fault.for_each(|it| log.line(format!("WARNING: peers come over TCP alone, not over uTP: {it}")));
         let seed_id = peer_id()?;
@@ -216,17 +221,18 @@ impl Server {
         seed_options.stop_within = options.goodbye_max * 9 / 10;
         let seed = Seed::new(&seed_options);
         seed.remember(&verdicts);
+        drop(verdicts);
 
         let mut swarms = Swarms::new(
             tracker::Options {
                 seed_addresses: options.public_addresses,
-                seed_port: options.public_peer_port.unwrap_or(peer_port),
+                seed_port: public_peer_port,
                 seed_id,
                 ..options.tracker
             },
             random()?,
         );
-        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes));
+        swarms.set_torrents(site.torrents.iter().map(|one| one.entry.info_hashes));
         for (info_hash, lifetime) in &loaded.lifetimes {
             let (completed, uploaded, downloaded) = (lifetime.completed, lifetime.uploaded, lifetime.downloaded);
             swarms.restore_tally(*info_hash, Tally { completed, uploaded, downloaded });
@@ -275,20 +281,17 @@ impl Server {
             goodbye_max: options.goodbye_max,
             peers_restored,
             tick: TICK,
-            _data: data,
+            healing: options.healing,
+            dht: options.dht.map(|dht| (dht, public_peer_port)),
+            data,
         })
     }
 
     /// How it stands.
     pub fn summary(&self) -> Summary {
-        let snapshot = self.state.snapshot();
-        Summary {
-            has_manifest: self.state.site().has_manifest,
-            torrents: snapshot.everseed.torrents,
-            seeded: snapshot.everseed.seeded,
-            peers_restored: self.peers_restored,
-            faults: snapshot.everseed.faults.clone(),
-        }
+        let (torrents, seeded, faults) = self.state.summary();
+        let has_manifest = self.state.site().has_manifest;
+        Summary { has_manifest, torrents, seeded, peers_restored: self.peers_restored, faults }
     }
 
     /// Serves until `until`, and then ends within [`END_MAX`]: connections are closed, other trackers are told
@@ -296,7 +299,7 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, utp, http_options, goodbye_max, tick, .. } = self;
+        let Self { state, watch, http, udp, peer, utp, http_options, goodbye_max, tick, healing, dht, data, .. } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -328,6 +331,12 @@ impl Server {
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
+        if let Some((dht, port)) = dht {
+            chores.spawn("announcing to the DHT", dht::announce(Arc::clone(&state), dht, port));
+        }
+        if healing.mode != Mode::Off {
+            chores.spawn("healing", heal::follow(Arc::clone(&state), healing, data.path().to_owned()));
+        }
         if state.seed.is_dialling() {
             chores.spawn("the look for leechers", call_leechers(Arc::clone(&state)));
         }
@@ -349,7 +358,8 @@ impl Server {
         let _ = flush.await;
         state.count_month();
         state.pass_on_sent();
-        state.pass_on_samples();
+        state.pass_on_samples(1);
+        state.pass_on_total();
         state.pass_on_verdicts();
         let writer = Arc::clone(&state.writer);
         drop(state);
@@ -382,11 +392,13 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut han
         count += 1;
         state.tracker.expire();
         state.count_month();
+        state.forget_snapshot();
         if count.is_multiple_of(SENT_EVERY_TICKS) {
-            state.pass_on_sent();
+            state.pass_on_sent_if_any();
+            state.pass_on_samples(SAMPLE_PARTS);
         }
         if count.is_multiple_of(SAMPLE_EVERY_TICKS) {
-            state.pass_on_samples();
+            state.pass_on_total();
             state.pass_on_verdicts();
         }
     }
@@ -418,16 +430,30 @@ async fn call_leechers(state: Arc<State>) {
     }
 }
 
-/// What the seed is told of files it has read in a former run.
-fn verdicts(store: &Store) -> Result<Vec<seed::Verdict>, Problem> {
-    let known = |verdict: crate::store::Verdict| {
-        Some(seed::Verdict {
-            info_hash: InfoHash(verdict.verdict.try_into().ok()?),
-            path: verdict.path,
-            fingerprint: verdict.fingerprint,
-        })
-    };
-    Ok(store.verdicts()?.into_iter().filter_map(known).collect())
+/// What a former run has left, and the way to the disk for this one.
+struct Memory {
+    loaded: Loaded,
+    verdicts: Vec<seed::Verdict>,
+    writer: Arc<Writer>,
+}
+
+/// Opens the database and reads it, but for what it says of files that the site does not have any more.
+fn remember(database: &Path, root: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
+    let opened = Store::open(database)?;
+    if let Some(notice) = opened.notice {
+        log.line(format!("WARNING: {notice}"));
+    }
+    let mut store = opened.store;
+    let loaded = store.load(now)?;
+    let is_media = |path: &Path| site.medium(path.strip_prefix(root).ok()?.to_str()?);
+    store.retain_verdicts(|path| is_media(path).is_some())?;
+    let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
+    let trouble_log = log.clone();
+    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+        Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
+        Trouble::Ended => trouble_log.line("the database is written again"),
+    })?;
+    Ok(Memory { loaded, verdicts, writer: Arc::new(writer) })
 }
 
 /// The name of the seed among peers (BEP 20).

@@ -85,7 +85,7 @@ pub struct Row {
     /// When it was published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
-    /// When it was replaced by another torrent, where it is seeded on for those who have it.
+    /// When the site stopped publishing it, where it has (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<String>,
     /// The info-hashes of its swarms.

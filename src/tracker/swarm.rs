@@ -156,6 +156,17 @@ impl Swarm {
         downloading(&self.v6, enough, now, life_secs, random, into);
     }
 
+    /// Up to `max` peers, those that have everything first.
+    pub fn members(&self, max: usize) -> Vec<SocketAddr> {
+        fn unpacked<const N: usize>(peers: &[Peer<N>]) -> impl Iterator<Item = SocketAddr> {
+            peers.iter().filter_map(|peer| unpack(&peer.addr))
+        }
+        let (v4_seeds, v4_others) = self.v4.peers().split_at(self.v4.seeds());
+        let (v6_seeds, v6_others) = self.v6.peers().split_at(self.v6.seeds());
+        let seeds = unpacked(v4_seeds).chain(unpacked(v6_seeds));
+        seeds.chain(unpacked(v4_others)).chain(unpacked(v6_others)).take(max).collect()
+    }
+
     /// Takes out peers that were not heard for longer than `life_secs`, looking at `budget` peers at most. Returns
     /// true when the whole swarm has been looked at.
     pub fn expire(

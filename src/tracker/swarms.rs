@@ -354,6 +354,11 @@ impl Swarms {
         named
     }
 
+    /// Peers of a torrent, those that have everything first: at most `max`.
+    pub fn members(&self, info_hash: &InfoHash, max: usize) -> Vec<SocketAddr> {
+        self.index.get(info_hash).map(|&at| self.each[at as usize].members(max)).unwrap_or_default()
+    }
+
     fn give_peers(&mut self, at: usize, announce: &Announce, kind: Kind, now: Seconds, reply: &mut Reply) {
         let swarm = &self.each[at];
         let want_max = self.options.numwant_max.min(NUMWANT_MAX);

@@ -44,7 +44,7 @@ pub const PEX_PEERS_MAX: usize = 50;
 /// How often a peer is told of others at most (BEP 11).
 pub const PEX_EVERY: Duration = Duration::from_secs(60);
 /// Replies other than blocks that may wait to be written, in bytes; beyond it, nothing more is read from the peer.
-/// One reply more may stand behind it.
+/// One reply more may stand behind it, and a reject for each block that was asked for.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// The longest extended message (BEP 10) that is looked at, in bytes; a longer one is passed over.
 pub const EXTENDED_BYTES_MAX: usize = 16 * 1024;

@@ -9,6 +9,9 @@
 #![allow(dead_code, reason = "each test binary lives in some of the rooms")]
 
 pub mod attach;
+pub mod dht;
+#[cfg(feature = "serve")]
+pub mod peer;
 pub mod web;
 
 use std::fmt::Write as _;
@@ -212,6 +215,13 @@ impl House {
         Server::start_telling(&self.serve_args(&["--site", &site, "--data", &data]), self.dir.path(), stderr)
     }
 
+    /// Serves `public/` as it was built, with these arguments.
+    pub fn serve_site_with(&self, args: &[&str]) -> Server {
+        let (site, data) = (self.public().display().to_string(), self.beside("data").display().to_string());
+        let args = [&["--site", &site, "--data", &data], args].concat();
+        Server::start(&self.serve_args(&args), self.dir.path())
+    }
+
     fn serve_args(&self, first: &[&str]) -> Vec<String> {
         let all = ["--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"];
         // What a test says comes in the place of what every test needs.
@@ -276,8 +286,17 @@ impl Server {
 
     /// Starts it with this stderr; what goes elsewhere than into a pipe can't be asked for with [`Server::said`].
     pub fn start_telling(args: &[String], dir: &Path, stderr: Stdio) -> Self {
+        Self::start_as(&[&["serve".to_owned()], args].concat(), dir, stderr)
+    }
+
+    /// Starts another command that serves.
+    pub fn start_command(args: &[String], dir: &Path) -> Self {
+        Self::start_as(args, dir, Stdio::piped())
+    }
+
+    fn start_as(args: &[String], dir: &Path, stderr: Stdio) -> Self {
         let mut command = everseed();
-        command.arg("serve").args(args).current_dir(dir).stdout(Stdio::piped()).stderr(stderr);
+        command.args(args).current_dir(dir).stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().expect("the program starts");
         let (lines, errors) = channel();
         if let Some(stderr) = child.stderr.take() {
@@ -354,6 +373,18 @@ impl Server {
                 Err(error) => panic!("it did not say {text:?} ({error}), but:\n{}", self.seen.borrow().join("\n")),
             }
         }
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The memory that it has for itself, in KiB: what backs no file.
+    pub fn anon_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux tells");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     /// Sends a signal by name: `TERM`, `INT`, `HUP`, `KILL`.

@@ -87,6 +87,16 @@ impl Web {
         self.shared.state().files.insert(format!("/{name}"), file);
     }
 
+    /// The names of all files.
+    pub fn names(&self) -> Vec<String> {
+        self.shared.state().files.keys().map(|path| path.trim_start_matches('/').to_owned()).collect()
+    }
+
+    /// Holds the file `name` no more.
+    pub fn remove(&self, name: &str) {
+        self.shared.state().files.remove(&format!("/{name}"));
+    }
+
     /// Changes the file `name`.
     pub fn change(&self, name: &str, change: impl FnOnce(&mut File)) {
         change(self.shared.state().files.get_mut(&format!("/{name}")).expect("it is there"));
@@ -181,13 +191,15 @@ impl Shared {
             return head(stream, "304 Not Modified", 0, &headers);
         }
         let total = file.bytes.len();
-        let from = range.and_then(|range| range.strip_suffix('-')?.parse().ok()).filter(|_| !file.whole_only);
+        let range = range.as_deref().and_then(|range| range.split_once('-')).filter(|_| !file.whole_only);
+        let from = range.and_then(|(from, _)| from.parse().ok());
+        let end = range.and_then(|(_, last)| last.parse::<usize>().ok()).map_or(total, |last| total.min(last + 1));
         if from.is_some_and(|from| from >= total) {
             return head(stream, "416 Range Not Satisfiable", 0, &headers);
         }
-        let body = &file.bytes[from.unwrap_or_default()..];
+        let body = &file.bytes[from.unwrap_or_default()..end];
         let status = if let Some(from) = from {
-            headers.push(("Content-Range", format!("bytes {from}-{}/{total}", total - 1)));
+            headers.push(("Content-Range", format!("bytes {from}-{}/{total}", end - 1)));
             "206 Partial Content"
         } else {
             "200 OK"

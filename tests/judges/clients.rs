@@ -68,16 +68,10 @@ impl Client {
         !matches!(self, Self::Rtorrent | Self::Librqbit)
     }
 
-    /// Whether it is libtorrent, or built on it: these know v2.
-    pub fn is_libtorrents(self) -> bool {
-        use Client::{Deluge, Libtorrent, LibtorrentEncrypted, LibtorrentUtp, Qbittorrent};
-        matches!(self, Deluge | Libtorrent | LibtorrentEncrypted | LibtorrentUtp | Qbittorrent)
-    }
-
     /// Starts to download below `folder`, which is new, at no more than `limit` bytes a second.
     pub fn start(self, room: &Room, wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Download {
         fs::create_dir_all(folder.join("got")).expect("a folder");
-        let mut command = room.entered(&match self {
+        let command = match self {
             Self::Librqbit => return librqbit(room, wanted, folder, limit),
             Self::Aria2 => aria2(wanted, folder, limit),
             Self::Deluge => asked(machine_script("download_deluge.py"), wanted, folder, limit),
@@ -88,16 +82,22 @@ impl Client {
             Self::Qbittorrent => qbittorrent(wanted, folder, limit),
             Self::Rtorrent => rtorrent(wanted, folder, limit),
             Self::Transmission => transmission(wanted, folder, limit),
-        });
-        let log = File::create(folder.join("log")).expect("a file");
-        let errors = log.try_clone().expect("the same file");
-        command.current_dir(folder).stdin(Stdio::null()).stdout(log).stderr(errors);
-        let child = command.spawn().expect("nsenter, of util-linux");
-        Download { work: Work::Program(child), folder: folder.to_owned() }
+        };
+        Download::begun(room, &command, folder)
     }
 }
 
 impl Download {
+    /// Starts a program that downloads into `got` below `folder` and ends by itself.
+    pub fn begun(room: &Room, command: &Command, folder: &Path) -> Self {
+        let mut command = room.entered(command);
+        let log = File::create(folder.join("log")).expect("a file");
+        let errors = log.try_clone().expect("the same file");
+        command.current_dir(folder).stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn().expect("nsenter, of util-linux");
+        Self { work: Work::Program(child), folder: folder.to_owned() }
+    }
+
     /// Waits until the client has all files and has left the swarm, and returns the folder they are in.
     pub fn finished(self) -> PathBuf {
         self.ended().unwrap_or_else(|how| panic!("{how}"))

@@ -1,4 +1,4 @@
-"""Downloads a torrent with libtorrent: download.py MANNER FOLDER BYTES_PER_SECOND TORRENT_OR_MAGNET
+"""Downloads torrents with libtorrent: download.py MANNER FOLDER BYTES_PER_SECOND TORRENT_OR_MAGNET...
 
 MANNER is `default`, `encrypted` (peers are spoken with in no other way) or `utp` (and no TCP). It ends when all files
 are there and the tracker, if there is one, has been told; and with an error as soon as a peer has sent a bad byte.
@@ -8,7 +8,7 @@ import sys
 
 import libtorrent as lt
 
-manner, folder, limit, wanted = sys.argv[1:]
+manner, folder, limit, *wanted = sys.argv[1:]
 manners = {
     "default": {},
     "encrypted": {
@@ -34,11 +34,14 @@ session = lt.session(
         **manners[manner],
     }
 )
-params = lt.parse_magnet_uri(wanted) if wanted.startswith("magnet:") else lt.load_torrent_file(wanted)
-params.save_path = folder
-params.flags &= ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
-has_tracker = bool(params.trackers) or bool(params.ti and list(params.ti.trackers()))
-torrent = session.add_torrent(params)
+# What is not yet done with, and whether a tracker is to be told.
+torrents = {}
+for one in wanted:
+    params = lt.parse_magnet_uri(one) if one.startswith("magnet:") else lt.load_torrent_file(one)
+    params.save_path = folder
+    params.flags &= ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
+    has_tracker = bool(params.trackers) or bool(params.ti and list(params.ti.trackers()))
+    torrents[session.add_torrent(params)] = has_tracker
 
 
 def alerts():
@@ -52,20 +55,19 @@ def alerts():
 
 # The tracker's answers alone do not tell what was asked.
 events = {}
-finished = False
 for alert in alerts():
     if isinstance(alert, lt.hash_failed_alert):
         sys.exit("a peer has sent a bad byte")
-    if isinstance(alert, lt.torrent_finished_alert):
-        finished = True
+    if isinstance(alert, lt.torrent_finished_alert) and torrents.get(alert.handle) is False:
+        del torrents[alert.handle]
     if isinstance(alert, lt.tracker_announce_alert):
-        events[alert.url, alert.local_endpoint, alert.version] = alert.event
-    if isinstance(alert, (lt.tracker_reply_alert, lt.tracker_error_alert)):
         # A hybrid torrent is announced to both of its swarms, each with events of its own.
-        event = events[alert.url, alert.local_endpoint, alert.version]
+        events[alert.handle, alert.url, alert.local_endpoint, alert.version] = alert.event
+    if isinstance(alert, (lt.tracker_reply_alert, lt.tracker_error_alert)):
+        event = events[alert.handle, alert.url, alert.local_endpoint, alert.version]
         if event == lt.event_t.completed and isinstance(alert, lt.tracker_reply_alert):
-            torrent.pause()
+            alert.handle.pause()
         if event == lt.event_t.stopped:
-            break
-    if finished and not has_tracker:
+            torrents.pop(alert.handle, None)
+    if not torrents:
         break

@@ -29,8 +29,8 @@ daemon.core.set_config(settings)
 daemon.start()
 
 
-def finished(torrent):
-    print("finished", torrent, flush=True)
+def finished(alert):
+    print(alert.message(), flush=True)
     # The torrents' files are closed before the program ends.
     component.shutdown().addBoth(lambda _: reactor.stop())
 
@@ -44,6 +44,7 @@ def add(_):
     print("added", added, flush=True)
 
 
-component.get("EventManager").register_event_handler("TorrentFinishedEvent", finished)
+# Deluge's own event is not told of a torrent whose first hash changes, as that of a hybrid magnet link does.
+component.get("AlertManager").register_handler("torrent_finished_alert", finished)
 reactor.callWhenRunning(lambda: component.start().addCallback(add))
 reactor.run()

@@ -38,8 +38,9 @@ impl Family {
     fn address(self, number: u8) -> String {
         match self {
             Self::V4 => format!("10.77.0.{number}/24"),
-            // Nobody else has it, and finding that out takes two seconds.
-            Self::V6 => format!("fd77::{number:x}/64 nodad"),
+            // A household each, on one cable. Nobody else has it, and finding that out takes two seconds.
+            Self::V6 if number == 1 => format!("{SERVER_V6}/48 nodad"),
+            Self::V6 => format!("fd77:0:0:{number:x}::1/48 nodad"),
         }
     }
 }
@@ -55,7 +56,10 @@ impl Net {
     pub fn inside(story: impl FnOnce(&Self) + Send) {
         let addresses = [Family::V4, Family::V6].map(|family| format!("ip address add {} dev hub", family.address(1)));
         let addresses = addresses.join(" && ");
-        let hub = Keeper::new(&format!("ip link add hub type bridge && {addresses} && ip link set hub up"));
+        // Of its own accord it takes over the lowest MAC address of a cable, and rooms that know the former go unheard.
+        let hub = Keeper::new(&format!(
+            "ip link add hub address 02:00:00:00:00:01 type bridge && {addresses} && ip link set hub up"
+        ));
         let net = Self { hub, clients: AtomicU8::new(0) };
         let told = std::thread::scope(|scope| {
             let inside = || {
@@ -84,7 +88,12 @@ impl Net {
              && ip link set c{number} type bridge_slave isolated on"
         );
         enter(hub).args(["sh", "-c", &cable]).ran();
-        let plug = format!("ip address add {} dev eth0 && ip link set eth0 up", family.address(number));
+        // Some clients speak a version of IP where there is a way out into the world alone; this one ends at the server.
+        let plug = format!(
+            "ip address add {} dev eth0 && ip link set eth0 up && ip route add default via {}",
+            family.address(number),
+            family.server().trim_matches(['[', ']'])
+        );
         enter(client).args(["sh", "-c", &plug]).ran();
         Room(keeper)
     }

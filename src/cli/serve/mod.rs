@@ -6,6 +6,7 @@ pub use args::ServeArgs;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -20,7 +21,10 @@ use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
 use crate::site::LockUse;
 
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
-const OPEN_FILES_WANTED: u64 = 16_384;
+pub(super) const OPEN_FILES_WANTED: u64 = 16_384;
+
+/// Threads that carry bytes between sockets at most: more of them only cost memory, as files are read by others.
+const WORKERS_MAX: usize = 4;
 
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {
@@ -30,7 +34,9 @@ pub fn next(folder: &str) -> String {
 /// Serves until Ctrl-C or SIGTERM. `matches` are those of the command.
 pub fn run(mut args: ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
     args.settle(matches).map_err(Failure::usage)?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WORKERS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|error| Failure::Trouble(Problem::new(format!("can't start its threads: {error}"))))?;
@@ -172,7 +178,7 @@ fn build_state(root: &Path, data: &Path) -> PathBuf {
 }
 
 /// `addr`, with an address of this machine that others can use where it listens at all of them.
-fn reachable(addr: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(addr: SocketAddr) -> SocketAddr {
     if !addr.ip().is_unspecified() {
         return addr;
     }
@@ -183,7 +189,7 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 }
 
 /// Resolves at Ctrl-C or SIGTERM.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let trouble = |error| Failure::Trouble(Problem::new(format!("can't listen for signals: {error}")));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;

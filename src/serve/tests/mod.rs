@@ -3,6 +3,7 @@
 mod calls;
 mod client;
 mod files;
+mod heal;
 mod http;
 mod kinds;
 mod sent;

@@ -1,12 +1,17 @@
 //! What leaves: counted by torrent and month, over restarts, shown over time, and slowed down when a quota is used up.
 
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::client::{Answer, ask};
 use super::server::{House, bound};
 use super::show::{Show, noise};
+use crate::id::InfoHash;
 use crate::serve::{Options, Quota};
 
 fn numbers(answer: &Answer) -> Value {
@@ -133,5 +138,55 @@ async fn a_quota_that_is_used_up_warns_and_slows_down_and_everybody_is_served_on
     house.close().await;
     let house = House::with(&show, Options { quota: quota(1_000_000), ..Options::new(show.root()) }, bound()).await;
     assert!(!slowed(&house.get("/api/swarms.json").await), "more is allowed");
+    house.close().await;
+}
+
+/// Takes the first blocks of a torrent as a peer does (BEP 3), and returns how many bytes they were.
+async fn leech(house: &House, hash: InfoHash, blocks: u32) -> usize {
+    let mut peer = TcpStream::connect(("127.0.0.1", house.peer_port)).await.expect("it listens");
+    let handshake = [b"\x13BitTorrent protocol\0\0\0\0\0\0\0\0".as_slice(), &hash.0, &[b'x'; 20]].concat();
+    peer.write_all(&handshake).await.expect("it reads");
+    // Interested.
+    peer.write_all(&[0, 0, 0, 1, 2]).await.expect("it reads");
+    peer.read_exact(&mut [0; 68]).await.expect("a handshake");
+    let mut got = 0;
+    for asked in 0..=blocks {
+        // Unchoke comes before the first block, and a block for each request.
+        let wanted = if asked == 0 { 1 } else { 7 };
+        let message = loop {
+            let bytes = peer.read_u32().await.expect("a length");
+            let mut message = vec![0; usize::try_from(bytes).expect("it is small")];
+            peer.read_exact(&mut message).await.expect("a message");
+            if message.first() == Some(&wanted) {
+                break message;
+            }
+        };
+        got += message.len().saturating_sub(9);
+        if asked == blocks {
+            break;
+        }
+        let request: Vec<u8> = [13, 0x0600_0000, asked, 0, 16_384].iter().flat_map(|n: &u32| n.to_be_bytes()).collect();
+        let request = [&request[..5], &request[8..]].concat();
+        peer.write_all(&request).await.expect("it reads");
+    }
+    got
+}
+
+#[tokio::test]
+async fn peers_are_slowed_down_too_and_counted() {
+    let mut show = Show::at("http://show.example.org/");
+    let hash = show.release("one.mp3", &noise(90_000));
+    show.publish();
+    let [monthly_bytes, then_bytes_per_sec] = [60_000, 200_000].map(|n| NonZeroU64::new(n).expect("a number"));
+    let quota = Some(Quota { monthly_bytes, then_bytes_per_sec });
+    let house = House::with(&show, Options { quota, ..Options::new(show.root()) }, bound()).await;
+    assert_eq!(leech(&house, hash, 4).await, 65_536);
+    let everseed = |answer: &Answer| numbers(answer)["everseed"].clone();
+    let answer = house.until("/api/swarms.json", |answer| everseed(answer)["month"]["slowed"] == true).await;
+    assert_eq!(everseed(&answer)["month"]["sent_bytes"], 65_536);
+    let start = Instant::now();
+    assert_eq!(leech(&house, hash, 4).await, 65_536);
+    // Half of the rate is for peers, and the first turn is free.
+    assert!(start.elapsed() >= Duration::from_millis(3 * 16_384 / 100 - 110), "{:?}", start.elapsed());
     house.close().await;
 }

@@ -33,8 +33,10 @@ fn torrents_come_with_their_files_and_pages() {
     let site = load(&show.root(), &OwnTrackers::default()).expect("a site");
     assert_eq!(site.base, ["a", "b c"]);
     assert_eq!(site.torrents.len(), 2, "a torrent that stands twice counts once");
-    assert_eq!(site.torrents[0].torrent.info_hashes.main(), hash);
-    assert_eq!(site.torrents[0].files, [show.path("media/ep1.mp3")]);
+    assert_eq!(site.torrents[0].entry.info_hashes.main(), hash);
+    assert!(site.torrents[0].files(&show.root()).eq([show.path("media/ep1.mp3")]));
+    assert_eq!(site.torrents[0].read(&show.root()).map(|torrent| torrent.info_hashes.main()), Ok(hash));
+    assert_eq!((site.medium("media/ep1.mp3"), site.medium("media/ep0.mp3")), (Some(hash), None));
     assert_eq!(site.page(&site.torrents[0].entry), Some("episodes/ep1.mp3/"));
 }
 
@@ -54,7 +56,8 @@ fn only_other_trackers_are_announced_to() {
     ];
     show.release_with("ep1.mp3", b"sound", urls.iter().map(|&url| vec![url.to_owned()]).collect());
     show.publish();
-    let own = OwnTrackers { urls: vec!["http://own.example.org/announce".into()], udp_ports: vec![6969] };
+    let own =
+        OwnTrackers { urls: vec!["http://own.example.org/announce".into()], udp_ports: vec![6969], is_mirror: false };
     let site = load(&show.root(), &own).expect("a site");
     let expected = [
         "udp://tracker.example.org:6969",

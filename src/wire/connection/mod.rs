@@ -185,7 +185,15 @@ impl Connection {
     /// understands that (BEP 54). Asked-for ones that are no longer good are rejected (BEP 6); with a peer that
     /// understands neither the conversation ends, at once or when it asks for one.
     pub fn offer_now(&mut self, have: Arc<Bitfield>) -> Result<(), Close> {
-        let Stage::Talking(talk) = &mut self.stage else { return Ok(()) };
+        let talk = match &mut self.stage {
+            Stage::Talking(talk) => talk,
+            Stage::Dialled(ours) => {
+                ours.offer.have = have;
+                return Ok(());
+            }
+            // What is offered then is said by `accept`.
+            Stage::Greeting | Stage::Asked(_) => return Ok(()),
+        };
         talk.offer.have = have;
         talk.tell_from = Some(0);
         let is_good = |block: &Block| talk.offer.have.get(block.piece);

@@ -158,8 +158,9 @@ impl Accepting {
     }
 }
 
-/// Who takes plain bytes gets them: the hello has hidden what it is to hide, and RC4 costs a seed more than all else
-/// that it does with a byte. Who insists on encryption provides RC4 alone.
+/// Who takes plain bytes gets them, as from libtorrent: the hello has hidden what it is to hide, and RC4, of which a core
+/// does some 560 MiB a second, costs a seed more than all else that it does with a byte. Who insists on encryption
+/// provides RC4 alone.
 fn select(provided: u32) -> Result<u32, Fault> {
     [PLAIN, RC4].into_iter().find(|bit| provided & bit != 0).ok_or(Fault::NoCipher)
 }

@@ -13,7 +13,8 @@
 //! both     what was selected: RC4 or plain bytes
 //! ```
 //!
-//! The one that is called is [`Accepting`], the caller [`Dialling`]; both end with an [`Established`].
+//! The one that is called is [`Accepting`], the caller [`Dialling`]; both end with an [`Established`]. A hello costs either
+//! side two powers of 768-bit numbers, 0.2 ms of a core, and so does rubbish that is as long as a key.
 
 mod accept;
 mod dial;

@@ -41,6 +41,15 @@ fn who_is_called_hears_our_handshake_and_once_it_answers_what_there_is() {
 }
 
 #[test]
+fn what_goes_bad_before_the_answer_is_not_offered() {
+    let mut connection = call(None);
+    output(&mut connection);
+    connection.offer_now(offer(&[1], false).have).expect("nobody has asked for anything");
+    assert_eq!(hears(&mut connection, answer(HASH)), Ok(HELLO));
+    assert_eq!(output(&mut connection), message(id::BITFIELD, &[0x40]));
+}
+
+#[test]
 fn who_answers_wrongly_or_not_at_all_is_let_go() {
     assert_eq!(hears(&mut call(None), answer(InfoHash([8; 20]))), Err(Close::OtherTorrent));
     assert_eq!(hears(&mut call(None), answer(V2)), Err(Close::OtherTorrent));

@@ -1,0 +1,353 @@
+//! What is missing: what of it is fetched, in which order, and how it comes into the site.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+
+use tokio::time::Instant;
+
+use super::budget::Verdict;
+use super::gather::{Failure, gather};
+use super::place::Places;
+use super::round::Round;
+use super::settle::{Known, describe, size_of};
+use super::web::{self, may_be_asked};
+use super::wish::{Said, Show, Wish};
+use super::{Mirror, Try};
+use crate::fetch::{Document, Failed};
+use crate::fsx;
+use crate::id::InfoHash;
+use crate::manifest::{Entry, File};
+use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::output;
+use crate::problem::Problem;
+use crate::units::size_text;
+
+/// The most files of a torrent that is mirrored.
+pub const FILES_MAX: usize = 100_000;
+/// So many bytes of the disk stay free.
+pub const RESERVE_BYTES: u64 = 256 << 20;
+/// The most torrents of a round of which it is told why they are not here.
+const TOLD_MAX: u64 = 20;
+/// The folder below the data folder in which torrents become whole.
+const FETCHING: &str = "fetching";
+
+/// A torrent that is to be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// Its place among the wishes.
+    wish: usize,
+    hash: InfoHash,
+}
+
+/// Why there is no `.torrent`.
+enum Absent {
+    /// The others may be had.
+    ThisOne(Problem),
+    /// Its server is not asked again in this round.
+    Server(Problem),
+    /// This machine does not take it.
+    Trouble(Problem),
+}
+
+impl Mirror {
+    /// What is to be fetched, in this order: the newest first, as far as there is room. Their `.torrent` files are here
+    /// then: with them the content can be had from others, whatever becomes of the show's server.
+    pub(super) fn plan(
+        &mut self,
+        show: &Show,
+        until: Option<Instant>,
+        round: &mut Round,
+    ) -> Result<Vec<Planned>, Problem> {
+        let mut room = self.ledger.clone();
+        let (mut plan, mut seen) = (Vec::new(), HashSet::new());
+        if self.is_new {
+            let urls: HashSet<_> = show.wishes.iter().map(|wish| wish.torrent_url.as_str()).collect();
+            self.state.retain_torrents(|url| urls.contains(url));
+            self.told.retain(|about, _| !about.contains("://") || urls.contains(about.as_str()));
+        }
+        for (place, wish) in show.wishes.iter().enumerate() {
+            self.stop.check()?;
+            let size = |bytes| size_of(bytes, place, wish.retired.as_deref(), wish.published.as_deref());
+            if let (None, Some(bytes)) = (self.hash_of(wish).and_then(|hash| self.site.entry(hash)), wish.bytes)
+                && let Verdict::Lacks(lacks) = room.admits(size(bytes))
+            {
+                self.leave_out(wish, bytes, lacks, round);
+                continue;
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                round.is_cut = true;
+                break;
+            }
+            let hash = match self.resolve(wish) {
+                Ok(hash) => hash,
+                Err(Absent::Trouble(problem)) => return Err(problem),
+                Err(Absent::ThisOne(problem)) => {
+                    round.missing += 1;
+                    self.tell_about(wish, &format!("can't be mirrored: {problem}"), round);
+                    continue;
+                }
+                Err(Absent::Server(problem)) => {
+                    round.missing += 1;
+                    self.tell_news("servers", &format!("WARNING: mirror: {problem}"));
+                    continue;
+                }
+            };
+            if !seen.insert(hash) {
+                continue;
+            }
+            match self.site.entry(hash) {
+                Some(entry) if self.site.is_whole(entry) => continue,
+                Some(_) => {}
+                None => {
+                    let bytes = self.waiting.content_bytes(hash).unwrap_or_default();
+                    match room.admits(size(bytes)) {
+                        Verdict::Fits => {}
+                        Verdict::After(leavers) => leavers.into_iter().for_each(|leaver| room.remove(leaver)),
+                        Verdict::Lacks(lacks) => {
+                            self.leave_out(wish, bytes, lacks, round);
+                            continue;
+                        }
+                    }
+                    room.put(hash, size(bytes));
+                }
+            }
+            plan.push(Planned { wish: place, hash });
+        }
+        self.state.write(&self.data)?;
+        Ok(plan)
+    }
+
+    /// The info-hash of a wished torrent, which is in the site by now, or waits.
+    fn resolve(&mut self, wish: &Wish) -> Result<InfoHash, Absent> {
+        let said = self.hash_of(wish);
+        let is_here = said.is_some_and(|hash| {
+            let entry = self.site.entry(hash);
+            // With another link it may have other trackers.
+            entry.is_some_and(|entry| wish.magnet.as_ref().is_none_or(|magnet| entry.magnet == *magnet))
+                || entry.is_none() && self.waiting.content_bytes(hash).is_some()
+        });
+        // Where the document does not tell, only the server can; and it is asked where the document is another one.
+        let is_told = wish.said != Said::Nothing || !self.is_new;
+        if let Some(hash) = said.filter(|_| is_here && is_told) {
+            return Ok(hash);
+        }
+        let url = &wish.torrent_url;
+        let Some(document) = self.document_url() else { return Err(Absent::ThisOne(Problem::new("has no address"))) };
+        if !may_be_asked(url, &document) {
+            let problem = Problem::new(format!("{url} is an address of this machine or its network"));
+            return Err(Absent::ThisOne(problem.help("the show's document names it, and stands elsewhere")));
+        }
+        if self.gone.contains(&web::host(url)) {
+            return Err(Absent::Server(Problem::new(format!("{} is not asked again for now", web::host(url)))));
+        }
+        let known = self.state.torrent_at(url).filter(|_| is_here).map(|(_, validators)| validators);
+        let (bytes, validators) = match self.client.document(url, known.as_ref(), TORRENT_BYTES_MAX as u64) {
+            Ok(Document::Same) => return said.ok_or_else(|| Absent::ThisOne(Problem::new("is not known"))),
+            Ok(Document::Body { bytes, validators, .. }) => (bytes, validators),
+            Err(failed) => return Err(self.unanswered(url, failed)),
+        };
+        let at = |problem: Problem| Absent::ThisOne(Problem::new(format!("{url}: {problem}")));
+        let torrent = metainfo::parse(bytes).map_err(|error| at(Problem::new(error.to_string())))?;
+        if !wish.said.is_of(&torrent) {
+            let own = torrent.info_hashes.main();
+            return Err(at(Problem::new(format!("its info-hash is {own}, and the show says another"))
+                .help("the show may be published again at this moment; it is tried again")));
+        }
+        check_files(&torrent).map_err(at)?;
+        let hash = torrent.info_hashes.main();
+        if wish.said == Said::Nothing {
+            self.state.put_torrent(url, hash, &validators);
+        }
+        if let Some(entry) = self.site.entry(hash).cloned() {
+            self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?;
+        } else if !self.waiting.put(&torrent).map_err(Absent::Trouble)? {
+            return Err(Absent::ThisOne(Problem::new("too many others wait before it")));
+        }
+        Ok(hash)
+    }
+
+    fn unanswered(&mut self, url: &str, failed: Failed) -> Absent {
+        if failed.is_unreachable || !failed.after.is_zero() {
+            self.gone.insert(web::host(url));
+            return Absent::Server(*failed.problem);
+        }
+        Absent::ThisOne(*failed.problem)
+    }
+
+    /// Puts another `.torrent` of the same torrent in the place of the one that is kept: its trackers have changed.
+    fn renew(&mut self, mut entry: Entry, torrent: &Torrent, wish: &Wish) -> Result<(), Problem> {
+        let at = entry.torrent.below(self.site.root());
+        fsx::write_whole(&at, torrent.bytes()).map_err(|error| output::unwritable(&at, &error))?;
+        entry.magnet = magnet_of(torrent, wish);
+        self.site.renew(entry);
+        Ok(())
+    }
+
+    /// Fetches a torrent and puts it into the site. What can't be fetched is told; errors are those of this machine.
+    pub(super) fn fetch(
+        &mut self,
+        planned: &Planned,
+        show: &Show,
+        known: &Known,
+        round: &mut Round,
+    ) -> Result<(), Problem> {
+        let Planned { wish: place, hash } = *planned;
+        let wish = &show.wishes[place];
+        if self.tries.get(&hash).is_some_and(|last| last.next > Instant::now()) {
+            round.missing += 1;
+            return Ok(());
+        }
+        let kept = self.site.entry(hash).cloned();
+        let torrent = kept.as_ref().and_then(|entry| self.site.torrent(entry)).or_else(|| self.waiting.read(hash));
+        let Some(torrent) = torrent else {
+            round.missing += 1;
+            return Ok(());
+        };
+        let folder = self.data.join(FETCHING).join(hash.to_string());
+        let how = match gather(self, show, wish, &torrent, &folder) {
+            Ok(how) => how,
+            Err(Failure::Trouble(problem)) => return Err(problem),
+            Err(Failure::ThisOne(problem)) => {
+                round.missing += 1;
+                self.tries.insert(hash, Try::after(self.tries.get(&hash).copied()));
+                self.tell_about(wish, &format!("can't be fetched: {problem}"), round);
+                return Ok(());
+            }
+        };
+        let bytes = torrent.metainfo.info.total_bytes();
+        let size = size_of(bytes, place, wish.retired.as_deref(), wish.published.as_deref());
+        let verdict = if kept.is_some() { Verdict::Fits } else { self.ledger.admits(size) };
+        match verdict {
+            Verdict::Fits => {}
+            // Not before it is whole: nothing goes for what may never come.
+            Verdict::After(leavers) => {
+                leavers
+                    .into_iter()
+                    .for_each(|leaver| self.drop_torrent(leaver, "the budget is needed for a newer one"));
+            }
+            Verdict::Lacks(lacks) => {
+                self.leave_out(wish, bytes, lacks, round);
+                return Ok(());
+            }
+        }
+        let places = match &kept {
+            Some(entry) => Places::of(entry),
+            None => self.places_for(wish, &torrent, show, known)?,
+        };
+        self.own(places.all().map(ToString::to_string).collect())?;
+        fsx::sync_below(&folder).map_err(|error| output::unwritable(&folder, &error))?;
+        self.site.place(&paths_in(&folder, &torrent), &torrent, &places)?;
+        self.site.put(entry_of(&torrent, wish, &places));
+        self.ledger.put(hash, size);
+        self.waiting.remove(hash);
+        self.tries.remove(&hash);
+        self.told.remove(&wish.torrent_url);
+        let _ = fs::remove_dir_all(&folder);
+        round.fetched += 1;
+        self.tell(&format!("mirror: {} is here, {}, {how}", name_of(wish), size_text(bytes)));
+        Ok(())
+    }
+
+    /// Where a new torrent comes to lie.
+    fn places_for(&mut self, wish: &Wish, torrent: &Torrent, show: &Show, known: &Known) -> Result<Places, Problem> {
+        if let Some(wanted) = Places::wanted(wish, torrent, &show.base_url)
+            && self.clear(&wanted, torrent.info_hashes.main(), show, known)?
+        {
+            return Ok(wanted);
+        }
+        Ok(Places::own(torrent))
+    }
+
+    /// Removes what was left by torrents that are not wished any more, or are here.
+    pub(super) fn tidy(&mut self, known: &Known) -> Result<(), Problem> {
+        let is_missing = |hash: InfoHash| {
+            known.contains_key(&hash) && self.site.entry(hash).is_none_or(|entry| !self.site.is_whole(entry))
+        };
+        let fetching = self.data.join(FETCHING);
+        for left in fs::read_dir(&fetching).into_iter().flatten().flatten() {
+            let hash = left.file_name().to_str().and_then(|name| name.parse().ok());
+            if !hash.is_some_and(is_missing) {
+                let _ = fs::remove_dir_all(left.path());
+            }
+        }
+        let missing: HashSet<_> = known.keys().copied().filter(|hash| is_missing(*hash)).collect();
+        self.waiting.retain(|hash| missing.contains(&hash));
+        self.tries.retain(|hash, _| missing.contains(hash));
+        let left = self.state.own_paths();
+        if !left.is_empty() {
+            self.site.doom(left);
+            self.write()?;
+            self.state.write(&self.data)?;
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, wish: &Wish, bytes: u64, lacks: u64, round: &mut Round) {
+        round.left_out += 1;
+        let (bytes, lacks) = (size_text(bytes), size_text(lacks));
+        self.tell_about(wish, &format!("is left out: it has {bytes}, and the budget lacks {lacks}"), round);
+    }
+
+    /// Tells why a torrent is not here. How many there are is told by the round.
+    fn tell_about(&mut self, wish: &Wish, what: &str, round: &mut Round) {
+        if round.left_out + round.missing <= TOLD_MAX {
+            self.tell_news(&wish.torrent_url, &format!("WARNING: mirror: {} {what}", name_of(wish)));
+        }
+    }
+}
+
+/// Where the files of a torrent lie in the folder in which it becomes whole.
+pub fn paths_in(folder: &std::path::Path, torrent: &Torrent) -> Vec<PathBuf> {
+    torrent.metainfo.info.files().iter().map(|(path, _)| folder.join(path)).collect()
+}
+
+/// Refuses a torrent whose files can't lie beside each other, or are too many.
+fn check_files(torrent: &Torrent) -> Result<(), Problem> {
+    let files = torrent.metainfo.info.files();
+    if files.len() > FILES_MAX {
+        return Err(Problem::new(format!("it has {} files; at most {FILES_MAX} are mirrored", files.len())));
+    }
+    let mut names = HashSet::new();
+    let mut folders = HashSet::new();
+    for (path, _) in &files {
+        folders.extend(path.match_indices('/').map(|(at, _)| &path[..at]));
+        if !names.insert(path.as_str()) {
+            return Err(Problem::new(format!("two of its files are called {path:?}")));
+        }
+    }
+    match names.intersection(&folders).next() {
+        Some(both) => Err(Problem::new(format!("{both:?} is a file and a folder of it"))),
+        None => Ok(()),
+    }
+}
+
+fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
+    let info = &torrent.metainfo.info;
+    let sizes = info.files();
+    let files = places.files.iter().zip(&sizes);
+    let mut entry = Entry {
+        info_hashes: torrent.info_hashes,
+        name: info.name.clone(),
+        title: String::new(),
+        torrent: places.torrent.clone(),
+        magnet: magnet_of(torrent, wish),
+        bytes: info.total_bytes(),
+        files: files.map(|(path, (_, bytes))| File { path: path.clone(), bytes: *bytes, url: None }).collect(),
+        page: None,
+        published: None,
+        retired: None,
+    };
+    describe(&mut entry, wish);
+    entry
+}
+
+/// The link as the show has it, so that another one is news.
+fn magnet_of(torrent: &Torrent, wish: &Wish) -> String {
+    wish.magnet.clone().unwrap_or_else(|| metainfo::magnet(torrent))
+}
+
+/// What a person calls a wished torrent.
+fn name_of(wish: &Wish) -> &str {
+    if wish.title.is_empty() { &wish.torrent_url } else { &wish.title }
+}

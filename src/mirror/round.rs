@@ -1,0 +1,172 @@
+//! One round of a mirror: what the show says is read, what is not published any more is kept as retired, and what is
+//! missing is fetched, the newest first.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use url::Url;
+
+use super::wish::{DOCUMENT_BYTES_MAX, Show};
+use super::{Mirror, Summary};
+use crate::fetch::{Document, Failed};
+use crate::manifest;
+use crate::problem::Problem;
+use crate::units::size_text;
+
+/// How often the manifest is written while torrents come in.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
+/// What [`Mirror::tell_news`] calls the show itself.
+const SHOW: &str = "";
+/// And how the mirror stands.
+const STAND: &str = "stand";
+
+/// What came of a round.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Why the show's document could not be read; what it said before was followed all the same.
+    pub unread: Option<Failed>,
+    /// What stood in the way on this machine; the round has ended there.
+    pub trouble: Option<Problem>,
+    /// Torrents that were fetched.
+    pub fetched: u64,
+    /// Torrents that could not be fetched, or are not what the show says.
+    pub missing: u64,
+    /// Torrents for which there is no room.
+    pub left_out: u64,
+    /// Whether it ended early, so that the show's document is read again.
+    pub is_cut: bool,
+}
+
+/// Why the show's document was not read.
+enum Unread {
+    /// It is the show's fault, or that of the way there.
+    Show(Failed),
+    /// It is this machine's.
+    Trouble(Problem),
+}
+
+impl Mirror {
+    /// Does what is to be done at `now`; from `until` on it begins with nothing new. It blocks, for hours where much is
+    /// missing, and may not be called from an async task.
+    pub fn round(&mut self, now: OffsetDateTime, until: Option<Instant>) -> Round {
+        let mut round = Round::default();
+        self.gone.clear();
+        match self.read_show() {
+            Ok(()) => {}
+            Err(Unread::Show(failed)) => round.unread = Some(failed),
+            Err(Unread::Trouble(problem)) => round.trouble = Some(problem),
+        }
+        if let Some(show) = self.show.take() {
+            let followed = self.follow_show(&show, now, until, &mut round).and_then(|()| self.write());
+            self.show = Some(show);
+            if let Err(problem) = followed {
+                round.trouble.get_or_insert(problem);
+            }
+        }
+        round
+    }
+
+    /// Tells the operator what came of a round, as far as it is news.
+    pub(super) fn tell_outcome(&mut self, round: &Round) {
+        match &round.unread {
+            Some(failed) => {
+                self.tell_news(SHOW, &format!("WARNING: mirror: the show can't be read: {}", failed.problem));
+            }
+            None => _ = self.told.remove(SHOW),
+        }
+        if let Some(problem) = round.trouble.as_ref().filter(|_| !self.stop.is_said()) {
+            self.tell(&format!("WARNING: mirror: {problem}"));
+        }
+        let Summary { mirrored, published, retired, bytes, .. } = self.summary();
+        if round.fetched > 0 || round.unread.is_none() {
+            let line = format!(
+                "mirror: {mirrored} of {published} torrents are here, {retired} retired, {} in all; {} could not be fetched, {} left \
+                 out",
+                size_text(bytes),
+                round.missing,
+                round.left_out
+            );
+            self.tell_news(STAND, &line);
+        }
+    }
+
+    /// Reads the show's document, if it has changed.
+    fn read_show(&mut self) -> Result<(), Unread> {
+        let mut first: Option<Failed> = None;
+        for url in self.places_of_document() {
+            let Ok(at) = Url::parse(&url) else { continue };
+            let known = self.state.validators();
+            let is_known = self.show.is_some() && self.state.document.as_deref() == Some(&*url);
+            match self.client.document(&url, is_known.then_some(&known), DOCUMENT_BYTES_MAX) {
+                Ok(Document::Same) => return Ok(()),
+                Ok(Document::Body { bytes, validators, .. }) => match Show::read(&bytes, &at) {
+                    Ok(show) => {
+                        let kept = self.state.keep_document(&self.data, &url, &bytes, &validators);
+                        kept.and_then(|()| self.state.write(&self.data)).map_err(Unread::Trouble)?;
+                        self.is_new = true;
+                        self.show = Some(show);
+                        return Ok(());
+                    }
+                    Err(problem) => _ = first.get_or_insert(problem.into()),
+                },
+                // No other question to this server is worth a try now.
+                Err(failed) if failed.is_unreachable || !failed.after.is_zero() => return Err(Unread::Show(failed)),
+                Err(failed) => _ = first.get_or_insert(failed),
+            }
+        }
+        Err(Unread::Show(first.unwrap_or_else(|| Problem::new("there is no address to read").into())))
+    }
+
+    /// Where the document may stand, the place where it was found before all others.
+    fn places_of_document(&self) -> Vec<String> {
+        let mut places: Vec<String> = self.state.document.iter().cloned().collect();
+        if let Ok(mut url) = Url::parse(&self.options.source) {
+            url.set_fragment(None);
+            let mut below = url.clone();
+            below.set_query(None);
+            if let Ok(mut segments) = below.path_segments_mut() {
+                segments.pop_if_empty().push(manifest::FILE_NAME);
+            }
+            let is_folder = url.path().ends_with('/');
+            let (itself, below) = (String::from(url), String::from(below));
+            // The address of a site is that of a page; any other is first of all what stands there.
+            places.extend(if is_folder { [below, itself] } else { [itself, below] });
+        }
+        let mut seen = HashSet::new();
+        places.retain(|place| seen.insert(place.clone()));
+        places
+    }
+
+    fn follow_show(
+        &mut self,
+        show: &Show,
+        now: OffsetDateTime,
+        until: Option<Instant>,
+        round: &mut Round,
+    ) -> Result<(), Problem> {
+        self.settle(show, now)?;
+        let plan = self.plan(show, until, round)?;
+        // Again: some are known by their `.torrent` alone.
+        let known = self.known(show);
+        for planned in plan {
+            self.stop.check()?;
+            if until.is_some_and(|until| Instant::now() >= until) {
+                round.is_cut = true;
+                break;
+            }
+            self.fetch(&planned, show, &known, round)?;
+            if self.written.is_none_or(|written| written.elapsed() >= WRITE_EVERY) {
+                self.write()?;
+            }
+        }
+        self.sort(&known);
+        self.write()?;
+        if !round.is_cut && !show.wishes.is_empty() {
+            self.tidy(&known)?;
+        }
+        self.is_new = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! The mirrored site: a folder with a manifest, as `everseed serve --site` reads it. What its manifest names is whole.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::place::{Places, Taken};
+use crate::GENERATOR;
+use crate::baseurl::BaseUrl;
+use crate::fsx;
+use crate::id::InfoHash;
+use crate::manifest::{self, Entry, Manifest};
+use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::output;
+use crate::problem::Problem;
+use crate::sitepath::SitePath;
+
+/// What the manifest's generator ends with.
+const MIRROR: &str = " mirror";
+
+/// The folder, and what its manifest says or is about to.
+#[derive(Debug)]
+pub struct Site {
+    root: PathBuf,
+    manifest: Manifest,
+    /// Every 20 bytes by which a torrent is known, with its place in the manifest.
+    by_hash: HashMap<InfoHash, usize>,
+    taken: Taken,
+    /// Whether the manifest on the disk says something else.
+    is_changed: bool,
+    /// Files that go when it says the same.
+    doomed: Vec<SitePath>,
+    /// The paths of entries that were left out when it was read.
+    lost: Vec<SitePath>,
+}
+
+impl Site {
+    /// The site below `root`, which is made where there is none. An entry whose `.torrent` is gone is left out: a site
+    /// that names what it has not is not served.
+    pub fn open(root: PathBuf, base_url: &BaseUrl) -> Result<Self, Problem> {
+        fs::create_dir_all(&root).map_err(|error| output::unwritable(&root, &error))?;
+        let at = root.join(manifest::FILE_NAME);
+        let (mut manifest, mut is_changed) = match fsx::read_at_most(&at, manifest::BYTES_MAX) {
+            Ok(json) => {
+                let read = Manifest::parse(&json);
+                let help =
+                    "this folder is not a mirror's, or was changed by hand: put it right, or name another --data";
+                (read.map_err(|error| Problem::at(&at, error.to_string()).help(help))?, false)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => (
+                Manifest {
+                    generator: String::new(),
+                    title: String::new(),
+                    base_url: base_url.to_string(),
+                    torrents: Vec::new(),
+                },
+                true,
+            ),
+            Err(error) => return Err(Problem::at(&at, format!("can't be read: {error}"))),
+        };
+        let generator = format!("{GENERATOR}{MIRROR}");
+        if !manifest.generator.is_empty() && !manifest.generator.ends_with(MIRROR) {
+            let problem = Problem::at(&at, format!("was written by {:?}, and not by a mirror", manifest.generator));
+            return Err(problem.help("name another folder with --data"));
+        }
+        is_changed |= manifest.generator != generator;
+        manifest.generator = generator;
+        let before = manifest.torrents.len();
+        let mut lost = Vec::new();
+        manifest.torrents.retain(|entry| {
+            let is_there = entry.torrent.below(&root).is_file();
+            if !is_there {
+                lost.extend(Places::of(entry).all().cloned());
+            }
+            is_there
+        });
+        is_changed |= manifest.torrents.len() != before;
+        let (by_hash, taken, doomed) = Default::default();
+        let mut site = Self { root, manifest, by_hash, taken, is_changed, doomed, lost };
+        site.index();
+        Ok(site)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the manifest names.
+    pub fn entries(&self) -> &[Entry] {
+        &self.manifest.torrents
+    }
+
+    /// The torrent that is known by `hash`, whichever of its own that is.
+    pub fn entry(&self, hash: InfoHash) -> Option<&Entry> {
+        self.by_hash.get(&hash).map(|&place| &self.manifest.torrents[place])
+    }
+
+    /// Whether all files of an entry are there, with their sizes.
+    pub fn is_whole(&self, entry: &Entry) -> bool {
+        let is_whole = |path: &SitePath, bytes: Option<u64>| {
+            fs::metadata(path.below(&self.root))
+                .is_ok_and(|metadata| metadata.is_file() && bytes.is_none_or(|bytes| metadata.len() == bytes))
+        };
+        is_whole(&entry.torrent, None) && entry.files.iter().all(|file| is_whole(&file.path, Some(file.bytes)))
+    }
+
+    /// The torrent of an entry.
+    pub fn torrent(&self, entry: &Entry) -> Option<Torrent> {
+        let bytes = fsx::read_at_most(&entry.torrent.below(&self.root), TORRENT_BYTES_MAX as u64).ok()?;
+        metainfo::parse(bytes).ok().filter(|torrent| torrent.info_hashes == entry.info_hashes)
+    }
+
+    /// The paths that its entries have.
+    pub fn taken(&self) -> &Taken {
+        &self.taken
+    }
+
+    /// The paths of the entries that were left out when the site was opened.
+    pub fn lost(&self) -> &[SitePath] {
+        &self.lost
+    }
+
+    /// Whether something stands at one of these paths that no entry names and that is not among `ours`.
+    pub fn has_a_strangers_file(&self, places: &Places, ours: &[SitePath]) -> bool {
+        let mut paths = places.all();
+        paths.any(|path| {
+            !self.taken.has(path) && !ours.contains(path) && fs::symlink_metadata(path.below(&self.root)).is_ok()
+        })
+    }
+
+    /// What the manifest says of the site.
+    pub fn describe(&mut self, title: &str, base_url: &BaseUrl) {
+        if self.manifest.title != title || self.manifest.base_url != base_url.as_str() {
+            title.clone_into(&mut self.manifest.title);
+            self.manifest.base_url = base_url.to_string();
+            self.is_changed = true;
+        }
+    }
+
+    /// Takes in an entry, in the place of the one of the same torrent.
+    pub fn put(&mut self, entry: Entry) {
+        match self.by_hash.get(&entry.info_hashes.main()).copied() {
+            Some(place) if self.manifest.torrents[place] == entry => return,
+            Some(place) => {
+                let has_moved = Places::of(&self.manifest.torrents[place]) != Places::of(&entry);
+                self.manifest.torrents[place] = entry;
+                if has_moved {
+                    self.index();
+                }
+            }
+            None => {
+                let place = self.manifest.torrents.len();
+                self.by_hash.extend(entry.info_hashes.swarms().map(|hash| (hash, place)));
+                self.taken.add(&entry);
+                self.manifest.torrents.push(entry);
+            }
+        }
+        self.is_changed = true;
+    }
+
+    /// Takes in an entry whose `.torrent` is another file of the same torrent: the manifest is written though it may say
+    /// nothing new, for who looks whether it was.
+    pub fn renew(&mut self, entry: Entry) {
+        self.put(entry);
+        self.is_changed = true;
+    }
+
+    /// Takes out a torrent. Its files go with the next [`Site::write`].
+    pub fn remove(&mut self, hash: InfoHash) -> Option<Entry> {
+        let entry = self.manifest.torrents.remove(*self.by_hash.get(&hash)?);
+        self.doomed.extend(Places::of(&entry).all().cloned());
+        self.is_changed = true;
+        self.index();
+        Some(entry)
+    }
+
+    /// Brings the entries into an order.
+    pub fn sort_by_key<K: Ord>(&mut self, key: impl FnMut(&Entry) -> K) {
+        let before: Vec<_> = self.manifest.torrents.iter().map(|entry| entry.info_hashes).collect();
+        self.manifest.torrents.sort_by_cached_key(key);
+        self.is_changed |= !before.iter().eq(self.manifest.torrents.iter().map(|entry| &entry.info_hashes));
+        self.index();
+    }
+
+    /// Whether there is something to be written.
+    pub fn is_changed(&self) -> bool {
+        self.is_changed || !self.doomed.is_empty()
+    }
+
+    /// The files that go when the manifest is written.
+    pub fn doomed(&self) -> &[SitePath] {
+        &self.doomed
+    }
+
+    /// Has files go that are not named when the manifest is written.
+    pub fn doom(&mut self, paths: impl IntoIterator<Item = SitePath>) {
+        self.doomed.extend(paths);
+    }
+
+    /// Writes the manifest, and then removes the files that it does not name any more.
+    pub fn write(&mut self) -> Result<(), Problem> {
+        let at = self.root.join(manifest::FILE_NAME);
+        if self.is_changed {
+            fsx::write_whole(&at, self.manifest.to_json().as_bytes())
+                .map_err(|error| output::unwritable(&at, &error))?;
+            self.is_changed = false;
+        }
+        let doomed: Vec<_> = self.doomed.drain(..).filter(|path| !self.taken.has(path)).collect();
+        for path in &doomed {
+            let path = path.below(&self.root);
+            fsx::remove_if_there(&path).map_err(|error| Problem::at(&path, format!("can't be removed: {error}")))?;
+        }
+        output::remove_empty_folders(&self.root, &doomed);
+        Ok(())
+    }
+
+    /// Puts whole files, each from where it is to its path, and the `.torrent` beside them.
+    pub fn place(&self, files: &[PathBuf], torrent: &Torrent, places: &Places) -> Result<(), Problem> {
+        for (from, to) in files.iter().zip(&places.files) {
+            let to = to.below(&self.root);
+            let moved = make_folder_of(&to).and_then(|()| fs::rename(from, &to));
+            moved.map_err(|error| output::unwritable(&to, &error))?;
+        }
+        let to = places.torrent.below(&self.root);
+        let written = make_folder_of(&to).and_then(|()| fsx::write_whole(&to, torrent.bytes()));
+        written.map_err(|error| output::unwritable(&to, &error))
+    }
+
+    /// Gives the files of an entry second paths; the first ones stay.
+    pub fn copy_to(&self, entry: &Entry, places: &Places) -> Result<(), Problem> {
+        let (from, to) = (Places::of(entry), places);
+        for (from, to) in from.all().zip(to.all()).filter(|(from, to)| from != to) {
+            let (from, to) = (from.below(&self.root), to.below(&self.root));
+            let copied = (|| {
+                make_folder_of(&to)?;
+                fsx::remove_if_there(&to)?;
+                match fsx::place(&from, &to) {
+                    // It is missed already where it was.
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                    Err(error) => Err(error),
+                    Ok(_) => Ok(()),
+                }
+            })();
+            copied.map_err(|error| output::unwritable(&to, &error))?;
+        }
+        Ok(())
+    }
+
+    fn index(&mut self) {
+        let entries = self.manifest.torrents.iter().enumerate();
+        self.taken = Taken::by(&self.manifest.torrents);
+        self.by_hash =
+            entries.flat_map(|(place, entry)| entry.info_hashes.swarms().map(move |hash| (hash, place))).collect();
+    }
+}
+
+/// Makes the folder in which `path` is to lie.
+fn make_folder_of(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
+}

@@ -1,0 +1,259 @@
+//! Bad company, in thousands, on the loopback network: whatever it does, a good peer has its bytes a second after it
+//! connects, and the server's memory stays below a bound that is named here.
+#![cfg(all(feature = "serve", target_os = "linux"))]
+
+mod house;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use everseed::id::InfoHash;
+use everseed::metainfo;
+use house::{House, MIB, Server, episode, noise, peer, until};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// Who comes at once.
+const CROWD: usize = 10_000;
+/// From one address, where its limit is not the story.
+const OF_AN_ADDRESS: usize = 40;
+/// How long a good peer waits at most, from its connecting to its first block.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+/// What the server's memory grows by at most, in KiB: 8 for each connection that is let in by default, and 16 MiB.
+const GROWTH_KIB_MAX: u64 = 8 * 2000 + 16 * 1024;
+
+#[test]
+fn silence() {
+    let siege = Siege::new();
+    let crowd = siege.crowd(CROWD);
+    siege.is_held();
+    drop(crowd);
+}
+
+#[test]
+fn silence_from_one_address() {
+    let siege = Siege::new();
+    let crowd: Vec<_> = (0..CROWD).map(|_| siege.connected(Ipv4Addr::new(127, 9, 9, 9))).collect();
+    siege.is_held();
+    drop(crowd);
+}
+
+#[test]
+fn a_byte_at_a_time() {
+    let siege = Siege::new();
+    let mut crowd = siege.crowd(CROWD);
+    for byte in &peer::handshake(&siege.info_hash)[..3] {
+        // Those who gave way are hung up on.
+        crowd.iter_mut().for_each(|stream| drop(stream.write(&[*byte])));
+        siege.is_held();
+    }
+}
+
+#[test]
+fn bad_handshakes_all_at_once() {
+    let siege = Siege::new();
+    for round in 0..5 {
+        let mut crowd = siege.crowd(40);
+        for (number, stream) in crowd.iter_mut().enumerate() {
+            let garbage = noise(round * 40 + number as u64, 68);
+            drop(stream.write(&garbage));
+        }
+        siege.is_held();
+    }
+}
+
+/// The first message of an encrypted handshake alone, whose answer costs us most (MSE).
+#[test]
+fn half_of_an_encrypted_handshake() {
+    let siege = Siege::new();
+    let mut crowd = siege.crowd(CROWD / 4);
+    for (number, stream) in crowd.iter_mut().enumerate() {
+        drop(stream.write(&noise(number as u64, 96 + number % 512)));
+    }
+    siege.is_held();
+}
+
+#[test]
+fn three_million_requests_without_reading() {
+    const REQUESTS: u32 = 3_000_000;
+    let siege = Siege::new();
+    let greedy: Vec<_> = (0..4)
+        .map(|number| {
+            let mut stream = peer::unchoked(Siege::address(number), siege.peers, &siege.info_hash).expect("let in");
+            stream.set_write_timeout(Some(Duration::from_millis(300))).expect("set");
+            for first in (0..REQUESTS).step_by(1000) {
+                // No two are alike, so that none stands for another.
+                let requests: Vec<_> =
+                    (first..first + 1000).map(|n| peer::request(0, n % 8192, 8192 + n / 8192)).collect();
+                if stream.write_all(&requests.concat()).is_err() {
+                    // It is not listened to any more, which is as good as it gets.
+                    break;
+                }
+            }
+            stream
+        })
+        .collect();
+    siege.is_held();
+    drop(greedy);
+}
+
+#[test]
+fn messages_that_say_they_are_4_gib() {
+    let siege = Siege::new();
+    for number in 0..200 {
+        let mut stream = peer::unchoked(Siege::address(number), siege.peers, &siege.info_hash).expect("let in");
+        drop(stream.write_all(&[&[0xff; 4][..], &[peer::PIECE], &[0; 4096]].concat()));
+        assert!(is_hung_up_on(&mut stream));
+    }
+    siege.is_held();
+}
+
+#[test]
+fn nested_bencode() {
+    let siege = Siege::new();
+    let open = |text: &str, times: usize| [&[0], text.repeat(times).as_bytes()].concat();
+    let bodies = [
+        open("l", 16_000),
+        open("d1:m", 4_000),
+        open("d1:md1:a", 2_000),
+        [&[0][..], b"d1:m", "l".repeat(7_000).as_bytes(), "e".repeat(7_000).as_bytes(), b"e"].concat(),
+        [&[0][..], b"99999999999999999999:"].concat(),
+        [&[0][..], b"d13:metadata_sizei-9223372036854775808ee"].concat(),
+    ];
+    for (number, body) in bodies.iter().cycle().take(300).enumerate() {
+        let mut stream = peer::unchoked(Siege::address(number), siege.peers, &siege.info_hash).expect("let in");
+        drop(stream.write_all(&peer::message(peer::EXTENDED, body)));
+    }
+    siege.is_held();
+}
+
+#[test]
+fn handshakes_for_torrents_that_nobody_knows() {
+    let siege = Siege::new();
+    let mut crowd = siege.crowd(CROWD);
+    for (number, stream) in crowd.iter_mut().enumerate() {
+        let mut info_hash = siege.info_hash;
+        info_hash.0[..8].copy_from_slice(&number.to_be_bytes());
+        drop(stream.write(&peer::handshake(&info_hash)));
+    }
+    siege.is_held();
+    assert!(crowd.iter_mut().all(is_hung_up_on));
+}
+
+#[test]
+fn connections_over_utp_that_are_never_made() {
+    let siege = Siege::new();
+    for number in 0..50 {
+        let socket = UdpSocket::bind((Siege::address(number * OF_AN_ADDRESS), 0)).expect("a port");
+        for id in 0..1000_u16 {
+            // A SYN (BEP 29): version 1, no extension, an id of its own.
+            let mut packet = [0; 20];
+            packet[0] = 0x41;
+            packet[2..4].copy_from_slice(&id.to_be_bytes());
+            packet[15] = 0x10;
+            packet[17] = 1;
+            // What the system has no room for is lost, as on any network.
+            drop(socket.send_to(&packet, siege.peers));
+        }
+    }
+    siege.is_held();
+}
+
+#[test]
+fn a_flood_that_takes_every_descriptor() {
+    let siege = Siege::new();
+    let pid = siege.server.pid();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its own").count();
+    let limit = format!("--nofile={0}:{0}", open + 64);
+    let status = Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]).status();
+    assert!(status.expect("prlimit, of util-linux").success());
+    let crowd = siege.crowd(500);
+    let is_full = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its own").count() >= open + 60;
+    until("all descriptors are in use", is_full);
+    drop(crowd);
+    siege.is_held();
+    let health = siege.server.get("/api/swarms.json").text();
+    assert!(health.contains("\"health\":\"verified\""), "{health}");
+}
+
+/// A server with one torrent, alone on the machine.
+struct Siege {
+    server: Server,
+    house: House,
+    peers: SocketAddr,
+    info_hash: InfoHash,
+    /// Its memory before, in KiB.
+    anon_kib: u64,
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// One of these tests at a time: they measure time, and ten thousand connections are many for one process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+impl Siege {
+    fn new() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("its limit");
+        setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("as many as it may");
+        let house = House::new().page("ep1.md", &episode("One", "2026-05-01", "ep1.mp3")).media("ep1.mp3", 4 * MIB);
+        let server = house.serve();
+        let torrent = metainfo::parse(server.get("/torrents/ep1.torrent").body).expect("a torrent");
+        let (peers, info_hash) = (server.peers(), torrent.info_hashes.main());
+        let mut siege = Self { server, house, peers, info_hash, anon_kib: 0, _alone: alone };
+        // What the first peer costs is not theirs.
+        siege.a_good_peer_is_served(250 * 250);
+        siege.anon_kib = siege.server.anon_kib();
+        siege
+    }
+
+    /// The address of a member of a crowd.
+    fn address(number: usize) -> Ipv4Addr {
+        let [high, low] = u16::try_from(number / OF_AN_ADDRESS + 1).expect("crowds are small").to_be_bytes();
+        Ipv4Addr::new(127, 1, high, low)
+    }
+
+    fn connected(&self, from: Ipv4Addr) -> TcpStream {
+        let stream = peer::connect(from, self.peers).expect("the system takes it, whatever becomes of it");
+        stream.set_nonblocking(true).expect("set");
+        stream
+    }
+
+    /// So many connections, each from an address with few others; they never wait.
+    fn crowd(&self, connections: usize) -> Vec<TcpStream> {
+        (0..connections).map(|number| self.connected(Self::address(number))).collect()
+    }
+
+    /// Good peers are served in time, and memory is within its bound.
+    #[track_caller]
+    fn is_held(&self) {
+        for number in 0..5 {
+            self.a_good_peer_is_served(number);
+        }
+        let grown = self.server.anon_kib().saturating_sub(self.anon_kib);
+        assert!(grown <= GROWTH_KIB_MAX, "it has grown by {grown} KiB");
+    }
+
+    #[track_caller]
+    fn a_good_peer_is_served(&self, number: usize) {
+        let [high, low] = u16::try_from(number).expect("few are good").to_be_bytes();
+        let from = Ipv4Addr::new(127, 2, high, low + 1);
+        let (bytes, waited) = peer::block(from, self.peers, &self.info_hash, 0).expect("a block");
+        let published = std::fs::read(self.house.root().join("content/ep1.mp3")).expect("its medium");
+        assert!(bytes == published[..bytes.len()]);
+        assert!(waited <= WAIT_MAX, "a good peer has waited for {waited:?}");
+    }
+}
+
+/// Whether the server closes this connection, whatever it says before.
+fn is_hung_up_on(stream: &mut TcpStream) -> bool {
+    stream.set_nonblocking(false).expect("set");
+    loop {
+        match stream.read(&mut [0; 4096]) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() == ErrorKind::ConnectionReset,
+        }
+    }
+}
