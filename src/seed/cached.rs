@@ -36,6 +36,8 @@ pub(super) fn read_blocks(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) ->
             let (part, behind) = behind.split_at_mut(usize::try_from(span.bytes).ok()?);
             data = behind;
             at = span.at + span.bytes;
+            #[cfg(test)]
+            entry.content.slots[span.slot].place.folder().obstacle.is_free()?;
             let wanted = entry.hashed_as(block.piece, span.slot)?;
             let mut file = match opened.take() {
                 Some(file) if file.slot == span.slot && file.wanted == wanted => file,

@@ -332,6 +332,11 @@ impl Seed {
         }
     }
 
+    /// Whether it calls leechers that have not come, where it is told of any.
+    pub fn is_dialling(&self) -> bool {
+        self.limits.dial
+    }
+
     /// Changes how many bytes a second leave to all peers together, at once.
     pub fn set_upload(&self, bytes_per_sec: Option<NonZeroU64>) {
         self.pace.set(bytes_per_sec);

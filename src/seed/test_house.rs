@@ -243,6 +243,11 @@ impl Obstacle {
         Some(self.device.load(Ordering::Relaxed)).filter(|&device| device != 0)
     }
 
+    /// Nothing where something stands in the way, which the system's cache would hide.
+    pub fn is_free(&self) -> Option<()> {
+        (self.way.lock().expect("nobody panics").0 == Way::Free).then_some(())
+    }
+
     pub fn on_look(&self) {
         self.wait_while(|way| way == Way::LooksHang);
     }

@@ -68,15 +68,16 @@ const RESET: u8 = 0x31;
 const HELLO: u8 = 0x41;
 
 /// Names the type that `librqbit-utp` gives no name to.
-trait Environment {
-    type Env;
+trait HasClock {
+    type Clock: Default;
 }
 
-impl<T, E> Environment for UtpSocket<T, E> {
-    type Env = E;
+impl<T, E: Default> HasClock for UtpSocket<T, E> {
+    type Clock = E;
 }
 
-type Streams = UtpSocket<Shared, <UtpSocketUdp as Environment>::Env>;
+type Clock = <UtpSocketUdp as HasClock>::Clock;
+type Streams = UtpSocket<Shared, Clock>;
 
 /// The peer's address and the number by which its packets name the stream.
 type Key = (SocketAddr, u16);
@@ -192,7 +193,7 @@ fn streams(gate: &Arc<Gate>, options: Options) -> io::Result<Arc<Streams>> {
         max_live_vsocks: options.streams_max,
         ..SocketOpts::default()
     };
-    UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Default::default(), options).map_err(io::Error::other)
+    UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Clock::default(), options).map_err(io::Error::other)
 }
 
 impl Line {
@@ -305,13 +306,16 @@ impl State {
             HELLO => drop(self.calls.insert(address, number)),
             // A hello was refused.
             RESET => self.hellos.retain(|(known, _)| *known != key),
-            // A hello is answered by the stream that was made for it.
-            STATE if matches!(self.newest, Newest::From(from) if from == address) => {
-                if self.hellos.iter().any(|(known, _)| *known == key) {
-                    self.hellos.retain(|(known, _)| *known != key);
-                    self.streams.insert(key);
-                    self.newest = Newest::Is(key);
-                }
+            // A hello is answered by the stream that was made for it. Those of our own making send under the number after
+            // their own.
+            STATE
+                if matches!(self.newest, Newest::From(from) if from == address)
+                    && !self.streams.contains(&key)
+                    && !self.streams.contains(&(address, number.wrapping_sub(1))) =>
+            {
+                self.hellos.retain(|(known, _)| *known != key);
+                self.streams.insert(key);
+                self.newest = Newest::Is(key);
             }
             _ => {}
         }
@@ -479,12 +483,9 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 struct Shared(Arc<Gate>);
 
 impl Transport for Shared {
-    fn recv_from<'a>(
-        &'a self,
-        buffer: &'a mut [u8],
-    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send + Sync + 'a {
+    async fn recv_from<'a>(&'a self, buffer: &'a mut [u8]) -> io::Result<(usize, SocketAddr)> {
         // Never an error: it would stop what reads the packets.
-        async move { Ok(self.0.receive(buffer).await) }
+        Ok(self.0.receive(buffer).await)
     }
 
     fn send_to<'a>(

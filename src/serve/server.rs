@@ -174,7 +174,6 @@ pub struct Server {
     udp: Option<(Wire, [u8; 16])>,
     peer: TcpListener,
     utp: Option<std::net::UdpSocket>,
-    dial: bool,
     http_options: http::Options,
     goodbye_max: Duration,
     peers_restored: usize,
@@ -212,10 +211,8 @@ impl Server {
         let Memory { loaded, verdicts, writer } = remember(&data.database(), &root, &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
         let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
-        if let Some(problem) = &bound.utp_fault {
-            log.line(format!("WARNING: peers come over TCP alone, not over uTP: {problem}"));
-        }
-        let dial = options.seed.dial;
+        let fault = bound.utp_fault.iter();
+        fault.for_each(|it| log.line(format!("WARNING: peers come over TCP alone, not over uTP: {it}")));
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
         let upload_bytes_per_sec = options.seed.upload_bytes_per_sec;
@@ -278,7 +275,6 @@ impl Server {
             udp: udp.map(|wire| Ok::<_, Problem>((wire, data.secret()?))).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
             utp: bound.utp,
-            dial,
             state,
             watch,
             http_options: options.http,
@@ -303,9 +299,7 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self {
-            state, watch, http, udp, peer, utp, dial, http_options, goodbye_max, tick, healing, dht, data, ..
-        } = self;
+        let Self { state, watch, http, udp, peer, utp, http_options, goodbye_max, tick, healing, dht, data, .. } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -343,7 +337,7 @@ impl Server {
         if healing.mode != Mode::Off {
             chores.spawn("healing", heal::follow(Arc::clone(&state), healing, data.path().to_owned()));
         }
-        if dial {
+        if state.seed.is_dialling() {
             chores.spawn("the look for leechers", call_leechers(Arc::clone(&state)));
         }
         let outcome = tokio::select! {
