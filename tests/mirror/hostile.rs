@@ -291,3 +291,31 @@ fn two_torrents_at_one_path_are_both_kept() {
     let files = fan.files();
     assert!(files["b.mp3"] == one && files["a.mp3"] == other && files.len() == 5);
 }
+
+#[test]
+fn a_torrent_has_no_more_web_seeds_asked_than_are_named() {
+    let web = Web::new();
+    let content = noise(1, 20 * KIB);
+    let plain = torrent_of("a.mp3", &content);
+    let mut draft: Draft = plain.metainfo.clone();
+    draft.web_seeds = (0..40).map(|index| web.url(&format!("seed{index}/a.mp3"))).collect();
+    let torrent = metainfo::encode(&draft);
+    web.put("a.torrent", File::of(torrent.bytes()));
+    publish(&web, vec![entry(&torrent, "a.torrent", &["a.mp3"])]);
+    let fan = Fan::of(&web.url("everseed.json"));
+    assert_eq!(fan.round().missing, 1);
+    let asked = web.asked().into_iter().filter(|line| line.contains(".mp3")).count();
+    assert_eq!(asked, everseed::mirror::WEB_SEEDS_MAX);
+}
+
+#[test]
+fn of_many_that_are_missing_some_are_told_and_all_are_counted() {
+    let web = Web::new();
+    let entries = (0..25).map(|index| {
+        let torrent = torrent_of("a.mp3", &noise(index, 20 * KIB));
+        entry(&torrent, &format!("{index}.torrent"), &[&format!("{index}.mp3")])
+    });
+    publish(&web, entries.collect());
+    let fan = Fan::of(&web.url("everseed.json"));
+    assert_eq!((fan.round().missing, fan.told().lines().filter(|line| line.starts_with("WARNING")).count()), (25, 20));
+}
