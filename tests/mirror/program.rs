@@ -158,7 +158,8 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
 
     // The publisher's tracker hands the mirror out to who asks it.
     let entry = manifest(&show.beside("mirror/site")).torrents[0].clone();
-    let hash: String = entry.info_hashes.main().0.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let hex = entry.info_hashes.main().to_string();
+    let hash = format!("%{}", hex.as_bytes().chunks(2).map(String::from_utf8_lossy).collect::<Vec<_>>().join("%"));
     let announce = format!(
         "/announce?info_hash={hash}&peer_id=-XX0001-123456789012&port=7&left=5&uploaded=0&downloaded=0&compact=1"
     );
