@@ -351,3 +351,36 @@ fn magnet_of(torrent: &Torrent, wish: &Wish) -> String {
 fn name_of(wish: &Wish) -> &str {
     if wish.title.is_empty() { &wish.torrent_url } else { &wish.title }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metainfo::{Draft, File as Listed, Hashes, Info, Layout, encode};
+    use crate::units::PieceLength;
+
+    fn refusal(files: Vec<Vec<String>>) -> Option<String> {
+        let file = |path| Listed { path, bytes: 0, is_pad: false };
+        let info = Info {
+            name: "set".into(),
+            piece_length: PieceLength::new(16384).expect("a power of two"),
+            private: false,
+            source: None,
+            layout: Layout::Multi(files.into_iter().map(file).collect()),
+            hashes: Hashes::V1(Vec::new()),
+        };
+        let (trackers, web_seeds) = (Vec::new(), Vec::new());
+        let draft = Draft { info, trackers, web_seeds, creation_date: None, created_by: None, comment: None };
+        check_files(&encode(&draft)).err().map(|problem| problem.message().to_owned())
+    }
+
+    #[test]
+    fn files_that_cannot_lie_beside_each_other_are_refused_and_so_are_too_many() {
+        let paths = |paths: &[&str]| paths.iter().map(|path| path.split('/').map(str::to_owned).collect()).collect();
+        assert_eq!(refusal(paths(&["a", "b/a", "b/c"])), None);
+        assert_eq!(refusal(paths(&["a", "a"])).as_deref(), Some("two of its files are called \"set/a\""));
+        assert_eq!(refusal(paths(&["a/b", "a"])).as_deref(), Some("\"set/a\" is a file and a folder of it"));
+        let many = |count: usize| refusal((0..count).map(|index| vec![index.to_string()]).collect());
+        assert_eq!(many(FILES_MAX), None);
+        assert_eq!(many(FILES_MAX + 1).as_deref(), Some("it has 100001 files; at most 100000 are mirrored"));
+    }
+}

@@ -22,6 +22,7 @@ pub struct Waiting {
     folder: PathBuf,
     files: HashMap<InfoHash, File>,
     bytes: u64,
+    bytes_max: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +38,8 @@ impl Waiting {
         let folder = data.join(FOLDER);
         fs::create_dir_all(&folder).map_err(|error| output::unwritable(&folder, &error))?;
         let unreadable = |error| Problem::at(&folder, format!("can't be read: {error}"));
-        let mut waiting = Self { folder: folder.clone(), files: HashMap::new(), bytes: 0 };
+        let mut waiting =
+            Self { folder: folder.clone(), files: HashMap::new(), bytes: 0, bytes_max: WAITING_BYTES_MAX };
         for file in fs::read_dir(&folder).map_err(unreadable)? {
             let file = file.map_err(unreadable)?;
             let hash = file.file_name().to_str().and_then(|name| name.strip_suffix(".torrent")?.parse().ok());
@@ -75,7 +77,7 @@ impl Waiting {
     pub fn put(&mut self, torrent: &Torrent) -> Result<bool, Problem> {
         let (hash, bytes) = (torrent.info_hashes.main(), torrent.bytes().len() as u64);
         self.remove(hash);
-        if self.bytes + bytes > WAITING_BYTES_MAX {
+        if self.bytes + bytes > self.bytes_max {
             return Ok(false);
         }
         let path = self.path(hash);
@@ -102,5 +104,47 @@ impl Waiting {
 
     fn path(&self, hash: InfoHash) -> PathBuf {
         self.folder.join(format!("{hash}.torrent"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metainfo::{Draft, Hashes, Info, Layout, encode};
+    use crate::units::PieceLength;
+
+    fn torrent(name: &str) -> Torrent {
+        encode(&Draft {
+            info: Info {
+                name: name.into(),
+                piece_length: PieceLength::new(16384).expect("a power of two"),
+                private: false,
+                source: None,
+                layout: Layout::Single(7),
+                hashes: Hashes::V1(vec![[1; 20]]),
+            },
+            trackers: Vec::new(),
+            web_seeds: Vec::new(),
+            creation_date: None,
+            created_by: None,
+            comment: None,
+        })
+    }
+
+    #[test]
+    fn those_that_wait_are_known_to_the_next_run_up_to_the_maximum() {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let (one, other) = (torrent("a"), torrent("b"));
+        let hashes = [&one, &other].map(|torrent| torrent.info_hashes.main());
+        let mut waiting = Waiting::open(data.path()).expect("a folder");
+        waiting.bytes_max = one.bytes().len() as u64 + 1;
+        assert_eq!([&one, &one, &other].map(|torrent| waiting.put(torrent)), [Ok(true), Ok(true), Ok(false)]);
+        let mut next = Waiting::open(data.path()).expect("a folder");
+        assert_eq!((next.content_bytes(hashes[0]), next.read(hashes[0])), (Some(7), Some(one)));
+        assert_eq!((next.content_bytes(hashes[1]), next.read(hashes[1])), (None, None));
+        fs::write(next.path(hashes[0]), "torn").expect("written");
+        assert_eq!((next.read(hashes[0]), next.bytes), (None, 0), "and is fetched again");
+        waiting.retain(|_| false);
+        assert!(waiting.files.is_empty() && !waiting.path(hashes[0]).exists());
     }
 }

@@ -171,9 +171,8 @@ impl State {
     }
 
     pub fn conclude(&self) -> Health {
-        if self.is_silent() {
-            Health::Missing
-        } else if !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty {
+        let all_gone = !self.files.is_empty() && self.gone == self.files.len() && self.excused < self.faulty;
+        if self.is_silent() || all_gone {
             Health::Missing
         } else if self.excused < self.faulty
             || self.excused_pieces.count() < self.bad.count()

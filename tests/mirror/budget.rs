@@ -9,7 +9,7 @@ use super::{Fan, Publisher, day};
 
 /// A show of four episodes of 100 KiB each, of which the last is the newest.
 fn show() -> House {
-    (1..=4).fold(House::new(), |house, n| add(house, n))
+    (1..=4).fold(House::new(), add)
 }
 
 fn add(house: House, n: u8) -> House {

@@ -109,7 +109,7 @@ fn paths_that_are_not_a_strangers_to_choose_are_not_used() {
         t/8.torrent one
         kept/HASH/published.torrent kept/HASH/0/a.mp3
         kept/HASH/published.torrent kept/HASH/0/a.mp3
-        t/11.torrent á
+        t/11.torrent a(U+0301)
         kept/HASH/published.torrent kept/HASH/0/a.mp3
         t/13.torrent fine/a.mp3
     "#]]
@@ -127,7 +127,9 @@ fn paths(fan: &Fan) -> String {
         let hash = entry.info_hashes.main().to_string();
         format!("{} {}\n", entry.torrent, entry.files[0].path).replace(&hash, "HASH")
     };
-    fan.entries().into_iter().map(line).collect()
+    let lines: String = fan.entries().into_iter().map(line).collect();
+    // As it is escaped, one form of a letter is told from the other.
+    lines.replace('\u{301}', "(U+0301)")
 }
 
 #[test]
@@ -290,4 +292,32 @@ fn two_torrents_at_one_path_are_both_kept() {
     .assert_eq(&paths(&fan));
     let files = fan.files();
     assert!(files["b.mp3"] == one && files["a.mp3"] == other && files.len() == 5);
+}
+
+#[test]
+fn a_torrent_has_no_more_web_seeds_asked_than_are_named() {
+    let web = Web::new();
+    let content = noise(1, 20 * KIB);
+    let plain = torrent_of("a.mp3", &content);
+    let mut draft: Draft = plain.metainfo.clone();
+    draft.web_seeds = (0..40).map(|index| web.url(&format!("seed{index}/a.mp3"))).collect();
+    let torrent = metainfo::encode(&draft);
+    web.put("a.torrent", File::of(torrent.bytes()));
+    publish(&web, vec![entry(&torrent, "a.torrent", &["a.mp3"])]);
+    let fan = Fan::of(&web.url("everseed.json"));
+    assert_eq!(fan.round().missing, 1);
+    let asked = web.asked().into_iter().filter(|line| line.contains(".mp3")).count();
+    assert_eq!(asked, everseed::mirror::WEB_SEEDS_MAX);
+}
+
+#[test]
+fn of_many_that_are_missing_some_are_told_and_all_are_counted() {
+    let web = Web::new();
+    let entries = (0..25).map(|index| {
+        let torrent = torrent_of("a.mp3", &noise(index, 20 * KIB));
+        entry(&torrent, &format!("{index}.torrent"), &[&format!("{index}.mp3")])
+    });
+    publish(&web, entries.collect());
+    let fan = Fan::of(&web.url("everseed.json"));
+    assert_eq!((fan.round().missing, fan.told().lines().filter(|line| line.starts_with("WARNING")).count()), (25, 20));
 }

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 /// A show at a web server, both of this test.
-pub struct Publisher {
+pub(crate) struct Publisher {
     /// Where it is made.
     pub house: House,
     /// Where it is published.
@@ -76,7 +76,7 @@ pub fn manifest(site: &Path) -> Manifest {
 }
 
 /// Somebody who mirrors a show.
-pub struct Fan {
+pub(crate) struct Fan {
     dir: TempDir,
     /// What it does.
     pub options: Options,

@@ -29,13 +29,13 @@ fn asked(publisher: &Publisher) -> String {
 #[test]
 fn a_show_is_mirrored_by_each_of_its_documents() {
     let publisher = Publisher::new();
-    let published = content(files(&publisher.house.public()));
+    let original = content(files(&publisher.house.public()));
     for source in ["everseed.json", "torrents.xml", "feed.xml", ""] {
         let fan = Fan::of(&publisher.web.url(source));
         let round = fan.round();
         assert_eq!((round.fetched, round.missing, round.left_out), (if source == "feed.xml" { 2 } else { 3 }, 0, 0));
         let mirrored = content(fan.files());
-        let wanted = published.iter().filter(|(name, _)| source != "feed.xml" || !name.contains("set"));
+        let wanted = original.iter().filter(|(name, _)| source != "feed.xml" || !name.contains("set"));
         let names: Vec<_> = mirrored.iter().map(|(name, _)| name.clone()).collect();
         assert!(mirrored == wanted.cloned().collect::<Vec<_>>(), "{source}: {names:?}");
     }
@@ -145,8 +145,8 @@ fn a_show_that_everseed_was_attached_to_is_mirrored_by_its_own_feed() {
         One: audio/ep1.mp3
     "#]]
     .assert_eq(&fan.listed());
-    let (mirrored, published) = (fan.files(), site.files());
-    assert!(mirrored.iter().all(|(name, bytes)| name == "everseed.json" || published[name] == *bytes));
+    let (mirrored, original) = (fan.files(), site.files());
+    assert!(mirrored.iter().all(|(name, bytes)| name == "everseed.json" || original[name] == *bytes));
 }
 
 /// An item of a feed that says nothing of info-hashes.
@@ -228,8 +228,8 @@ fn a_show_with_another_tracker_is_announced_to_that() {
         /torrents/ep2.torrent
         /torrents/set.torrent"#]]
     .assert_eq(&asked(&publisher));
-    let (mirrored, published) = (fan.files(), files(&publisher.house.public()));
-    assert!(content(mirrored) == content(published));
+    let (mirrored, original) = (fan.files(), files(&publisher.house.public()));
+    assert!(content(mirrored) == content(original));
     assert_eq!(fan.round().fetched, 0);
     assert_eq!(asked(&publisher), "/everseed.json, unless it is the same");
 }

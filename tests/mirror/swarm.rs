@@ -71,9 +71,9 @@ fn a_web_seed_that_lies_is_left_and_peers_have_the_rest() {
         mirror: One is here, 307.2 kB, 3 pieces from web seeds, 7 pieces from peers"#]]
     .assert_eq(&publisher.web.hide_port(&fan.told()));
     assert_eq!((round.fetched, round.missing), (3, 0));
-    let published = files(&publisher.house.public());
+    let original = files(&publisher.house.public());
     for (name, bytes) in fan.files() {
-        assert!(name == "everseed.json" || published[&name] == bytes, "{name}");
+        assert!(name == "everseed.json" || original[&name] == bytes, "{name}");
     }
     let asked = tracker.asked.lock().expect("no panic").clone();
     // The one who seeds it asks for none.
@@ -114,12 +114,12 @@ fn every_kind_of_torrent_comes_by_web_seed_and_those_with_v1_by_peers() {
         let tracker = Tracker::new();
         let toml = format!("{}kind = \"{kind}\"\n", tracker.toml());
         let publisher = Publisher::of(House::furnished(), &toml);
-        let published = files(&publisher.house.public());
+        let original = files(&publisher.house.public());
         let by_web = Fan::of(&publisher.web.url("everseed.json"));
         assert_eq!(by_web.round().fetched, 3, "{kind}: {}", by_web.told());
         let seed = publisher.house.serve_site();
         tracker.peers.lock().expect("no panic").push(seed.peers());
-        let media: Vec<_> = published.keys().filter(|name| name.starts_with("media/")).collect();
+        let media: Vec<_> = original.keys().filter(|name| name.starts_with("media/")).collect();
         media.iter().for_each(|name| publisher.web.remove(name));
         let from_peers = Fan::of(&publisher.web.url("everseed.json"));
         let round = from_peers.round();
@@ -127,7 +127,7 @@ fn every_kind_of_torrent_comes_by_web_seed_and_those_with_v1_by_peers() {
         for fan in [by_web, from_peers] {
             let mirrored = fan.files();
             let mut mirrored = mirrored.iter().filter(|(name, _)| name.starts_with("media/"));
-            assert!(mirrored.all(|(name, bytes)| published[name] == *bytes), "{kind}");
+            assert!(mirrored.all(|(name, bytes)| original[name] == *bytes), "{kind}");
         }
     }
 }

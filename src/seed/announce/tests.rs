@@ -168,3 +168,29 @@ async fn who_has_nothing_yet_asks_for_peers_and_is_gone_again() {
     let events = [next(&mut udp_told).await, next(&mut udp_told).await];
     assert_eq!(events, [(query.info_hash, Event::Started as u8), (query.info_hash, Event::Stopped as u8)]);
 }
+
+#[tokio::test]
+async fn no_more_peers_are_taken_than_are_named() {
+    let many: Vec<u8> = (1..=600_u16).flat_map(|port| [&[127, 0, 0, 1], &port.to_be_bytes()[..]].concat()).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/announce", listener.local_addr().expect("bound"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.expect("a request"));
+            }
+            let body = [format!("d8:intervali1800e5:peers{}:", many.len()).as_bytes(), &many, b"e"].concat();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body].concat()).await.expect("sent");
+        }
+    });
+    let query = Query {
+        info_hash: InfoHash([7; 20]),
+        trackers: vec![vec![url]],
+        peer_id: PeerId(*b"-ES0100-abcdefghijkl"),
+        port: 6881,
+        left: 12,
+    };
+    assert_eq!(timeout(PATIENCE, ask(&query)).await.expect("in time").len(), ask::PEERS_MAX);
+}
