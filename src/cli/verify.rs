@@ -73,7 +73,7 @@ pub fn run(args: VerifySiteArgs, _: &ArgMatches) -> Result<(), Failure> {
     for (root, site) in &sites {
         for one in &site.torrents {
             report.torrents += 1;
-            if looks_as_remembered(one, &remembered) {
+            if looks_as_remembered(root, one, &remembered) {
                 report.remembered += 1;
             } else {
                 to_read.push((root, one));
@@ -81,7 +81,7 @@ pub fn run(args: VerifySiteArgs, _: &ArgMatches) -> Result<(), Failure> {
         }
     }
     let progress = Bar::new();
-    progress.expect(to_read.iter().map(|(_, one)| bytes_here(one)).sum());
+    progress.expect(to_read.iter().map(|(root, one)| bytes_here(root, one)).sum());
     // Torrents of several sites are called the same.
     let has_sites = sites.len() > 1;
     for (root, one) in to_read {
@@ -117,21 +117,20 @@ fn remembered(data: &Path) -> Remembered {
 
 /// Whether each file of a torrent that holds a byte looks as it did when it was last found right. A piece may hold several
 /// files: where one of them is to be read, all are.
-fn looks_as_remembered(one: &Published, remembered: &Remembered) -> bool {
-    let info_hash = one.torrent.info_hashes.main();
+fn looks_as_remembered(root: &Path, one: &Published, remembered: &Remembered) -> bool {
+    let info_hash = one.entry.info_hashes.main();
     !remembered.is_empty()
-        && one.files.iter().zip(&one.entry.files).all(|(path, file)| {
+        && one.files(root).zip(&one.entry.files).all(|(path, file)| {
             let Ok(metadata) = path.metadata() else { return false };
             let is_empty = file.bytes == 0 && metadata.is_file() && metadata.len() == 0;
-            is_empty || remembered.get(path) == Some(&(info_hash, Fingerprint::of(&metadata)))
+            is_empty || remembered.get(&path) == Some(&(info_hash, Fingerprint::of(&metadata)))
         })
 }
 
 /// How many bytes of a torrent will be read, as far as that can be told before.
-fn bytes_here(one: &Published) -> u64 {
+fn bytes_here(root: &Path, one: &Published) -> u64 {
     let here = |path: &PathBuf, bytes: u64| path.metadata().is_ok_and(|found| found.is_file() && found.len() == bytes);
-    one.files
-        .iter()
+    one.files(root)
         .zip(&one.entry.files)
         .filter(|(path, file)| here(path, file.bytes))
         .map(|(_, file)| file.bytes)
@@ -200,9 +199,13 @@ enum Fault {
 impl Report {
     /// Reads the files of a torrent of the site below `root`. What is wrong with them, if something is.
     fn read(&mut self, root: &Path, one: &Published, progress: &dyn Progress) -> Option<Damage> {
-        let places = one.files.iter().zip(&one.entry.files);
-        let places = places.map(|(path, file)| Place { path: path.clone(), is_elsewhere: file.url.is_some() });
-        let (mut ills, problem) = match check::check(&one.torrent.metainfo.info, places.collect(), progress) {
+        let places = one.files(root).zip(&one.entry.files);
+        let places = places.map(|(path, file)| Place { path, is_elsewhere: file.url.is_some() });
+        let checked = one.read(root).and_then(|torrent| {
+            let info = &torrent.metainfo.info;
+            check::check(info, places.collect(), progress)
+        });
+        let (mut ills, problem) = match checked {
             Ok(checked) => {
                 self.read_bytes += checked.read_bytes;
                 let is_elsewhere = |file: &&check::Outcome| matches!(file.absence, Some(Absence::Elsewhere));
@@ -219,7 +222,7 @@ impl Report {
         }
         let more_files = ills.len().saturating_sub(FILES_NAMED_MAX);
         ills.truncate(FILES_NAMED_MAX);
-        let hashes = one.torrent.info_hashes;
+        let hashes = one.entry.info_hashes;
         Some(Damage {
             site: root.to_owned(),
             torrent: one.entry.torrent.as_str().to_owned(),

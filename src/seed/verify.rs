@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::disk::{self, Refused};
 use super::torrents::Entry;
-use super::{LOOK_EVERY, Seed, VERIFY_BYTES_PER_SEC};
+use super::{Health, LOOK_EVERY, LOOK_PARTS, LOOK_TORRENTS_MIN, Seed, VERIFY_BYTES_PER_SEC};
 
 /// Small pieces are hashed so many bytes at a time.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
@@ -24,12 +24,13 @@ impl Seed {
     pub(super) async fn look_again_and_again(self: Arc<Self>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next = 0;
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.look_wanted.notified() => {}
+                _ = ticks.tick() => self.look_at(in_turn(self.entries(), &mut next)).await,
+                () = self.look_wanted.notified() => self.look_at(self.entries()).await,
             }
-            self.look().await;
+            self.verify_wanted.notify_one();
             self.entries().iter().for_each(|entry| entry.rest());
         }
     }
@@ -70,6 +71,20 @@ impl Seed {
     }
 }
 
+/// Of all torrents those to be looked at now: what is not well, and a part of the others from the `next` one on.
+fn in_turn(mut entries: Vec<Arc<Entry>>, next: &mut usize) -> Vec<Arc<Entry>> {
+    let part = entries.len().div_ceil(LOOK_PARTS).max(LOOK_TORRENTS_MIN);
+    let first = if *next < entries.len() { *next } else { 0 };
+    let turn = first..first + part;
+    *next = turn.end;
+    let mut index = 0..;
+    entries.retain(|entry| {
+        index.next().is_some_and(|index| turn.contains(&index))
+            || matches!(entry.health(), Health::Degraded | Health::Missing)
+    });
+    entries
+}
+
 /// Hashes unknown pieces from `from` on; returns the piece behind them and how many bytes were read, less than
 /// [`BATCH_BYTES`] only where there are no more, or nothing where there were none.
 fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
@@ -84,4 +99,36 @@ fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
         next = piece + 1;
     }
     (next > from).then_some((next, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio::sync::watch;
+
+    use super::super::disk::FileFault;
+    use super::super::test_house::House;
+    use super::*;
+
+    #[test]
+    fn of_many_torrents_some_are_looked_at_in_turn_and_what_is_not_well_always() {
+        let house = House::new(&[("a", 5)]);
+        let entry = |_| Arc::new(Entry::new(&house.torrent, watch::Sender::new(0), &HashMap::new()));
+        let rounds = |count: usize, ill: usize| {
+            let entries: Vec<_> = (0..count).map(entry).collect();
+            entries[ill].saw(0, Err(FileFault::Missing), Instant::now());
+            let mut next = 0;
+            let mut looks = Vec::new();
+            while looks.is_empty() || next < count {
+                let turn = in_turn(entries.clone(), &mut next);
+                assert!(turn.iter().any(|entry| Arc::ptr_eq(entry, &entries[ill])));
+                looks.push(turn.len());
+            }
+            looks
+        };
+        assert_eq!(rounds(LOOK_TORRENTS_MIN, 7), [500]);
+        assert_eq!(rounds(1100, 1050), [501, 501, 100]);
+        assert_eq!(rounds(LOOK_PARTS * 600, 0), [600, 601, 601, 601, 601, 601, 601, 601]);
+    }
 }
