@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::doors::Ticket;
@@ -235,7 +234,11 @@ impl Conversation {
                         }
                     }
                     Moved::Out(bytes) => if self.wrote(bytes) {
-                        yield_now().await;
+                        tokio::select! {
+                            biased;
+                            () = self.ticket.give_way() => return Err(End::Close),
+                            arrived = timeout_at(deadline, self.stream.arrived()) => arrived.map_err(|_| End::Close)??,
+                        }
                     },
                 },
                 () = sleep_until(deadline) => {

@@ -100,6 +100,14 @@ impl Stream {
         Ok(())
     }
 
+    /// Waits until the peer has all that was written over uTP, so that what is written next shares no packet with it.
+    pub async fn arrived(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(_) => Ok(()),
+            Self::Utp(line) => std::future::poll_fn(|cx| line.poll_flush(cx)).await,
+        }
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>, inbox: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         inbox.reserve(READ_BYTES);
         match self {

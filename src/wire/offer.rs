@@ -6,6 +6,9 @@ use super::Bitfield;
 use crate::id::{InfoHash, PeerId};
 use crate::units::PieceLength;
 
+/// The bytes of a block that clients ask for.
+const ASKED_BYTES: u32 = 16 * 1024;
+
 /// What we say of ourselves.
 #[derive(Debug, Clone)]
 pub struct Local {
@@ -40,12 +43,14 @@ pub struct Pieces {
     count: u32,
     /// The pieces that are shorter than the others, and how many bytes they have, in the order of the pieces.
     short: Arc<[(u32, u32)]>,
+    /// Whether a request may ask for what is behind the end of a short piece.
+    reaches: bool,
 }
 
 impl Pieces {
     /// Those of `total` bytes in one stream (BEP 3), which is how hybrids are cut too: only the last may be short.
     pub fn of_stream(length: PieceLength, total: u64) -> Self {
-        Self::of_files(length, [total])
+        Self { reaches: false, ..Self::of_files(length, [total]) }
     }
 
     /// Those of files with these sizes, each of which begins with a piece of its own (BEP 52): a torrent of v2 alone.
@@ -61,7 +66,7 @@ impl Pieces {
                 short.push((last, rest));
             }
         }
-        Self { length, count: u32::try_from(count).unwrap_or(u32::MAX), short: short.into() }
+        Self { length, count: u32::try_from(count).unwrap_or(u32::MAX), short: short.into(), reaches: true }
     }
 
     /// How many there are.
@@ -76,6 +81,15 @@ impl Pieces {
         }
         let short = self.short.binary_search_by_key(&piece, |&(piece, _)| piece);
         Some(short.map_or(self.length.bytes(), |at| self.short[at].1))
+    }
+
+    /// Where the last block of a piece may end; nothing where there is no such piece. Of a torrent of v2 alone that is
+    /// behind the bytes of a short one, as if zeros followed: libtorrent 2.0 takes each file for padded (BEP 47) and
+    /// asks for whole blocks.
+    pub fn end_of(&self, piece: u32) -> Option<u32> {
+        let bytes = self.bytes_of(piece)?;
+        let whole = bytes.checked_next_multiple_of(ASKED_BYTES).map_or(bytes, |end| end.min(self.length.bytes()));
+        Some(if self.reaches { whole } else { bytes })
     }
 }
 
@@ -102,5 +116,14 @@ mod tests {
         let bytes: Vec<_> = (0..6).map(|piece| pieces.bytes_of(piece)).collect();
         assert_eq!(bytes, [Some(5), Some(16384), Some(16384), Some(16384), Some(7), None]);
         assert_eq!(pieces.count(), 5);
+    }
+
+    #[test]
+    fn of_files_the_last_block_of_a_short_piece_may_be_asked_for_whole() {
+        let length = PieceLength::new(65536).expect("a power of two");
+        let files = Pieces::of_files(length, [5, 65536 + 16385, 65536 - 1]);
+        let ends: Vec<_> = (0..5).map(|piece| files.end_of(piece)).collect();
+        assert_eq!(ends, [Some(16384), Some(65536), Some(32768), Some(65536), None]);
+        assert_eq!(Pieces::of_stream(length, 5).end_of(0), Some(5));
     }
 }

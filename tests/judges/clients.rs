@@ -125,10 +125,13 @@ impl Download {
         }
     }
 
-    /// The end of what it printed.
+    /// The end of what it printed, and of what qBittorrent wrote elsewhere.
     fn log(&self) -> String {
-        let log = fs::read(self.folder.join("log")).unwrap_or_default();
-        String::from_utf8_lossy(&log[log.len().saturating_sub(4096)..]).replace('\r', "\n")
+        let end = |name: &str| {
+            let log = fs::read(self.folder.join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&log[log.len().saturating_sub(4096)..]).replace('\r', "\n")
+        };
+        end("log") + &end("qBittorrent/data/logs/qbittorrent.log")
     }
 }
 

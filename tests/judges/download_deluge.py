@@ -30,9 +30,13 @@ daemon.start()
 
 
 def finished(alert):
-    print(alert.message(), flush=True)
-    # The torrents' files are closed before the program ends.
-    component.shutdown().addBoth(lambda _: reactor.stop())
+    print("finished", flush=True)
+    alert.handle.flush_cache()
+
+
+def flushed(_):
+    # Its own end would wait for the state of a torrent whose first hash has changed, as that of a hybrid magnet link does.
+    os._exit(0)
 
 
 def add(_):
@@ -44,7 +48,8 @@ def add(_):
     print("added", added, flush=True)
 
 
-# Deluge's own event is not told of a torrent whose first hash changes, as that of a hybrid magnet link does.
+# The library's, since Deluge's own event is not told of such a torrent either.
 component.get("AlertManager").register_handler("torrent_finished_alert", finished)
+component.get("AlertManager").register_handler("cache_flushed_alert", flushed)
 reactor.callWhenRunning(lambda: component.start().addCallback(add))
 reactor.run()

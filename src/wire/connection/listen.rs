@@ -147,8 +147,9 @@ impl Connection {
     fn request(&mut self, block: Block, now: Duration) -> Result<(), Close> {
         let Stage::Talking(talk) = &self.stage else { return Ok(()) };
         let size = talk.offer.pieces.bytes_of(block.piece).ok_or(Close::OutOfRange)?;
+        let reach = talk.offer.pieces.end_of(block.piece).ok_or(Close::OutOfRange)?;
         let end = block.begin.checked_add(block.bytes).ok_or(Close::OutOfRange)?;
-        if block.bytes == 0 || end > size {
+        if block.bytes == 0 || block.begin >= size || end > reach {
             return Err(Close::OutOfRange);
         }
         let (good, told) = (talk.offer.have.get(block.piece), talk.told.get(block.piece));

@@ -201,7 +201,7 @@ fn a_million_requests_that_are_rejected_wait_outside() {
 }
 
 #[test]
-fn of_a_v2_torrent_each_file_ends_with_a_piece_of_its_own_length() {
+fn of_a_v2_torrent_each_file_ends_with_a_piece_of_its_own_length_whose_block_may_be_asked_for_whole() {
     let length = PieceLength::new(16384).expect("a power of two");
     let pieces = Pieces::of_files(length, [7, 16384 + 5, 16384]);
     let offer = Offer { pieces, have: Arc::new(Bitfield::full(4)), v2: Some(HASH), ..offer(&[], false) };
@@ -210,7 +210,9 @@ fn of_a_v2_torrent_each_file_ends_with_a_piece_of_its_own_length() {
     };
     for (piece, bytes) in [(0, 7), (1, 16384), (2, 5), (3, 16384)] {
         assert_eq!(asks(piece, 0, bytes), Ok(()), "{piece}");
-        assert_eq!(asks(piece, 1, bytes), Err(Close::OutOfRange), "{piece}");
+        assert_eq!(asks(piece, 0, 16384), Ok(()), "{piece}");
+        assert_eq!(asks(piece, 1, 16384), Err(Close::OutOfRange), "{piece}");
+        assert_eq!(asks(piece, bytes, 1), Err(Close::OutOfRange), "{piece}");
     }
     assert_eq!(asks(4, 0, 1), Err(Close::OutOfRange));
 }
