@@ -25,6 +25,14 @@ pub enum Placed {
 /// Errors beside those of the disk: `FileTooLarge`, `IsADirectory`, and `InvalidInput` for a pipe or a device, which
 /// may have no end or let a reader wait for ever.
 pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // It may have grown meanwhile, and files of /proc say that they are empty.
+    open_at_most(path, bytes_max)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max { Err(too_large(bytes_max)) } else { Ok(bytes) }
+}
+
+/// Opens a regular file that has `bytes_max` bytes at most, for now.
+pub fn open_at_most(path: &Path, bytes_max: u64) -> io::Result<File> {
     // Before it is opened: the opening of a pipe waits for its writer.
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
@@ -33,14 +41,11 @@ pub fn read_at_most(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let too_large = || io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes"));
-    if metadata.len() > bytes_max {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    // It may have grown meanwhile, and files of /proc say that they are empty.
-    File::open(path)?.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bytes_max { Err(too_large()) } else { Ok(bytes) }
+    if metadata.len() > bytes_max { Err(too_large(bytes_max)) } else { File::open(path) }
+}
+
+fn too_large(bytes_max: u64) -> io::Error {
+    io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes"))
 }
 
 /// Writes `bytes` to `path` by way of a file beside it, so that `path` is seen with its old content or with the new.

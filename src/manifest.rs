@@ -33,8 +33,10 @@
 //! ```
 
 use std::fmt;
+use std::io::{self, BufReader, Read as _};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{InfoHashes, NotAnInfoHash};
 use crate::sitepath::SitePath;
@@ -179,21 +181,21 @@ impl Manifest {
         if version != u64::from(VERSION) {
             return Err(Error::Version(version));
         }
-        let wire: Wire = serde_json::from_slice(json).map_err(|error| json_error(&error))?;
-        if wire.torrents.len() > TORRENTS_MAX {
-            return Err(Error::TooManyTorrents(wire.torrents.len()));
+        serde_json::from_slice::<Whole>(json).map_err(|error| json_error(&error))?.manifest()
+    }
+
+    /// Reads a manifest of at most [`BYTES_MAX`], without holding its text. The outer error is that of the file.
+    pub fn read(mut file: impl io::Read + io::Seek) -> io::Result<Result<Self, Error>> {
+        let version = serde_json::from_reader(text(&mut file)?);
+        let read = match version {
+            Ok(Version { version }) if version != u64::from(VERSION) => return Ok(Err(Error::Version(version))),
+            Ok(_) => serde_json::from_reader::<_, Whole>(text(&mut file)?),
+            Err(error) => Err(error),
+        };
+        match read {
+            Err(error) if error.is_io() => Err(error.into()),
+            read => Ok(read.map_err(|error| json_error(&error)).and_then(Whole::manifest)),
         }
-        let torrents = wire
-            .torrents
-            .into_iter()
-            .enumerate()
-            .map(|(index, entry)| entry.parse().map_err(|message| Error::Field { torrent: index, message }));
-        Ok(Self {
-            generator: wire.generator,
-            title: wire.title,
-            base_url: wire.base_url,
-            torrents: torrents.collect::<Result<_, _>>()?,
-        })
     }
 
     /// The manifest as indented JSON with a line feed at its end.
@@ -211,6 +213,11 @@ impl Manifest {
     }
 }
 
+fn text<F: io::Read + io::Seek>(file: &mut F) -> io::Result<impl io::Read> {
+    file.rewind()?;
+    Ok(BufReader::new(file.take(BYTES_MAX)))
+}
+
 fn json_error(error: &serde_json::Error) -> Error {
     Error::Json { line: error.line(), message: error.to_string() }
 }
@@ -220,15 +227,67 @@ struct Version {
     version: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Wire {
     version: u32,
+    generator: String,
+    title: String,
+    base_url: String,
+    torrents: Vec<WireEntry>,
+}
+
+#[derive(Deserialize)]
+struct Whole {
     #[serde(default)]
     generator: String,
     #[serde(default)]
     title: String,
     base_url: String,
-    torrents: Vec<WireEntry>,
+    torrents: Entries,
+}
+
+impl Whole {
+    fn manifest(self) -> Result<Manifest, Error> {
+        let Self { generator, title, base_url, torrents } = self;
+        Ok(Manifest { generator, title, base_url, torrents: torrents.0? })
+    }
+}
+
+/// The torrents, each taken as it is read: of thousands there are never two copies.
+struct Entries(Result<Vec<Entry>, Error>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut wires: A) -> Result<Entries, A::Error> {
+        let (mut entries, mut count) = (Ok(Vec::new()), 0);
+        // To the end: what is no JSON is told before what is wrong in it.
+        while let Some(wire) = wires.next_element::<WireEntry>()? {
+            if let Ok(parsed) = &mut entries {
+                match wire.parse() {
+                    Ok(entry) => parsed.push(entry),
+                    Err(message) => entries = Err(Error::Field { torrent: count, message }),
+                }
+            }
+            count += 1;
+            if count > TORRENTS_MAX {
+                entries = Err(Error::TooManyTorrents(count));
+            }
+        }
+        Ok(Entries(entries))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -371,6 +430,7 @@ mod tests {
         "#]]
         .assert_eq(&json);
         assert_eq!(Manifest::parse(json.as_bytes()), Ok(manifest()));
+        assert_eq!(Manifest::read(io::Cursor::new(json)).expect("no file fails"), Ok(manifest()));
     }
 
     #[test]

@@ -183,7 +183,8 @@ impl Round<'_> {
     fn torrent(&mut self, root: &Path, site: &Site, one: &Published, consent: bool) -> Result<(), Failure> {
         static NEVER: AtomicBool = AtomicBool::new(false);
         self.tally.torrents += 1;
-        let subject = serve::subject_to_heal(root, site, one);
+        let torrent = one.read(root).map_err(Failure::Trouble)?;
+        let subject = serve::subject_to_heal(root, site, one, &torrent);
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let known = |path: &Path| self.known.get(path).copied();
         let progress = Bar::new();
@@ -234,7 +235,7 @@ impl Round<'_> {
         let (Some(runtime), Some(healer)) = (&self.runtime, &self.healer) else {
             return Ok(Outcome::default());
         };
-        let trackers = one.torrent.metainfo.trackers.clone();
+        let trackers = subject.torrent.metainfo.trackers.clone();
         let peers = || runtime.block_on(serve::ask_trackers(one, trackers.clone()));
         Ok(healer.heal(subject, look, consent, &peers, watch))
     }
@@ -290,7 +291,7 @@ impl Tally {
 /// Whether `word` names a torrent.
 fn is_named(one: &Published, word: &str) -> bool {
     let digits = word.to_ascii_lowercase();
-    let hashes = one.torrent.info_hashes;
+    let hashes = one.entry.info_hashes;
     let hashes = [hashes.v1().map(|hash| hash.to_string()), hashes.v2().map(|hash| hash.to_string())];
     let is_hash = digits.len() >= DIGITS_MIN && hashes.iter().flatten().any(|hash| hash.starts_with(&digits));
     is_hash || names(one).iter().any(|name| name == word)

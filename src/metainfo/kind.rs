@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::id::InfoHashes;
+
 /// The versions of the protocol that a torrent is shared by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -18,6 +20,15 @@ pub enum Kind {
 impl Kind {
     /// Each kind.
     pub const ALL: [Self; 3] = [Self::V1, Self::V2, Self::Hybrid];
+
+    /// That of a torrent with these info-hashes.
+    pub fn of(hashes: InfoHashes) -> Self {
+        match hashes {
+            InfoHashes::V1(_) => Self::V1,
+            InfoHashes::V2(_) => Self::V2,
+            InfoHashes::Hybrid(..) => Self::Hybrid,
+        }
+    }
 
     /// As it is written in settings.
     pub fn as_str(self) -> &'static str {

@@ -83,8 +83,13 @@ pub const READS_MAX: usize = 32;
 pub const READS_OF_ONE_MAX: usize = 8;
 /// How long a peer may take nothing of what is sent to it.
 pub const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
-/// How often all files are looked at for changes; a restored file is found so, and verified at once.
+/// How often files are looked at for changes: all that something is wrong with, so that a restored one is found and
+/// verified at once, and of the others [`LOOK_TORRENTS_MIN`] or, where these are more, one of [`LOOK_PARTS`].
 pub const LOOK_EVERY: Duration = Duration::from_secs(8);
+/// The torrents that are always looked at together.
+pub const LOOK_TORRENTS_MIN: usize = 500;
+/// So many looks at the most see all files. A file that is asked for is looked at in any case.
+pub const LOOK_PARTS: usize = 8;
 /// At most how many bytes a second are read to verify files that nobody asked for yet.
 pub const VERIFY_BYTES_PER_SEC: u64 = 256 * 1024 * 1024;
 /// The most faults that are told of one torrent.
@@ -252,6 +257,10 @@ impl Seed {
         }
         let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        if remembered.is_empty() {
+            // Its room for thousands is never needed again.
+            *remembered = HashMap::new();
+        }
         drop((entries, remembered));
         gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));

@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::disk::{self, Refused};
 use super::torrents::Entry;
-use super::{LOOK_EVERY, Seed, VERIFY_BYTES_PER_SEC};
+use super::{Health, LOOK_EVERY, LOOK_PARTS, LOOK_TORRENTS_MIN, Seed, VERIFY_BYTES_PER_SEC};
 
 /// Small pieces are hashed so many bytes at a time.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
@@ -24,12 +24,14 @@ impl Seed {
     pub(super) async fn look_again_and_again(self: Arc<Self>) {
         let mut ticks = interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next = 0;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.look_wanted.notified() => {}
             }
-            self.look().await;
+            self.look_at(in_turn(self.entries(), &mut next)).await;
+            self.verify_wanted.notify_one();
             self.entries().iter().for_each(|entry| entry.rest());
         }
     }
@@ -68,6 +70,18 @@ impl Seed {
         }
         Ok(())
     }
+}
+
+/// Of all torrents those to be looked at now: what is not well, and a part of the others from the `next` one on.
+fn in_turn(mut entries: Vec<Arc<Entry>>, next: &mut usize) -> Vec<Arc<Entry>> {
+    let part = entries.len().div_ceil(LOOK_PARTS).max(LOOK_TORRENTS_MIN);
+    let first = if *next < entries.len() { *next } else { 0 };
+    let turn = first..first + part;
+    *next = turn.end;
+    let mut index = 0..;
+    entries
+        .retain(|entry| index.next().is_some_and(|index| turn.contains(&index)) || entry.health() > Health::Verifying);
+    entries
 }
 
 /// Hashes unknown pieces from `from` on; returns the piece behind them and how many bytes were read, less than

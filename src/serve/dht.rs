@@ -92,12 +92,12 @@ fn next(due: &HashMap<InfoHash, Instant>, now: Instant, max: usize) -> Vec<InfoH
 
 /// The swarms of those torrents that are whole and that everybody may know of (BEP 27).
 fn public<'s>(site: &'s Site, seed: &'s Seed) -> impl Iterator<Item = InfoHash> + 's {
-    let torrents = site.torrents.iter().filter(|one| !one.torrent.metainfo.info.private);
+    let torrents = site.torrents.iter().filter(|one| !one.is_private);
     let whole = torrents.filter(|one| {
-        let health = seed.health(&one.torrent.info_hashes.main());
+        let health = seed.health(&one.entry.info_hashes.main());
         matches!(health, Some(Health::Verified | Health::Verifying))
     });
-    whole.flat_map(|one| one.torrent.info_hashes.swarms())
+    whole.flat_map(|one| one.entry.info_hashes.swarms())
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::fingerprint::Fingerprint;
 use crate::hash::Progress;
 use crate::heal::{self, Healer, Look, Mode, Outcome, Place, Plan, Subject, Watch};
 use crate::id::{InfoHash, PeerId};
+use crate::metainfo::Torrent;
 use crate::problem::Problem;
 use crate::seed::{self, Health, Query};
 use crate::store::Reader;
@@ -74,23 +75,23 @@ impl Default for Pauses {
     }
 }
 
-/// A torrent of the site below `root` as one to be healed.
-pub fn subject<'t>(root: &Path, site: &Site, one: &'t Published) -> Subject<'t> {
-    let files = one.files.iter().zip(&one.entry.files);
-    let place = |(path, file): (&PathBuf, &crate::manifest::File)| Place {
-        path: path.clone(),
+/// A torrent of the site below `root` as one to be healed; `torrent` is what [`Published::read`] gives.
+pub fn subject<'t>(root: &Path, site: &Site, one: &Published, torrent: &'t Torrent) -> Subject<'t> {
+    let files = one.files(root).zip(&one.entry.files);
+    let place = |(path, file): (PathBuf, &crate::manifest::File)| Place {
+        path,
         below: file.path.clone(),
         url: file.url.clone(),
     };
-    let torrent = one.entry.torrent.below(root);
+    let published = one.entry.torrent.below(root);
     Subject {
         title: if one.entry.title.is_empty() { one.entry.name.clone() } else { one.entry.title.clone() },
         root: root.to_owned(),
         base_url: site.base_url.clone(),
-        torrent: &one.torrent,
+        torrent,
         files: files.map(place).collect(),
         // Of a torrent that can't be looked at nothing is older.
-        published_ns: std::fs::metadata(torrent).map_or(i64::MIN, |metadata| Fingerprint::of(&metadata).mtime_ns),
+        published_ns: std::fs::metadata(published).map_or(i64::MIN, |metadata| Fingerprint::of(&metadata).mtime_ns),
     }
 }
 
@@ -106,12 +107,12 @@ pub fn known(data: &Path) -> Result<HashMap<PathBuf, Fingerprint>, Problem> {
 
 /// Peers that the trackers in `tiers` know of a torrent.
 pub async fn ask_trackers(one: &Published, tiers: Vec<Vec<String>>) -> Vec<SocketAddr> {
-    let Some(info_hash) = one.torrent.info_hashes.v1() else { return Vec::new() };
+    let Some(info_hash) = one.entry.info_hashes.v1() else { return Vec::new() };
     let mut peer_id = *b"-ES0100-############";
     if getrandom::fill(&mut peer_id[8..]).is_err() {
         return Vec::new();
     }
-    let left = one.torrent.metainfo.info.total_bytes();
+    let left = one.entry.files.iter().map(|file| file.bytes).sum();
     seed::ask(&Query { info_hash, trackers: tiers, peer_id: PeerId(peer_id), port: PORT_OF_NOBODY, left }).await
 }
 
@@ -297,7 +298,7 @@ async fn in_thread(
     info_hash: InfoHash,
     does: bool,
 ) -> Option<Result<Treated, Problem>> {
-    let index = site.torrents.iter().position(|one| one.torrent.info_hashes.main() == info_hash)?;
+    let index = site.torrents.iter().position(|one| one.entry.info_hashes.main() == info_hash)?;
     let (sender, receiver) = oneshot::channel();
     let stop = Arc::new(AtomicBool::new(false));
     let _stop = StopOnDrop(Arc::clone(&stop));
@@ -334,7 +335,8 @@ struct Work {
 impl Work {
     fn run(self, does: bool) -> Result<Treated, Problem> {
         let one = &self.site.torrents[self.index];
-        let subject = subject(&self.state.root, &self.site, one);
+        let torrent = one.read(&self.state.root)?;
+        let subject = subject(&self.state.root, &self.site, one, &torrent);
         let known = known(&self.data)?;
         let watch = Watch { progress: &Unhurried, stop: &self.stop };
         // One thread: there is a site to be served meanwhile.
@@ -343,7 +345,7 @@ impl Work {
         if !does || !plan.is_healing {
             return Ok(Treated { plan, look, outcome: None });
         }
-        self.state.set_healing(&one.torrent.info_hashes.main(), Some(format!("now: {}", plan.deed())));
+        self.state.set_healing(&one.entry.info_hashes.main(), Some(format!("now: {}", plan.deed())));
         let healer = Healer::new(self.options.clone(), &self.data)?;
         let outcome = healer.heal(&subject, &look, false, &|| self.peers(one), watch);
         Ok(Treated { plan, look, outcome: Some(outcome) })
@@ -351,7 +353,7 @@ impl Work {
 
     fn peers(&self, one: &Published) -> Vec<SocketAddr> {
         let own =
-            one.torrent.info_hashes.v1().map(|info_hash| self.state.tracker.swarms().members(&info_hash, PEERS_MAX));
+            one.entry.info_hashes.v1().map(|info_hash| self.state.tracker.swarms().members(&info_hash, PEERS_MAX));
         let others = self.runtime.block_on(ask_trackers(one, one.other_trackers.clone()));
         own.unwrap_or_default().into_iter().chain(others).collect()
     }

@@ -1,6 +1,5 @@
 //! Start, run and end of a server.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -63,6 +62,9 @@ const CALLED_MAX: usize = 256;
 const SENT_EVERY_TICKS: u64 = 5;
 /// Ticks between two points of the time series, of which the store keeps the last in ten minutes.
 const SAMPLE_EVERY_TICKS: u64 = 60;
+/// The torrents have theirs in so many parts, one with each look at what was sent.
+const SAMPLE_PARTS: usize = 12;
+const _: () = assert!(SAMPLE_PARTS as u64 * SENT_EVERY_TICKS == SAMPLE_EVERY_TICKS, "each has one in that time");
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -207,7 +209,7 @@ impl Server {
         }
 
         let now = Seconds(clock::now_secs());
-        let Memory { loaded, verdicts, writer } = remember(&data.database(), &site, now, &log)?;
+        let Memory { loaded, verdicts, writer } = remember(&data.database(), &root, &site, now, &log)?;
         let peer_port = bound.peer_addr().port();
         let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         if let Some(problem) = &bound.utp_fault {
@@ -222,6 +224,7 @@ impl Server {
         seed_options.stop_within = options.goodbye_max * 9 / 10;
         let seed = Seed::new(&seed_options);
         seed.remember(&verdicts);
+        drop(verdicts);
 
         let mut swarms = Swarms::new(
             tracker::Options {
@@ -232,7 +235,7 @@ impl Server {
             },
             random()?,
         );
-        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes));
+        swarms.set_torrents(site.torrents.iter().map(|one| one.entry.info_hashes));
         for (info_hash, lifetime) in &loaded.lifetimes {
             let (completed, uploaded, downloaded) = (lifetime.completed, lifetime.uploaded, lifetime.downloaded);
             swarms.restore_tally(*info_hash, Tally { completed, uploaded, downloaded });
@@ -290,14 +293,9 @@ impl Server {
 
     /// How it stands.
     pub fn summary(&self) -> Summary {
-        let snapshot = self.state.snapshot();
-        Summary {
-            has_manifest: self.state.site().has_manifest,
-            torrents: snapshot.everseed.torrents,
-            seeded: snapshot.everseed.seeded,
-            peers_restored: self.peers_restored,
-            faults: snapshot.everseed.faults.clone(),
-        }
+        let (torrents, seeded, faults) = self.state.summary();
+        let has_manifest = self.state.site().has_manifest;
+        Summary { has_manifest, torrents, seeded, peers_restored: self.peers_restored, faults }
     }
 
     /// Serves until `until`, and then ends within [`END_MAX`]: connections are closed, other trackers are told
@@ -366,7 +364,8 @@ impl Server {
         let _ = flush.await;
         state.count_month();
         state.pass_on_sent();
-        state.pass_on_samples();
+        state.pass_on_samples(1);
+        state.pass_on_total();
         state.pass_on_verdicts();
         let writer = Arc::clone(&state.writer);
         drop(state);
@@ -399,11 +398,13 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut han
         count += 1;
         state.tracker.expire();
         state.count_month();
+        state.forget_snapshot();
         if count.is_multiple_of(SENT_EVERY_TICKS) {
-            state.pass_on_sent();
+            state.pass_on_sent_if_any();
+            state.pass_on_samples(SAMPLE_PARTS);
         }
         if count.is_multiple_of(SAMPLE_EVERY_TICKS) {
-            state.pass_on_samples();
+            state.pass_on_total();
             state.pass_on_verdicts();
         }
     }
@@ -443,15 +444,15 @@ struct Memory {
 }
 
 /// Opens the database and reads it, but for what it says of files that the site does not have any more.
-fn remember(database: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
+fn remember(database: &Path, root: &Path, site: &Site, now: Seconds, log: &Log) -> Result<Memory, Problem> {
     let opened = Store::open(database)?;
     if let Some(notice) = opened.notice {
         log.line(format!("WARNING: {notice}"));
     }
     let mut store = opened.store;
     let loaded = store.load(now)?;
-    let files: HashSet<&Path> = site.torrents.iter().flat_map(|one| &one.files).map(PathBuf::as_path).collect();
-    store.retain_verdicts(|path| files.contains(path))?;
+    let is_media = |path: &Path| site.medium(path.strip_prefix(root).ok()?.to_str()?);
+    store.retain_verdicts(|path| is_media(path).is_some())?;
     let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
     let trouble_log = log.clone();
     let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {

@@ -15,8 +15,9 @@ use super::files::path;
 use crate::fsx;
 use crate::id::{InfoHash, InfoHashes};
 use crate::manifest::{self, Entry, Manifest};
-use crate::metainfo::{self, File, Layout, TORRENT_BYTES_MAX, Torrent};
+use crate::metainfo::{self, File, Info, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
+use crate::seed;
 use crate::sitepath::SitePath;
 
 /// A site that is served.
@@ -34,23 +35,42 @@ pub struct Site {
     pub has_manifest: bool,
     /// Whether it is a mirror, whose pages stand at the show's own site.
     is_mirror: bool,
-    /// The torrent of each file below the site's root; of several the first.
-    media: HashMap<String, InfoHash>,
+    /// The files of the torrents in the order of their paths: which torrent, and which of its files.
+    media: Box<[(u32, u32)]>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
     pads: HashMap<String, BTreeSet<u64>>,
 }
 
-/// A torrent of a site.
+/// A torrent of a site: what is always wanted of it, as there are thousands of them, held for years.
 #[derive(Debug)]
 pub struct Published {
-    /// What the manifest says of it.
+    /// What the manifest says of it, but for the magnet link, which is empty.
     pub entry: Entry,
-    /// The torrent.
-    pub torrent: Torrent,
-    /// Its files on this machine, in the torrent's order. They need not exist.
-    pub files: Vec<PathBuf>,
+    /// How many pieces it has.
+    pub pieces: u64,
+    /// Whether peers come from the trackers alone (BEP 27).
+    pub is_private: bool,
+    /// As the seed takes it.
+    pub seed: seed::Torrent,
     /// Announce URLs that do not lead to this server, in the tiers of the torrent (BEP 12).
     pub other_trackers: Vec<Vec<String>>,
+}
+
+impl Published {
+    /// Reads its `.torrent` below the site's `root` again. It blocks.
+    pub fn read(&self, root: &Path) -> Result<Torrent, Problem> {
+        let at = self.entry.torrent.below(root);
+        let torrent = read_torrent(&at)?;
+        if torrent.info_hashes == self.entry.info_hashes {
+            return Ok(torrent);
+        }
+        Err(Problem::at(&at, "is another torrent now").help(AGAIN))
+    }
+
+    /// Its files below the site's `root`, in the torrent's order. They need not exist.
+    pub fn files(&self, root: &Path) -> impl Iterator<Item = PathBuf> {
+        self.entry.files.iter().map(|file| file.path.below(root))
+    }
 }
 
 /// What announce URLs lead to this server.
@@ -90,12 +110,12 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
     }
     let at = root.join(manifest::FILE_NAME);
-    let json = match fsx::read_at_most(&at, manifest::BYTES_MAX) {
-        Ok(json) => json,
+    let manifest = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read) {
+        Ok(manifest) => manifest,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
         Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
     };
-    let manifest = Manifest::parse(&json).map_err(|error| {
+    let manifest = manifest.map_err(|error| {
         let problem = Problem::at(&at, error.to_string()).help(error.help());
         vec![error.line().filter(|&line| line > 0).map_or(problem.clone(), |line| problem.line(line))]
     })?;
@@ -105,7 +125,9 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(&at, message).help("build the site again")]);
     };
 
-    let reader = Reader { root, real: &real, manifest: &at, base_url: &base_url, own };
+    let folders = seed::Folders::below(root);
+    let mut reader =
+        Reader { root, real: &real, manifest: &at, base_url: &base_url, own, folders, pads: HashMap::new() };
     let (mut torrents, mut problems) = (Vec::new(), Vec::new());
     let (mut seen, mut swarms) = (HashSet::<InfoHashes>::new(), HashMap::<InfoHash, String>::new());
     for entry in manifest.torrents {
@@ -132,7 +154,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         base: base_names(&base_url),
         base_url: manifest.base_url,
         media: media(&torrents),
-        pads: pads(&torrents),
+        pads: reader.pads,
         torrents,
         has_manifest: true,
         is_mirror: own.is_mirror,
@@ -151,7 +173,10 @@ impl Site {
 
     /// The torrent that the file at this path below the site's root belongs to.
     pub fn medium(&self, path: &str) -> Option<InfoHash> {
-        self.media.get(path).copied()
+        // Of several torrents that have it the first.
+        let first = self.media.partition_point(|&place| file(&self.torrents, place).path.as_str() < path);
+        let place = *self.media.get(first).filter(|&&place| file(&self.torrents, place).path.as_str() == path)?;
+        Some(self.torrents[place.0 as usize].entry.info_hashes.main())
     }
 
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
@@ -161,41 +186,18 @@ impl Site {
     }
 }
 
-fn media(torrents: &[Published]) -> HashMap<String, InfoHash> {
-    let mut media = HashMap::new();
-    for one in torrents {
-        for file in &one.entry.files {
-            media.entry(file.path.as_str().to_owned()).or_insert_with(|| one.torrent.info_hashes.main());
-        }
-    }
-    media
+fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &manifest::File {
+    &torrents[torrent as usize].entry.files[file as usize]
 }
 
-/// What padding there is, by the folders below the site's root in which clients look for it: those of the files.
-fn pads(torrents: &[Published]) -> HashMap<String, BTreeSet<u64>> {
-    let mut pads: HashMap<String, BTreeSet<u64>> = HashMap::new();
-    for one in torrents {
-        let info = &one.torrent.metainfo.info;
-        let Layout::Multi(files) = &info.layout else { continue };
-        // Padding fills the last piece of a file: it is never a whole one.
-        let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
-        let sizes: BTreeSet<u64> = files.iter().filter(is_pad).map(|file| file.bytes).collect();
-        if sizes.is_empty() {
-            continue;
-        }
-        let places = info.files().into_iter().zip(&one.entry.files);
-        // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
-        let folders: BTreeSet<String> = places
-            .filter_map(|((below, _), file)| {
-                let before = file.path.as_str().strip_suffix(&below)?;
-                (before.is_empty() || before.ends_with('/')).then(|| format!("{before}{}", info.name))
-            })
-            .collect();
-        for folder in folders {
-            pads.entry(folder).or_default().extend(&sizes);
-        }
-    }
-    pads
+/// The files in the order of their paths, of one path in that of the torrents.
+fn media(torrents: &[Published]) -> Box<[(u32, u32)]> {
+    let number = |index: usize| u32::try_from(index).expect("a manifest of so few bytes names fewer");
+    let files =
+        |(index, one): (usize, &Published)| (0..one.entry.files.len()).map(move |file| (number(index), number(file)));
+    let mut media: Box<[_]> = torrents.iter().enumerate().flat_map(files).collect();
+    media.sort_unstable_by_key(|&place| (&file(torrents, place).path, place));
+    media
 }
 
 /// The names of a path such as `/show/`; none where a name in it could not be asked for.
@@ -213,16 +215,14 @@ struct Reader<'a> {
     manifest: &'a Path,
     base_url: &'a Url,
     own: &'a OwnTrackers,
+    folders: seed::Folders,
+    pads: HashMap<String, BTreeSet<u64>>,
 }
 
 impl Reader<'_> {
-    fn published(&self, entry: Entry) -> Result<Published, Problem> {
+    fn published(&mut self, mut entry: Entry) -> Result<Published, Problem> {
         let at = self.below(&entry.torrent)?;
-        let bytes = fsx::read_at_most(&at, TORRENT_BYTES_MAX as u64).map_err(|error| {
-            Problem::at(&at, format!("can't be read: {error}"))
-                .help("the manifest names it; build or copy the site again")
-        })?;
-        let torrent = metainfo::parse(bytes).map_err(|error| Problem::at(&at, error.to_string()).help(AGAIN))?;
+        let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
         let differing =
             [differing("info-hash", own.v1(), said.v1()), differing("info-hash of v2", own.v2(), said.v2())];
@@ -237,12 +237,45 @@ impl Reader<'_> {
             let message = format!("the files of {} are not those of {}", entry.torrent, entry.name);
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
-        let files = entry.files.iter().map(|file| self.below(&file.path)).collect::<Result<_, _>>()?;
+        for file in &entry.files {
+            self.below(&file.path)?;
+        }
         let others = |tier: &Vec<String>| -> Vec<String> {
             tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
         };
-        let other_trackers = torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
-        Ok(Published { entry, torrent, files, other_trackers })
+        let other_trackers: Vec<_> =
+            torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
+        let places =
+            entry.files.iter().map(|file| self.folders.place(file.path.as_str(), file.url.is_some())).collect();
+        let kept_at = self.folders.place(entry.torrent.as_str(), false);
+        let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
+        self.pad(&entry, &torrent.metainfo.info);
+        entry.magnet = String::new();
+        let info = &torrent.metainfo.info;
+        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
+    }
+
+    /// Notes what padding there is, by the folders below the site's root in which clients look for it: those of the
+    /// files.
+    fn pad(&mut self, entry: &Entry, info: &Info) {
+        let Layout::Multi(files) = &info.layout else { return };
+        // Padding fills the last piece of a file: it is never a whole one.
+        let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
+        let sizes: BTreeSet<u64> = files.iter().filter(is_pad).map(|file| file.bytes).collect();
+        if sizes.is_empty() {
+            return;
+        }
+        let places = info.files().into_iter().zip(&entry.files);
+        // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
+        let folders: BTreeSet<String> = places
+            .filter_map(|((below, _), file)| {
+                let before = file.path.as_str().strip_suffix(&below)?;
+                (before.is_empty() || before.ends_with('/')).then(|| format!("{before}{}", info.name))
+            })
+            .collect();
+        for folder in folders {
+            self.pads.entry(folder).or_default().extend(&sizes);
+        }
     }
 
     /// The path on this machine, which symbolic links do not lead out of the site.
@@ -257,6 +290,13 @@ impl Reader<'_> {
             _ => Ok(at),
         }
     }
+}
+
+fn read_torrent(at: &Path) -> Result<Torrent, Problem> {
+    let bytes = fsx::read_at_most(at, TORRENT_BYTES_MAX as u64).map_err(|error| {
+        Problem::at(at, format!("can't be read: {error}")).help("the manifest names it; build or copy the site again")
+    })?;
+    metainfo::parse(bytes).map_err(|error| Problem::at(at, error.to_string()).help(AGAIN))
 }
 
 fn differing<T: PartialEq + fmt::Display>(what: &str, own: Option<T>, said: Option<T>) -> Option<String> {

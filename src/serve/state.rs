@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::announce::Tracker;
@@ -17,6 +18,7 @@ use super::site::{OwnTrackers, Published, Site};
 use super::status::{Everseed, FAULTS_MAX, Row, Scrub, Snapshot, carried};
 use super::web::WebSent;
 use crate::id::InfoHash;
+use crate::metainfo::Kind;
 use crate::seed::{self, Health, Seed};
 use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
@@ -74,6 +76,10 @@ pub struct Inner {
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     /// Bytes sent in the lifetime of each torrent, as the store knows them.
     sent: Mutex<HashMap<InfoHash, u64>>,
+    /// What the seed had sent in all when that was looked at last.
+    sent_in_all: AtomicU64,
+    /// Which samples were passed on.
+    sampled: Mutex<Sampled>,
     /// The last scrub of each torrent, as the store knows it.
     scrubs: Mutex<HashMap<InfoHash, Scrubbed>>,
     /// What left in this month.
@@ -82,6 +88,15 @@ pub struct Inner {
     healing: Mutex<HashMap<InfoHash, String>>,
     /// Torrents that are not seeded, and what the operator was told of each.
     told: Mutex<HashMap<InfoHash, Vec<String>>>,
+}
+
+/// The samples that the store was given, so that it is told news alone.
+#[derive(Debug, Default)]
+struct Sampled {
+    /// A digest of the last sample of each swarm, in the tracker's order.
+    digests: Vec<u64>,
+    /// The swarm that comes next.
+    next: usize,
 }
 
 /// How a site that was put in force differs from the former one.
@@ -101,7 +116,7 @@ impl State {
 
     /// Takes what the store knows that the seed has sent, once and before the first [`State::enforce`].
     pub fn restore_sent(&self, sent: impl IntoIterator<Item = (InfoHash, u64)>) {
-        lock(&self.inner.sent).extend(sent);
+        lock(&self.inner.sent).extend(sent.into_iter().filter(|(_, sent)| *sent > 0));
     }
 
     /// Takes what the store knows of scrubs.
@@ -138,11 +153,10 @@ impl State {
     /// fault is found.
     pub fn enforce(&self, site: Site) -> Changed {
         let former = self.site();
-        let hashes = |site: &Site| site.torrents.iter().map(|one| one.torrent.info_hashes).collect::<HashSet<_>>();
+        let hashes = |site: &Site| site.torrents.iter().map(|one| one.entry.info_hashes).collect::<HashSet<_>>();
         let (before, now) = (hashes(&former), hashes(&site));
         self.pass_on_sent();
-        let mut folders = seed::Folders::below(&self.root);
-        self.seed.set_torrents(site.torrents.iter().map(|one| to_seed(one, &mut folders)).collect());
+        self.seed.set_torrents(site.torrents.iter().map(|one| one.seed.clone()).collect());
         // A torrent that is new to the seed goes on where it stopped.
         for (info_hash, known) in lock(&self.inner.sent).iter() {
             if let Some(status) = self.seed.status(info_hash) {
@@ -152,7 +166,7 @@ impl State {
         let found = self.found(&site);
         // At once, so that no announce meets a torrent without its seed.
         let mut swarms = self.tracker.swarms();
-        swarms.set_torrents(site.torrents.iter().map(|one| one.torrent.info_hashes));
+        swarms.set_torrents(site.torrents.iter().map(|one| one.entry.info_hashes));
         offer(&mut swarms, &found);
         drop((swarms, found));
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
@@ -204,7 +218,7 @@ impl State {
     /// How the torrents of `site` stand. Those that the seed does not know are left out: it has been given the ones of
     /// another site, which is about to be in force.
     fn found<'a>(&self, site: &'a Site) -> Vec<(&'a Published, seed::Status)> {
-        let status = |one: &'a Published| Some((one, self.seed.status(&one.torrent.info_hashes.main())?));
+        let status = |one: &'a Published| Some((one, self.seed.status(&one.entry.info_hashes.main())?));
         site.torrents.iter().filter_map(status).collect()
     }
 
@@ -216,25 +230,39 @@ impl State {
         let statuses = self.seed.statuses();
         let mut sent = lock(&self.inner.sent);
         for (info_hash, status) in statuses {
-            let known = sent.entry(info_hash).or_default();
-            if status.sent_bytes > *known {
-                *known = status.sent_bytes;
+            if status.sent_bytes > sent.get(&info_hash).copied().unwrap_or(0) {
+                sent.insert(info_hash, status.sent_bytes);
                 self.writer.sent(info_hash, status.sent_bytes);
             }
         }
     }
 
-    /// Gives the store a point of the time series for each torrent, and one for all of them.
-    pub fn pass_on_samples(&self) {
+    /// The same, where the seed has sent anything at all.
+    pub fn pass_on_sent_if_any(&self) {
+        let in_all = self.seed.sent_bytes();
+        if self.inner.sent_in_all.swap(in_all, Ordering::Relaxed) != in_all || !self.web.is_passed_on() {
+            self.pass_on_sent();
+        }
+    }
+
+    /// Gives the store a point of the time series for one of `parts` of the torrents, those that are next, as far as it
+    /// says something new: so thousands of them neither stop the world nor fill the memory once a minute.
+    pub fn pass_on_samples(&self, parts: usize) {
         let at = Seconds(clock::now_secs());
-        let tracked: Vec<tracker::Status> = self.tracker.swarms().statuses().collect();
         let web = self.web.each();
         let sent = lock(&self.inner.sent);
-        // Torrents that are withdrawn count on, so that the sums never go down.
-        let (sent_in_all, web_sent_in_all) = (sum(sent.values()), sum(web.values()));
-        let mut total = Point { at, ..Point::default() };
+        let mut sampled = lock(&self.inner.sampled);
         let of = |known: &HashMap<InfoHash, u64>, info_hash: &InfoHash| known.get(info_hash).copied().unwrap_or(0);
-        let samples = tracked.into_iter().map(|tracker::Status { info_hash, counts, lifetime, .. }| {
+        let swarms = self.tracker.swarms();
+        let count = swarms.torrents();
+        let Sampled { digests, next } = &mut *sampled;
+        digests.resize(count, 0);
+        let first = if *next < count { *next } else { 0 };
+        let part = count.div_ceil(parts);
+        *next = first + part;
+        let samples = swarms.statuses().zip(digests).skip(first).take(part);
+        let mut news = Vec::new();
+        for (tracker::Status { info_hash, counts, lifetime, .. }, digest) in samples {
             let point = Point {
                 at,
                 seeds: counts.complete,
@@ -247,23 +275,68 @@ impl State {
                     web_sent: of(&web, &info_hash),
                 },
             };
-            total.seeds += point.seeds;
-            total.leechers += point.leechers;
+            // The place of a swarm may be another's after the site has changed.
+            let said = point.digest() ^ u64::from_ne_bytes(*info_hash.0.first_chunk().expect("8 of 20 bytes"));
+            if std::mem::replace(digest, said) != said {
+                news.push(Sample { info_hash, point });
+            }
+        }
+        drop((swarms, sampled, sent));
+        self.writer.sample(news);
+    }
+
+    /// Gives the store a point of the time series of all torrents together.
+    pub fn pass_on_total(&self) {
+        let mut total = Point { at: Seconds(clock::now_secs()), ..Point::default() };
+        for tracker::Status { counts, lifetime, .. } in self.tracker.swarms().statuses() {
+            total.seeds += counts.complete;
+            total.leechers += counts.incomplete;
             total.lifetime.completed = total.lifetime.completed.saturating_add(lifetime.completed);
             total.lifetime.uploaded = total.lifetime.uploaded.saturating_add(lifetime.uploaded);
             total.lifetime.downloaded = total.lifetime.downloaded.saturating_add(lifetime.downloaded);
-            Sample { info_hash, point }
-        });
-        let samples: Vec<Sample> = samples.collect();
-        drop(sent);
-        (total.lifetime.sent, total.lifetime.web_sent) = (sent_in_all, web_sent_in_all);
-        self.writer.sample(samples);
+        }
+        // Torrents that are withdrawn count on, so that the sums never go down.
+        total.lifetime.sent = sum(lock(&self.inner.sent).values());
+        total.lifetime.web_sent = sum(self.web.each().values());
         self.writer.total(total);
     }
 
     /// Gives the store what the seed found out about the files, so that a restart need not read them all.
     pub fn pass_on_verdicts(&self) {
         self.writer.put_verdicts(self.seed.take_verdicts().into_iter().map(in_words));
+    }
+
+    /// How it stands, in short: the torrents, those of them that are seeded, and what is wrong.
+    pub fn summary(&self) -> (u64, u64, Vec<String>) {
+        let site = self.site();
+        let mut faults = self.own_faults();
+        let mut seeded = 0;
+        for one in &site.torrents {
+            let Some(status) = self.seed.status(&one.entry.info_hashes.main()) else { continue };
+            seeded += u64::from(is_seeded(&status));
+            status.faults.iter().for_each(|fault| faults.add(format!("{}: {fault}", title(one))));
+        }
+        (site.torrents.len() as u64, seeded, faults.list())
+    }
+
+    /// What is wrong with more than a torrent.
+    fn own_faults(&self) -> Faults {
+        let mut faults = Faults::default();
+        if let Some(fault) = lock(&self.inner.site_fault).clone() {
+            faults.add(fault);
+        }
+        if let Some(problem) = self.writer.health().trouble {
+            faults.add(problem.message().to_owned());
+        }
+        faults
+    }
+
+    /// Lets go of a snapshot that is too old to be given to anybody.
+    pub fn forget_snapshot(&self) {
+        let now = clock::now_secs();
+        let old = lock(&self.inner.snapshot).take_if(|snapshot| snapshot.generated != now);
+        // Which may take a while.
+        drop(old);
     }
 
     /// The state of everything, at most a second old where it takes some work to tell.
@@ -291,13 +364,7 @@ impl State {
         let scrubs = lock(&self.inner.scrubs).clone();
         let healing = lock(&self.inner.healing).clone();
         let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
-        let mut faults = Faults::default();
-        if let Some(fault) = lock(&self.inner.site_fault).clone() {
-            faults.add(fault);
-        }
-        if let Some(problem) = self.writer.health().trouble {
-            faults.add(problem.message().to_owned());
-        }
+        let mut faults = self.own_faults();
         let meter = lock(&self.inner.meter);
         let (month, warnings) = (meter.usage(), meter.warning().into_iter().collect());
         drop(meter);
@@ -314,8 +381,8 @@ impl State {
         let mut torrents = Vec::with_capacity(site.torrents.len());
         let mut downloaded: u64 = 0;
         for one in &site.torrents {
-            let hash = one.torrent.info_hashes.main();
-            let swarms = one.torrent.info_hashes.swarms().filter_map(|hash| tracked.get(&hash));
+            let hash = one.entry.info_hashes.main();
+            let swarms = one.entry.info_hashes.swarms().filter_map(|hash| tracked.get(&hash));
             let seed = by_hash.remove(&hash);
             everseed.seeded += u64::from(seed.as_ref().is_some_and(is_seeded));
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
@@ -348,7 +415,7 @@ impl State {
         let mut told = lock(&self.inner.told);
         let mut lines = Vec::new();
         for (one, status) in found {
-            let hash = one.torrent.info_hashes.main();
+            let hash = one.entry.info_hashes.main();
             if is_as_meant(status) {
                 told.remove(&hash);
             } else if is_seeded(status) {
@@ -364,7 +431,7 @@ impl State {
                 told.insert(hash, status.faults.clone());
             }
         }
-        let served: HashSet<InfoHash> = found.iter().map(|(one, _)| one.torrent.info_hashes.main()).collect();
+        let served: HashSet<InfoHash> = found.iter().map(|(one, _)| one.entry.info_hashes.main()).collect();
         told.retain(|hash, _| served.contains(hash));
         drop(told);
         for line in lines.iter().take(HEALTH_LINES_MAX) {
@@ -390,7 +457,7 @@ fn is_as_meant(status: &seed::Status) -> bool {
 fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
     for (one, status) in found {
         let state = if is_seeded(status) { SeedState::Offered } else { SeedState::Withdrawn };
-        for hash in one.torrent.info_hashes.swarms() {
+        for hash in one.entry.info_hashes.swarms() {
             swarms.set_seed(&hash, state);
         }
     }
@@ -398,14 +465,6 @@ fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
 
 fn title(one: &Published) -> &str {
     if one.entry.title.is_empty() { &one.entry.name } else { &one.entry.title }
-}
-
-fn to_seed(one: &Published, folders: &mut seed::Folders) -> seed::Torrent {
-    let files = one.entry.files.iter().map(|file| folders.place(file.path.as_str(), file.url.is_some()));
-    let files = files.collect();
-    let kept_at = folders.place(one.entry.torrent.as_str(), false);
-    seed::Torrent::kept_at(kept_at, &one.torrent, files, &one.other_trackers)
-        .expect("a site is read only where its manifest names the files of each torrent")
 }
 
 /// What is written behind the info-hash of a verdict on a file that was found damaged since.
@@ -446,11 +505,11 @@ fn row<'a>(
         downloaders: sum.downloaders + counts.downloaders,
         downloaded: sum.downloaded + counts.downloaded,
     });
-    let hashes = one.torrent.info_hashes;
+    let hashes = one.entry.info_hashes;
     Row {
         info_hash: hashes.v1().map(|hash| hash.to_string()),
         info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
-        kind: one.torrent.metainfo.info.kind().as_str(),
+        kind: Kind::of(hashes).as_str(),
         title: title(one).to_owned(),
         page: site.page(&one.entry).map(str::to_owned),
         torrent: one.entry.torrent.url(),
@@ -467,7 +526,7 @@ fn row<'a>(
             Health::Missing => "missing",
         },
         bad_pieces: seed.map_or(0, |seed| seed.pieces_bad.into()),
-        pieces: one.torrent.metainfo.info.piece_count(),
+        pieces: one.pieces,
         connections: seed.map_or(0, |seed| seed.connections as u64),
         published: one.entry.published.clone(),
         retired: one.entry.retired.clone(),

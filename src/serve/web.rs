@@ -59,6 +59,11 @@ impl WebSent {
         grown.collect()
     }
 
+    /// Whether none has grown since the last call of [`WebSent::grown`].
+    pub fn is_passed_on(&self) -> bool {
+        self.lock().values().all(|each| each.sent.load(Ordering::Relaxed) == each.passed_on)
+    }
+
     /// How fast all of it may go.
     pub fn pace(&self) -> &Pace {
         &self.pace

@@ -22,6 +22,8 @@ const APPLICATION_ID: i64 = 0x4556_5253;
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Bytes to which the write-ahead log is cut back after it was long.
 const JOURNAL_BYTES: i64 = 16 << 20;
+/// What SQLite keeps of the file in its own memory beside the page cache, in KiB; negative, as it is no number of pages.
+pub(super) const CACHE_KIB: i64 = -512;
 
 /// The step from each version to the next: `STEPS[0]` makes version 1 of an empty file.
 const STEPS: [&str; 2] = [
@@ -168,6 +170,7 @@ fn migrate(db: &mut Connection, found: i64) -> rusqlite::Result<()> {
     // In WAL a power cut can lose the last batches but never the file: that is what rule 23 allows.
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+    db.pragma_update(None, "cache_size", CACHE_KIB)?;
     let step = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let taken = usize::try_from(found).unwrap_or(0);
     for sql in STEPS.iter().skip(taken) {

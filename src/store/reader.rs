@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Point, Verdict, rows, series, trouble};
+use super::{Point, Verdict, file, rows, series, trouble};
 use crate::id::InfoHash;
 use crate::problem::Problem;
 use crate::tracker::Seconds;
@@ -25,7 +25,11 @@ impl Reader {
     /// Opens the file at `path` for reading alone. It is there, and of the current version: a store has opened it.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).and_then(|db| db.busy_timeout(BUSY_WAIT).map(|()| db));
+        let db = Connection::open_with_flags(path, flags).and_then(|db| {
+            db.busy_timeout(BUSY_WAIT)?;
+            db.pragma_update(None, "cache_size", file::CACHE_KIB)?;
+            Ok(db)
+        });
         Ok(Self { path: path.to_owned(), db: db.map_err(|error| trouble(path, "read", &error))? })
     }
 

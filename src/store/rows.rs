@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, Row, Transaction, TransactionBehavior, params};
 
-use super::{
-    Batch, Lifetime, Loaded, MONTHS_MAX, Month, MonthSent, PEER_KEPT_SECS, Point, Sample, Scrubbed, Verdict, series,
-};
+use super::{Batch, Lifetime, Loaded, MONTHS_MAX, Month, MonthSent, PEER_KEPT_SECS, Point, Scrubbed, Verdict, series};
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::tracker::{Kind, Seconds, Sighting, compact};
@@ -20,8 +18,8 @@ use crate::tracker::{Kind, Seconds, Sighting, compact};
 pub(super) struct Known {
     /// The row of each torrent met so far, so that a peer costs one statement.
     pub torrents: HashMap<InfoHash, i64>,
-    /// The last sample written of each torrent; one that says the same is not written.
-    pub sampled: HashMap<InfoHash, Sample>,
+    /// The digest of the last sample written of each torrent; one that says the same is not written.
+    pub sampled: HashMap<InfoHash, u64>,
     /// The last one of all torrents together.
     pub total: Option<Point>,
 }

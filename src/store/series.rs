@@ -47,8 +47,8 @@ pub(super) fn put(transaction: &Transaction, batch: &Batch, known: &mut Known) -
     let mut in_order: Vec<_> = batch.samples.values().collect();
     in_order.sort_unstable_by_key(|sample| sample.point.at);
     for &Sample { info_hash, point } in in_order {
-        let former = known.sampled.insert(info_hash, Sample { info_hash, point });
-        if !former.is_some_and(|former| is_same(former.point, point)) {
+        let said = point.digest();
+        if known.sampled.insert(info_hash, said) != Some(said) {
             let [at, seeds, leechers, completed, uploaded, downloaded, sent, web_sent] = columns(point);
             let id = finder.id(&info_hash)?;
             put.execute(params![id, at, seeds, leechers, completed, uploaded, downloaded, sent, web_sent])?;

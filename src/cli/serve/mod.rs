@@ -6,6 +6,7 @@ pub use args::ServeArgs;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -22,6 +23,9 @@ use crate::site::LockUse;
 /// Open files and sockets that the server's own limits on connections add up to, with room to spare.
 pub(super) const OPEN_FILES_WANTED: u64 = 16_384;
 
+/// Threads that carry bytes between sockets at most: more of them only cost memory, as files are read by others.
+const WORKERS_MAX: usize = 4;
+
 /// What `init` proposes to type next, for a show in `folder`.
 pub fn next(folder: &str) -> String {
     format!("`everseed serve {folder}` shows it, `everseed build {folder}` builds it.")
@@ -30,7 +34,9 @@ pub fn next(folder: &str) -> String {
 /// Serves until Ctrl-C or SIGTERM. `matches` are those of the command.
 pub fn run(mut args: ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
     args.settle(matches).map_err(Failure::usage)?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WORKERS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|error| Failure::Trouble(Problem::new(format!("can't start its threads: {error}"))))?;

@@ -33,8 +33,10 @@ fn torrents_come_with_their_files_and_pages() {
     let site = load(&show.root(), &OwnTrackers::default()).expect("a site");
     assert_eq!(site.base, ["a", "b c"]);
     assert_eq!(site.torrents.len(), 2, "a torrent that stands twice counts once");
-    assert_eq!(site.torrents[0].torrent.info_hashes.main(), hash);
-    assert_eq!(site.torrents[0].files, [show.path("media/ep1.mp3")]);
+    assert_eq!(site.torrents[0].entry.info_hashes.main(), hash);
+    assert!(site.torrents[0].files(&show.root()).eq([show.path("media/ep1.mp3")]));
+    assert_eq!(site.torrents[0].read(&show.root()).map(|torrent| torrent.info_hashes.main()), Ok(hash));
+    assert_eq!((site.medium("media/ep1.mp3"), site.medium("media/ep0.mp3")), (Some(hash), None));
     assert_eq!(site.page(&site.torrents[0].entry), Some("episodes/ep1.mp3/"));
 }
 
