@@ -49,6 +49,21 @@ fn too_large(bytes_max: u64) -> io::Error {
     io::Error::new(ErrorKind::FileTooLarge, format!("it has more than {bytes_max} bytes"))
 }
 
+/// Lets the system forget what it has in memory of these bytes of `file`, and not read ahead of them: whoever reads them
+/// next has them from the disk. Where that can't be had nothing happens; what was written and is not on the disk yet
+/// stays.
+pub fn forget_cached(file: &File, offset: u64, bytes: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Advice, fadvise};
+        // Both are wishes.
+        let _ = fadvise(file, 0, None, Advice::Random);
+        let _ = fadvise(file, offset, std::num::NonZeroU64::new(bytes), Advice::DontNeed);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, offset, bytes);
+}
+
 /// Writes `bytes` to `path` by way of a file beside it, so that `path` is seen with its old content or with the new.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;

@@ -12,6 +12,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -20,11 +21,14 @@ use super::content::{Slot, Span};
 use super::meta::Check;
 use super::torrents::{Entry, Outcome};
 use crate::fingerprint::Fingerprint;
+use crate::fsx;
 use crate::id::NodeHash;
 use crate::wire::{Block, PIECE_HEADER_BYTES, piece_header};
 
 /// The bytes that are read and hashed at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// The same where the system does not read ahead.
+const SCRUB_CHUNK_BYTES: usize = 1024 * 1024;
 
 /// Why a file can't be what its torrent says, before a byte of it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +71,7 @@ pub(super) fn read_blocks(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) ->
         }
         // What was verified and looks unchanged is read as it is; whatever else, the hash decides.
         if read_known(entry, run, &mut out[start..]).is_none() {
-            let read = hash_piece(entry, run[0].piece, run, &mut out[start..]);
+            let read = hash_piece(entry, run[0].piece, Reach::Cache, run, &mut out[start..]);
             if let Err(refused) = read {
                 out.truncate(before);
                 return Err(refused);
@@ -79,7 +83,21 @@ pub(super) fn read_blocks(entry: &Entry, blocks: &[Block], out: &mut Vec<u8>) ->
 
 /// Hashes a piece without sending anything of it.
 pub(super) fn verify_piece(entry: &Entry, piece: u32) -> Result<(), Refused> {
-    hash_piece(entry, piece, &[], &mut [])
+    hash_piece(entry, piece, Reach::Cache, &[], &mut [])
+}
+
+/// Hashes a piece as the disk gives it, and not as the system remembers it, as far as that can be had: what another
+/// process holds in its memory, and caches of the disk, of a file server or of ZFS, stay what they are.
+pub(super) fn scrub_piece(entry: &Entry, piece: u32) -> Result<(), Refused> {
+    hash_piece(entry, piece, Reach::Disk, &[], &mut [])
+}
+
+/// How far down a reading goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Bytes that the system has in memory are taken from there.
+    Cache,
+    Disk,
 }
 
 /// Looks at every file of a torrent, without reading any but the `.torrent`, where that was not to be had.
@@ -160,11 +178,11 @@ fn check_after(opened: Option<(usize, File, Fingerprint)>) -> Option<()> {
 }
 
 /// Reads and hashes a whole piece, and copies the blocks of `run` out of the very bytes that are hashed.
-fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Result<(), Refused> {
+fn hash_piece(entry: &Entry, piece: u32, reach: Reach, run: &[Block], out: &mut [u8]) -> Result<(), Refused> {
     let started = Instant::now();
     let meta = entry.meta().ok_or(Refused::Unknown)?;
     let mut check = meta.check(&entry.content, piece);
-    let read = read_piece(entry, piece, |part| match part {
+    let read = read_piece(entry, piece, reach, |part| match part {
         Part::Zeros(bytes) => hash_zeros(&mut check, bytes),
         Part::Bytes(at, bytes) => {
             check.update(bytes);
@@ -185,7 +203,7 @@ fn hash_piece(entry: &Entry, piece: u32, run: &[Block], out: &mut [u8]) -> Resul
 pub(super) fn leaves(entry: &Entry, piece: u32) -> Option<Vec<NodeHash>> {
     let meta = entry.meta()?;
     let mut leaves = meta.leaves(&entry.content, piece)?;
-    let read = read_piece(entry, piece, |part| {
+    let read = read_piece(entry, piece, Reach::Cache, |part| {
         // Padding is nothing to v2.
         if let Part::Bytes(_, bytes) = part {
             leaves.update(bytes);
@@ -217,16 +235,20 @@ struct Taken {
 }
 
 /// Reads a whole piece; `each` gets every part of it.
-fn read_piece(entry: &Entry, piece: u32, mut each: impl FnMut(Part)) -> Result<Taken, Refused> {
+fn read_piece(entry: &Entry, piece: u32, reach: Reach, mut each: impl FnMut(Part)) -> Result<Taken, Refused> {
     let (piece_start, piece_bytes) = entry.content.piece(piece);
     let mut files = Vec::new();
-    let mut chunk = vec![0; CHUNK_BYTES.min(piece_bytes as usize)];
+    let chunk_bytes = if reach == Reach::Disk { SCRUB_CHUNK_BYTES } else { CHUNK_BYTES };
+    let mut chunk = vec![0; chunk_bytes.min(piece_bytes as usize)];
     let mut at = 0;
     for span in entry.content.spans(piece_start, piece_bytes.into()) {
         each(Part::Zeros(span.at - at));
         at = span.at;
         let (mut file, fingerprint) = open_seen(entry, span.slot)?;
         files.push((span.slot, fingerprint));
+        if reach == Reach::Disk {
+            fsx::forget_cached(&file, span.offset, span.bytes);
+        }
         let read = read_span(entry, &mut file, span, &mut chunk, |part| {
             each(Part::Bytes(at, part));
             at += part.len() as u64;
@@ -234,6 +256,10 @@ fn read_piece(entry: &Entry, piece: u32, mut each: impl FnMut(Part)) -> Result<T
         if fingerprint_of(&file) != Some(fingerprint) {
             look_at(entry, span.slot);
             return Err(Refused::Changing);
+        }
+        if reach == Reach::Disk && entry.connections.load(Ordering::Relaxed) == 0 {
+            // What nobody asks for does not take the room of what is asked for.
+            fsx::forget_cached(&file, span.offset, span.bytes);
         }
         if let Err(error) = read {
             return Ok(Taken { files, trouble: Some((span.slot, error.to_string())) });

@@ -25,6 +25,7 @@ mod meta;
 mod peer;
 mod peers;
 mod reading;
+mod scrub;
 mod server;
 mod state;
 mod status;
@@ -40,8 +41,9 @@ mod verify;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
+pub use scrub::Scrubbed;
 pub use server::{Sockets, bind};
-pub use status::{Damage, DamageKind, DamagedFile, Health, Status, Verdict};
+pub use status::{Damage, DamageKind, DamagedFile, Health, ScrubState, Status, Verdict};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -159,7 +161,7 @@ impl Default for Limits {
 /// How all media are read again and again, so that what rots is found before somebody asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scrub {
-    /// The time in which each torrent is read once.
+    /// The time in which each torrent is read once, where [`Scrub::bytes_per_sec`] are enough for that.
     pub period: Duration,
     /// The most bytes that are read for it in a second.
     pub bytes_per_sec: NonZeroU64,

@@ -6,6 +6,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::disk::FileFault;
+use super::scrub::Scrubs;
 use super::status::Health;
 use crate::fingerprint::Fingerprint;
 use crate::wire::Bitfield;
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub stuck: u32,
     /// Whether nothing is asked of its disk, which does not answer for others.
     pub is_disk_silent: bool,
+    /// When all of it was read again.
+    pub scrubs: Scrubs,
     /// Whether it is no longer seeded.
     pub is_retired: bool,
     /// Whether there are verdicts that were not given to [`super::Seed::take_verdicts`] yet.
@@ -161,6 +164,7 @@ impl State {
             torrent_fault: None,
             stuck: 0,
             is_disk_silent: false,
+            scrubs: Scrubs::default(),
             is_retired: false,
             has_news: false,
             followers: None,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::fingerprint::Fingerprint;
 use crate::id::InfoHash;
@@ -52,6 +53,17 @@ pub struct Status {
     pub sent_bytes: u64,
     /// Peers connected for it.
     pub connections: usize,
+    /// When all of it was read again.
+    pub scrub: ScrubState,
+}
+
+/// How the scrub of a torrent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScrubState {
+    /// How long ago all of it was read, and how many of its pieces were not as the torrent says; nothing where it was not.
+    pub last: Option<(Duration, u32)>,
+    /// How many of its pieces have been read, and of how many; nothing where it is not its turn.
+    pub progress: Option<(u32, u32)>,
 }
 
 /// That a file matched its torrent as a whole when it looked like this. Kept across restarts, it saves the pass over

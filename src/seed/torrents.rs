@@ -254,6 +254,7 @@ impl Entry {
             faults: self.faults(&state),
             sent_bytes: self.sent.load(Ordering::Relaxed),
             connections: self.connections.load(Ordering::Relaxed),
+            scrub: state.scrubs.state(state.good.len()),
         }
     }
 
@@ -413,7 +414,7 @@ impl Entry {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

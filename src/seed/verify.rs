@@ -55,17 +55,22 @@ impl Seed {
         if let Some(rest) = entry.settles_in(Instant::now()) {
             sleep(rest).await;
         }
-        let mut from = 0;
+        let (mut from, mut hashed) = (0, 0);
         while !entry.is_retired() {
             sleep_until(*pace).await;
             let began = Instant::now();
             let batch = self.read_by_itself(entry, move |entry| verify_batch(entry, from)).await?;
-            let Some((next, bytes)) = batch else { break };
+            let Some(Batch { next, pieces, bytes }) = batch else { break };
+            hashed += pieces;
             *pace = began + Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
             if bytes < BATCH_BYTES {
                 break;
             }
             from = next;
+        }
+        if hashed == entry.content.pieces() && entry.unknown_piece(0).is_none() {
+            // It has been read as a whole.
+            entry.is_scrubbed();
         }
         Ok(())
     }
@@ -78,27 +83,33 @@ fn in_turn(mut entries: Vec<Arc<Entry>>, next: &mut usize) -> Vec<Arc<Entry>> {
     let turn = first..first + part;
     *next = turn.end;
     let mut index = 0..;
-    entries.retain(|entry| {
-        index.next().is_some_and(|index| turn.contains(&index))
-            || matches!(entry.health(), Health::Degraded | Health::Missing)
-    });
+    entries
+        .retain(|entry| index.next().is_some_and(|index| turn.contains(&index)) || entry.health() > Health::Verifying);
     entries
 }
 
-/// Hashes unknown pieces from `from` on; returns the piece behind them and how many bytes were read, less than
-/// [`BATCH_BYTES`] only where there are no more, or nothing where there were none.
-fn verify_batch(entry: &Entry, from: u32) -> Option<(u32, u64)> {
-    let mut next = from;
-    let mut bytes = 0;
-    while bytes < BATCH_BYTES
-        && let Some(piece) = entry.unknown_piece(next)
+/// What was hashed at a time.
+struct Batch {
+    /// The piece behind it.
+    next: u32,
+    pieces: u32,
+    /// Less than [`BATCH_BYTES`] only where there are no more.
+    bytes: u64,
+}
+
+/// Hashes unknown pieces from `from` on; nothing where there are none.
+fn verify_batch(entry: &Entry, from: u32) -> Option<Batch> {
+    let mut batch = Batch { next: from, pieces: 0, bytes: 0 };
+    while batch.bytes < BATCH_BYTES
+        && let Some(piece) = entry.unknown_piece(batch.next)
     {
         // What came of it stands in the torrent's state.
         let _ = disk::verify_piece(entry, piece);
-        bytes += u64::from(entry.content.piece(piece).1);
-        next = piece + 1;
+        batch.bytes += u64::from(entry.content.piece(piece).1);
+        batch.pieces += 1;
+        batch.next = piece + 1;
     }
-    (next > from).then_some((next, bytes))
+    (batch.pieces > 0).then_some(batch)
 }
 
 #[cfg(test)]

@@ -259,11 +259,11 @@ impl Server {
             inner: Inner::default(),
         });
         state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));
-        state.restore_scrubs(loaded.scrubs);
         state.restore_months(options.quota, loaded.months);
         // Before anything leaves: the quota may be used up.
         state.count_month();
         state.enforce(site);
+        state.restore_scrubs(&loaded.scrubs);
         state.look_for_media().await;
         let udp = bound.udp.map(Wire::new).transpose();
         let udp = udp.map_err(|error| Problem::new(format!("UDP can't be served: {error}")))?;
@@ -361,6 +361,7 @@ impl Server {
         state.pass_on_samples(1);
         state.pass_on_total();
         state.pass_on_verdicts();
+        state.pass_on_scrubs();
         let writer = Arc::clone(&state.writer);
         drop(state);
         let last = tokio::task::spawn_blocking(move || match Arc::try_unwrap(writer) {
@@ -400,6 +401,7 @@ async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut han
         if count.is_multiple_of(SAMPLE_EVERY_TICKS) {
             state.pass_on_total();
             state.pass_on_verdicts();
+            state.pass_on_scrubs();
         }
     }
 }

@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::announce::Tracker;
 use super::clock;
@@ -15,7 +16,7 @@ use super::http;
 use super::log::Log;
 use super::quota::{Meter, Quota, Stage};
 use super::site::{OwnTrackers, Published, Site};
-use super::status::{Everseed, FAULTS_MAX, Row, Scrub, Snapshot, carried};
+use super::status::{Everseed, FAULTS_MAX, Row, Scrub, Scrubbing, Snapshot, carried};
 use super::web::WebSent;
 use crate::id::InfoHash;
 use crate::metainfo::Kind;
@@ -80,8 +81,6 @@ pub struct Inner {
     sent_in_all: AtomicU64,
     /// Which samples were passed on.
     sampled: Mutex<Sampled>,
-    /// The last scrub of each torrent, as the store knows it.
-    scrubs: Mutex<HashMap<InfoHash, Scrubbed>>,
     /// What left in this month.
     meter: Mutex<Meter>,
     /// What is done, or would be, about those that are damaged.
@@ -119,9 +118,16 @@ impl State {
         lock(&self.inner.sent).extend(sent.into_iter().filter(|(_, sent)| *sent > 0));
     }
 
-    /// Takes what the store knows of scrubs.
-    pub fn restore_scrubs(&self, scrubs: impl IntoIterator<Item = Scrubbed>) {
-        lock(&self.inner.scrubs).extend(scrubs.into_iter().map(|scrubbed| (scrubbed.info_hash, scrubbed)));
+    /// Takes what the store knows of scrubs, once and after the first [`State::enforce`].
+    pub fn restore_scrubs(&self, scrubs: &[Scrubbed]) {
+        let now = clock::now_secs();
+        let ago = |at: Seconds| Duration::from_secs(now.saturating_sub(at.0));
+        let scrubs = scrubs.iter().map(|&Scrubbed { info_hash, at, bad_pieces }| seed::Scrubbed {
+            info_hash,
+            ago: ago(at),
+            bad_pieces,
+        });
+        self.seed.remember_scrubs(&scrubs.collect::<Vec<_>>());
     }
 
     /// Goes on counting what left in each month, under this quota.
@@ -306,6 +312,15 @@ impl State {
         self.writer.put_verdicts(self.seed.take_verdicts().into_iter().map(in_words));
     }
 
+    /// Gives the store what the seed has read again, so that it goes on from there after a restart.
+    pub fn pass_on_scrubs(&self) {
+        let now = clock::now_secs();
+        for seed::Scrubbed { info_hash, ago, bad_pieces } in self.seed.take_scrubs() {
+            let at = Seconds(now.saturating_sub(ago.as_secs()));
+            self.writer.scrubbed(Scrubbed { info_hash, at, bad_pieces });
+        }
+    }
+
     /// How it stands, in short: the torrents, those of them that are seeded, and what is wrong.
     pub fn summary(&self) -> (u64, u64, Vec<String>) {
         let site = self.site();
@@ -361,7 +376,6 @@ impl State {
         let (addresses, addresses_learned) = (swarms.seed_addresses(), swarms.options().seed_addresses.is_empty());
         drop(swarms);
         let web = self.web.each();
-        let scrubs = lock(&self.inner.scrubs).clone();
         let healing = lock(&self.inner.healing).clone();
         let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
         let mut faults = self.own_faults();
@@ -388,11 +402,9 @@ impl State {
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
                 faults.add(format!("{}: {fault}", title(one)));
             }
-            let mut row = row(&site, one, seed.as_ref(), swarms);
+            let mut row = row(&site, one, seed.as_ref(), swarms, now);
             row.web_sent_bytes = web.get(&hash).copied().unwrap_or(0);
             row.carried_bytes = carried(row.completed, row.bytes, row.sent_bytes, row.web_sent_bytes);
-            row.scrub =
-                scrubs.get(&hash).map(|scrubbed| Scrub { at: scrubbed.at.0, bad_pieces: scrubbed.bad_pieces.into() });
             row.heal = healing.get(&hash).cloned();
             everseed.sent_bytes = everseed.sent_bytes.saturating_add(row.sent_bytes);
             everseed.web_sent_bytes = everseed.web_sent_bytes.saturating_add(row.web_sent_bytes);
@@ -495,7 +507,9 @@ fn row<'a>(
     one: &Published,
     seed: Option<&seed::Status>,
     swarms: impl Iterator<Item = &'a tracker::Status>,
+    now: u64,
 ) -> Row {
+    let scrub = seed.map_or_else(seed::ScrubState::default, |seed| seed.scrub);
     let mut offered = false;
     let counts = swarms.fold(Counts::default(), |sum, tracker::Status { counts, seed, .. }| Counts {
         // The everseed is one, though it is in both.
@@ -527,6 +541,10 @@ fn row<'a>(
         },
         bad_pieces: seed.map_or(0, |seed| seed.pieces_bad.into()),
         pieces: one.pieces,
+        scrub: scrub
+            .last
+            .map(|(ago, bad_pieces)| Scrub { at: now.saturating_sub(ago.as_secs()), bad_pieces: bad_pieces.into() }),
+        scrubbing: scrub.progress.map(|(done, of)| Scrubbing { done: done.into(), of: of.into() }),
         connections: seed.map_or(0, |seed| seed.connections as u64),
         published: one.entry.published.clone(),
         retired: one.entry.retired.clone(),

@@ -6,10 +6,13 @@ use std::thread;
 
 use everseed::bencode::{self, Value};
 
+/// An info-hash, and who announced it.
+type Announced = ([u8; 20], SocketAddr);
+
 /// A node at a port of its own; it ends with the process.
 pub struct Node {
     pub addr: SocketAddr,
-    announced: Arc<Mutex<Vec<([u8; 20], SocketAddr)>>>,
+    announced: Arc<Mutex<Vec<Announced>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 

@@ -235,18 +235,20 @@ async fn rule_15_74_hashes_in_one_scrape_and_8_kib_of_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_finds_the_counts_and_the_peers() {
+async fn a_restart_finds_the_counts_the_peers_and_what_was_read() {
     let (show, hash) = one_release();
     let house = House::open(&show).await;
     house.announce(hash, b'a', "&left=5").await;
     house.announce(hash, b'a', "&left=0&event=completed&downloaded=40000").await;
     house.announce(hash, b'b', "&left=5").await;
+    house.until("/api/swarms.json", |answer| answer.text().contains("\\\"scrub\\\":{")).await;
     house.close().await;
 
     let house = House::open(&show).await;
     assert_eq!(house.summary.peers_restored, 2);
     let answer = house.get("/api/swarms.json").await.text();
-    for part in ["\\\"completed\\\":1", "\\\"seeds\\\":2", "\\\"leechers\\\":1"] {
+    for part in ["\\\"completed\\\":1", "\\\"seeds\\\":2", "\\\"leechers\\\":1", "\\\"scrub\\\":{", "\\\"verified\\\""]
+    {
         assert!(answer.contains(part), "{part} in {answer}");
     }
     house.close().await;
