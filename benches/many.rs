@@ -54,7 +54,7 @@ fn main() -> io::Result<()> {
     sleep(Duration::from_secs(5));
     let before = warm.processor_time()?;
     sleep(IDLE);
-    let idle = warm.processor_time()? - before;
+    let idle = warm.processor_time()?.saturating_sub(before);
     let idle_anon = warm.anon_kb()?;
     warm.status_page()?;
     let asked_anon = warm.anon_kb()?;
@@ -189,7 +189,7 @@ impl Served {
             let asked: Vec<String> = some
                 .iter()
                 .map(|hash| {
-                    let bytes: String = hash.0.iter().map(|byte| format!("%{byte:02x}")).collect();
+                    let bytes = percent_encoding::percent_encode(&hash.0, percent_encoding::NON_ALPHANUMERIC);
                     format!("info_hash={bytes}")
                 })
                 .collect();

@@ -99,16 +99,16 @@ async fn a_long_turn_shows_how_far_it_is_and_goes_on_at_its_pace() {
     let house = [House::new(&[("a", PIECE * 192)])];
     let (seed, task) = seed(&house, scrub(30, 1 << 30)).await;
     assert_eq!(state(&seed, &house[0]), ScrubState::default());
-    let mut seen = Vec::new();
+    let mut shown = Vec::new();
     for _ in 0..25 {
         sleep(Duration::from_secs(3600)).await;
         let progress = state(&seed, &house[0]).progress;
-        if progress != seen.last().copied() {
-            seen.extend(progress);
+        if progress != shown.last().copied() {
+            shown.extend(progress);
         }
     }
     // It has a whole month, and takes a day.
-    assert_eq!(seen, [(64, 192), (128, 192), (192, 192)]);
+    assert_eq!(shown, [(64, 192), (128, 192), (192, 192)]);
     let done = state(&seed, &house[0]);
     assert_eq!((done.progress, done.last.map(|(_, bad)| bad)), (None, Some(0)));
     assert_eq!(seed.take_scrubs().len(), 1);
@@ -158,7 +158,10 @@ async fn decay_is_found_though_the_file_looks_as_it_did() {
     assert_eq!((status.health, status.scrub.last.map(|(_, bad)| bad)), (Health::Degraded, Some(1)));
     assert_eq!(status.faults, ["media/a differs from its torrent in 1 of 3 pieces"]);
     let damage = seed.damage(&info_hash).expect("there is some");
-    assert_eq!((damage.files[0].kind, damage.files[0].bad_pieces.clone()), (DamageKind::Decayed, vec![2..3]));
+    assert_eq!(
+        (damage.files[0].kind, damage.files[0].bad_pieces.clone()),
+        (DamageKind::Decayed, std::iter::once(2..3).collect())
+    );
     assert!(seed.take_verdicts().iter().any(|verdict| verdict.is_damaged), "also after a restart");
     task.abort();
 }
