@@ -127,6 +127,10 @@ async fn a_disk_that_reads_slowly_is_waited_for() {
         }
     });
     for _ in 0..10 {
+        // Who waits for it has seen how far it is.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
         let pulse = a.pulse();
         tell.send(()).expect("it reads");
         while a.pulse() == pulse {

