@@ -23,11 +23,17 @@ SEEN = """
 (() => {
   const root = document.documentElement;
   const sticksOut = (element) => element.getBoundingClientRect().right > root.clientWidth;
-  const numbers = [...document.querySelectorAll("[data-swarms], tbody [data-info-hash]")];
+  const numbers = [...document.querySelectorAll("[data-swarms], .torrents tbody [data-key]")];
+  // Notes tell of times; and how much of a medium a browser asks for is its own affair.
+  const show = (display) =>
+    document.querySelectorAll(".note, [data-label='By web seed']").forEach((one) => (one.style.display = display));
+  show("none");
+  const said = numbers.filter((element) => element.checkVisibility()).map((element) => element.innerText);
+  show("");
   return {
     title: document.title,
     heading: document.querySelector("h1")?.innerText,
-    numbers: numbers.filter((element) => element.checkVisibility()).map((element) => element.innerText),
+    numbers: said,
     too_wide: [...document.querySelectorAll("body *")]
       .filter((element) => root.scrollWidth > root.clientWidth && sticksOut(element))
       .map((element) => element.outerHTML.slice(0, 120)),

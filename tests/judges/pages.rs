@@ -90,20 +90,20 @@ fn a_browser_opens_the_pages_without_a_fault() {
                 About
             phone /swarms: 200 Swarms – Tide Tables
                 Swarms
-                Ebb and flow 8f3e523b21fc7b8415ab93eaf120efabc5ba601d hybrid Verified 1 0 0 619.7 kB 0 B
-                Spring tide ebff65638b40d9a1a25cbd024d859258e82c1f18b8a250f1b2bfe70be1af4662 v2 Verified 1 0 0 619.5 kB 0 B
-                Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb v1 Verified 1 0 0 768.8 kB 0 B
-                Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a v1 Verified 1 0 0 469.9 kB 0 B
-                How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea v1 Verified 1 0 0 619.1 kB 0 B
-                The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b v1 Verified 1 0 0 619.5 kB 0 B
+                Ebb and flow 8f3e523b21fc7b8415ab93eaf120efabc5ba601d hybrid · Details Verified 1 0 0 619.7 kB 0 B 0 B
+                Spring tide ebff65638b40d9a1a25cbd024d859258e82c1f18b8a250f1b2bfe70be1af4662 v2 · Details Verified 1 0 0 619.5 kB 0 B 0 B
+                Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb v1 · Details Verified 1 0 0 768.8 kB 0 B 0 B
+                Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a v1 · Details Verified 1 0 0 469.9 kB 0 B 0 B
+                How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea v1 · Details Verified 1 0 0 619.1 kB 0 B 0 B
+                The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b v1 · Details Verified 1 0 0 619.5 kB 0 B 0 B
             desk /swarms: 200 Swarms – Tide Tables
                 Swarms
-                Ebb and flow 8f3e523b21fc7b8415ab93eaf120efabc5ba601d hybrid Verified 1 0 0 619.7 kB 0 B
-                Spring tide ebff65638b40d9a1a25cbd024d859258e82c1f18b8a250f1b2bfe70be1af4662 v2 Verified 1 0 0 619.5 kB 0 B
-                Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb v1 Verified 1 0 0 768.8 kB 0 B
-                Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a v1 Verified 1 0 0 469.9 kB 0 B
-                How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea v1 Verified 1 0 0 619.1 kB 0 B
-                The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b v1 Verified 1 0 0 619.5 kB 0 B
+                Ebb and flow 8f3e523b21fc7b8415ab93eaf120efabc5ba601d hybrid · Details Verified 1 0 0 619.7 kB 0 B 0 B
+                Spring tide ebff65638b40d9a1a25cbd024d859258e82c1f18b8a250f1b2bfe70be1af4662 v2 · Details Verified 1 0 0 619.5 kB 0 B 0 B
+                Tides of Kettle Bay, January and February 2026 563c64775d4fda59b6f6f06164c28e17428204fb v1 · Details Verified 1 0 0 768.8 kB 0 B 0 B
+                Three minutes of silence 8dd15d08159c950f41e02d458d6cff381a53189a v1 · Details Verified 1 0 0 469.9 kB 0 B 0 B
+                How to read a tide table 75416f9535c57fb9aeed952ec5bcd231deea61ea v1 · Details Verified 1 0 0 619.1 kB 0 B 0 B
+                The lamp at Sallow Point 7e87b761dc0bbf0b17098c7b5ce943d26fad5f8b v1 · Details Verified 1 0 0 619.5 kB 0 B 0 B
             phone /there/is/nothing.html: 404 Page not found – Tide Tables
                 This page is not here
             desk /there/is/nothing.html: 404 Page not found – Tide Tables
