@@ -15,8 +15,8 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Where everseed and the test itself are.
 pub const SERVER: &str = "10.77.0.1";
-/// Their address in IPv6.
-pub const SERVER_V6: &str = "fd77::1";
+/// Their address in IPv6: Transmission speaks uTP from what looks like an address of the world alone.
+pub const SERVER_V6: &str = "2001:db8:77::1";
 
 /// Of which kind the only address of a room is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Family {
             Self::V4 => format!("10.77.0.{number}/24"),
             // A household each, on one cable. Nobody else has it, and finding that out takes two seconds.
             Self::V6 if number == 1 => format!("{SERVER_V6}/48 nodad"),
-            Self::V6 => format!("fd77:0:0:{number:x}::1/48 nodad"),
+            Self::V6 => format!("2001:db8:77:{number:x}::1/48 nodad"),
         }
     }
 }
