@@ -55,6 +55,8 @@ const HELLO_MAX: Duration = Duration::from_secs(30);
 const GOING: Duration = Duration::from_secs(1);
 /// Packets that are read before every stream has had its turn to take them in.
 const PACKETS_OF_A_TURN: u32 = 32;
+/// Packets of streams that are not known, which are answered in a second.
+const REFUSALS_PER_SEC: u32 = 64;
 /// The pause after reading failed, and before a socket that stopped is set up again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -258,6 +260,8 @@ struct State {
     going: VecDeque<(Instant, Key)>,
     /// Those who wait for room in the socket.
     senders: Vec<Waker>,
+    /// How many packets of unknown streams were answered since when.
+    refused: Option<(Instant, u32)>,
 }
 
 #[derive(Default)]
@@ -326,6 +330,14 @@ impl State {
         }
     }
 
+    /// Whether a packet of a stream that is not known is to be answered.
+    fn may_refuse(&mut self, now: Instant) -> bool {
+        let (since, count) =
+            self.refused.filter(|(since, _)| now < *since + Duration::from_secs(1)).unwrap_or((now, 0));
+        self.refused = Some((since, count + 1));
+        count < REFUSALS_PER_SEC
+    }
+
     fn ended(&mut self, key: Key, at_once: bool, now: Instant) {
         if at_once {
             self.reset(key, now);
@@ -363,6 +375,25 @@ fn due(queue: &mut VecDeque<(Instant, Key)>, now: Instant) -> Option<(Instant, K
 fn kind_and_number(packet: &[u8]) -> Option<(u8, u16)> {
     let header = packet.first_chunk::<HEADER_BYTES>()?;
     Some((header[0], u16::from_be_bytes([header[2], header[3]])))
+}
+
+/// What answers a packet of a stream that is not known. Its number is the one that we would listen to; the peer's own is
+/// one less where it had called and one more where it was called (BEP 29 "connection setup").
+fn refusals(packet: &[u8]) -> Option<[[u8; HEADER_BYTES]; 2]> {
+    let (kind, number) = kind_and_number(packet)?;
+    // Whatever is no packet of uTP, and what needs no answer.
+    if kind & 0x0f != 1 || kind >> 4 > 2 {
+        return None;
+    }
+    let refusal = |number: u16| {
+        let mut refusal = [0; HEADER_BYTES];
+        refusal[0] = RESET;
+        refusal[2..4].copy_from_slice(&number.to_be_bytes());
+        // What it acknowledges must have been said.
+        refusal[18..20].copy_from_slice(&packet[16..18]);
+        refusal
+    };
+    Some([refusal(number.wrapping_sub(1)), refusal(number.wrapping_add(1))])
 }
 
 impl Gate {
@@ -435,9 +466,21 @@ impl Gate {
                     if self.state().admits(address, &buffer[..bytes], Instant::now()) {
                         return (bytes, address);
                     }
+                    self.refuse(address, &buffer[..bytes]);
                 }
                 Err(_) => sleep(PAUSE).await,
             }
+        }
+    }
+
+    /// Tells who speaks over a stream that is not known, as one of before a restart, that it is gone: else the peer
+    /// waits for a minute or more for what never comes, and takes nobody else of this name meanwhile.
+    fn refuse(&self, address: SocketAddr, packet: &[u8]) {
+        let Some(refusals) = refusals(packet) else { return };
+        if self.state().may_refuse(Instant::now()) {
+            // Where there is no room it is said at the next packet.
+            let address = self.on_the_wire(address);
+            refusals.iter().for_each(|packet| drop(self.socket.try_send_to(packet, address)));
         }
     }
 

@@ -47,6 +47,20 @@ fn packets_are_let_through_for_streams_there_are_and_a_few_hellos() {
 }
 
 #[test]
+fn who_speaks_over_a_stream_of_a_former_run_is_told_that_it_is_gone() {
+    let said = header(STATE, 8, 0, 500, 77);
+    let [one, other] = refusals(&said).expect("an answer");
+    assert_eq!((one, other), (header(RESET, 7, 0, 0, 500), header(RESET, 9, 0, 0, 500)));
+    for silent in [packet(RESET, 8), packet(HELLO, 8), b"d1:ad2:id20:abcdefghije1:q4:pinge".to_vec(), vec![DATA; 19]] {
+        assert_eq!(refusals(&silent), None, "{silent:?}");
+    }
+    let (mut state, now) = (State::default(), Instant::now());
+    let answered = (0..1000).filter(|_| state.may_refuse(now)).count();
+    assert_eq!(u32::try_from(answered), Ok(REFUSALS_PER_SEC));
+    assert!(state.may_refuse(now + Duration::from_secs(1)));
+}
+
+#[test]
 fn what_lingers_is_reset_in_time_or_when_there_is_too_much_of_it() {
     let (mut state, now) = (State::default(), Instant::now());
     let lingering = u16::try_from(LINGERING_MAX).expect("a few hundred");
