@@ -114,8 +114,9 @@ fn completes_from_a_magnet_link(client: Client) {
 /// The server is killed while a client downloads, and comes back at its addresses; the client finishes, and what was
 /// counted before is still known.
 fn outlives_the_death_of_the_server(client: Client) {
-    // So many bytes take 8 s at this rate: longer than the 5 s after which a count is on the disk at the latest.
-    const BYTES_PER_SEC: u32 = 6 << 20;
+    // So many bytes take 20 s at this rate, and 7 over uTP, where libtorrent holds itself to a third of it: longer than
+    // the 5 s after which a count is on the disk at the latest.
+    const BYTES_PER_SEC: u32 = 5 << 19;
     const SENT: u64 = 48 << 20;
     Net::inside(|net| {
         let house = House::new()
