@@ -25,7 +25,6 @@ session = lt.session(
         "enable_lsd": False,
         "enable_upnp": False,
         "enable_natpmp": False,
-        "download_rate_limit": int(limit),
         # Seconds: a server that came back is found again soon.
         "min_reconnect_time": 1,
         "alert_mask": lt.alert.category_t.status_notification
@@ -39,6 +38,8 @@ torrents = {}
 for one in wanted:
     params = lt.parse_magnet_uri(one) if one.startswith("magnet:") else lt.load_torrent_file(one)
     params.save_path = folder
+    # The limit of the session does not hold for peers of a private network.
+    params.download_limit = int(limit) or -1
     params.flags &= ~lt.torrent_flags.auto_managed & ~lt.torrent_flags.paused
     has_tracker = bool(params.trackers) or bool(params.ti and list(params.ti.trackers()))
     torrents[session.add_torrent(params)] = has_tracker
