@@ -99,8 +99,8 @@ impl State {
 }
 
 impl Seed {
-    /// Calls leechers of a torrent that have not come, soon and as far as limits allow: within [`QUEUE_MAX`] addresses,
-    /// none twice in [`AGAIN_AFTER`], none that is there already, and none while [`ENOUGH`] are.
+    /// Calls leechers of a torrent that have not come, soon and as far as limits allow: within `QUEUE_MAX` addresses,
+    /// none twice in `AGAIN_AFTER`, none that is there already, and none while `ENOUGH` are.
     pub fn dial(&self, info_hash: &InfoHash, addresses: Vec<SocketAddr>) {
         if self.limits.dial && self.entry(info_hash).is_some_and(|entry| self.wants_peers(&entry)) {
             self.calls.want(*info_hash, addresses, Instant::now());

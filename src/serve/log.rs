@@ -76,7 +76,7 @@ impl Log {
         (self.sink)(line.as_ref());
     }
 
-    /// Waits until what was said is written, but not longer than [`FLUSH_MAX`]: for the end of the program.
+    /// Waits until what was said is written, but not longer than `FLUSH_MAX`: for the end of the program.
     pub fn flush(&self) {
         let (answer, answered) = sync_channel(1);
         if let Some(writer) = &self.writer
