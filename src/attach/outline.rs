@@ -639,9 +639,11 @@ mod tests {
                 if let Ok(Room { span, is_filled }) = slot.room {
                     prop_assert_eq!(page[span.start - 1], b'>');
                     prop_assert!(page[span.end..].starts_with(b"</"));
-                    let inner = page[span].trim_ascii();
-                    prop_assert_eq!(inner.starts_with(b"<!-- everseed -->"), is_filled);
-                    prop_assert!(is_filled || inner.is_empty() || inner == b"\0", "{}", inner.escape_ascii());
+                    // Readers of HTML pass over the end of nothing.
+                    let inner = String::from_utf8_lossy(&page[span]).replace("</>", "");
+                    let inner = inner.trim_ascii();
+                    prop_assert_eq!(inner.starts_with("<!-- everseed -->"), is_filled);
+                    prop_assert!(is_filled || inner.is_empty() || inner == "\0", "{}", inner.escape_debug());
                 }
             }
         }

@@ -113,7 +113,29 @@ fn each_client_completes_what_it_can_from_the_everseed_alone() {
         let failures: Vec<_> = failures.collect();
         assert!(failures.is_empty(), "{}", failures.join("\n\n"));
         show.was_sent_by(&server, &rows);
-        expect![[""]].assert_eq(&table);
+        expect![[r#"
+            | client | v1, .torrent | v1, magnet link | hybrid, .torrent | hybrid, magnet link | v2, .torrent | v2, magnet link |
+            |---|---|---|---|---|---|---|
+            | aria2 1.36 | IPv4, IPv6 | IPv4, IPv6 | cannot | cannot | cannot | cannot |
+            | Deluge 2.0.3 | IPv4 | IPv4 | IPv4 | IPv4 | IPv4 | cannot |
+            | librqbit 9.1 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | cannot | cannot |
+            | libtorrent 2.1.1 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 |
+            | libtorrent 2.1.1, encrypted alone | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 |
+            | libtorrent 2.1.1, uTP alone | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 |
+            | qBittorrent 4.5.2 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 |
+            | rtorrent 0.9.8 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | cannot | cannot |
+            | Transmission 3.00 | IPv4, IPv6 | IPv4, IPv6 | cannot | cannot | cannot | cannot |
+            | WebTorrent 3.0.21 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | IPv4, IPv6 | cannot | cannot |
+
+            - aria2 1.36 drops the empty keys of a hybrid's `info`, and asks for another torrent.
+            - aria2 1.36 knows no v2.
+            - librqbit 9.1 knows no v2.
+            - rtorrent 0.9.8 knows no v2.
+            - Transmission 3.00 calls every hybrid torrent invalid.
+            - Transmission 3.00 knows no v2.
+            - WebTorrent 3.0.21 knows no v2.
+            - Deluge 2.0.3 takes magnet links with a hash of v1 alone.
+            - Deluge 2.0.3 listens at addresses of IPv4 alone."#]].assert_eq(&table);
     });
 }
 
