@@ -274,10 +274,11 @@ impl Shell {
         let sum: u64 = blocks.iter().map(|block| u64::from(block.bytes)).sum();
         assert!(sum <= bytes_max.into() || blocks.len() == 1);
         for block in &blocks {
-            let size = self.offer.pieces.bytes_of(block.piece).expect("one of the torrent's pieces");
+            let (bytes, end) = (self.offer.pieces.bytes_of(block.piece), self.offer.pieces.end_of(block.piece));
+            let (bytes, end) = bytes.zip(end).expect("one of the torrent's pieces");
             assert!(self.offer.have.get(block.piece), "a bad piece");
             assert!((1..=BLOCK_BYTES_MAX).contains(&block.bytes));
-            assert!(u64::from(block.begin) + u64::from(block.bytes) <= size.into());
+            assert!(block.begin < bytes && u64::from(block.begin) + u64::from(block.bytes) <= end.into());
         }
         self.taken = blocks.iter().copied().collect();
         self.transcript.blocks.extend(blocks);
