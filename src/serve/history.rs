@@ -139,8 +139,8 @@ mod tests {
         store.append(&batch).expect("written");
         let history = History::new(path);
         let all = history.of(vec![], NOW).await.expect("read");
-        assert_eq!((last(&all), all.half_hours.len(), all.days.len()), ((100, 9, 1), 48, 60));
-        assert_eq!(last(&history.of(vec![ONE, TWIN], NOW).await.expect("read")), (20, 4, 2));
+        assert_eq!((last(&all), all.half_hours.len(), all.days.len()), ((150, 9, 1), 48, 60));
+        assert_eq!(last(&history.of(vec![ONE, TWIN], NOW).await.expect("read")), (30, 4, 2));
         assert_eq!(last(&history.of(vec![InfoHash([9; 20])], NOW).await.expect("read")), (0, 0, 0));
 
         let mut batch = Batch::default();
@@ -149,7 +149,7 @@ mod tests {
         let soon = history.of(vec![], Seconds(NOW.0 + KEPT_SECS - 1)).await.expect("kept");
         assert!(Arc::ptr_eq(&all, &soon));
         let later = history.of(vec![], Seconds(NOW.0 + KEPT_SECS)).await.expect("read again");
-        assert_eq!(last(&later), (600, 9, 1));
+        assert_eq!(last(&later), (650, 9, 1));
     }
 
     #[tokio::test]

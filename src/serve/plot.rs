@@ -7,7 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::store::Point;
+use crate::store::{Lifetime, Point};
 use crate::tracker::Seconds;
 use crate::units::size_text;
 
@@ -55,8 +55,8 @@ impl Window {
         Seconds(end.saturating_sub(self.bars as u64).saturating_mul(self.bar_secs))
     }
 
-    /// Puts points into bars. Counts are told from one point to the next, so that what was counted before the first one
-    /// is not told; a point holds until the next one.
+    /// Puts points into bars. Counts are told from one point to the next, and those of the first one, before which there
+    /// was none, from 0; a point holds until the next one.
     pub fn fold(self, points: &[Point], now: Seconds) -> Vec<Bar> {
         let begin = self.begin(now).0;
         let mut points = points.iter().peekable();
@@ -71,7 +71,7 @@ impl Window {
                 (bar.seeds, bar.leechers) = (known.seeds, known.leechers);
             }
             while let Some(point) = points.next_if(|point| point.at.0 < at + self.bar_secs) {
-                let known = former.unwrap_or(point).lifetime;
+                let known = former.map_or_else(Lifetime::default, |former| former.lifetime);
                 bar.sent_bytes += point.lifetime.sent.saturating_sub(known.sent);
                 bar.web_sent_bytes += point.lifetime.web_sent.saturating_sub(known.web_sent);
                 bar.seeds = bar.seeds.max(point.seeds);
@@ -337,7 +337,7 @@ mod tests {
         let bars = TINY.fold(&points, NOW);
         assert_eq!(short(&bars), [(0, 15, 30, 2, 3), (30, 0, 0, 2, 0), (60, 0, 0, 2, 0), (90, 0, 1, 2, 0)]);
         let first = TINY.fold(&points[2..], NOW);
-        assert_eq!(short(&first)[0], (0, 5, 30, 2, 3), "what was counted before the first point is not told");
+        assert_eq!(short(&first)[0], (0, 115, 40, 2, 3), "nothing was counted before there was a point");
     }
 
     #[test]

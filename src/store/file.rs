@@ -80,6 +80,8 @@ const STEPS: [&str; 2] = [
         sent        INTEGER NOT NULL,
         web_sent    INTEGER NOT NULL
     ) STRICT;
+    INSERT INTO total SELECT max(bucket), 0, 0, sum(completed), sum(uploaded), sum(downloaded), sum(sent), 0
+        FROM torrent, (SELECT max(bucket) AS bucket FROM series) WHERE bucket IS NOT NULL HAVING count(*) > 0;
     CREATE TABLE scrub (
         torrent     INTEGER NOT NULL PRIMARY KEY REFERENCES torrent(id),
         at          INTEGER NOT NULL,

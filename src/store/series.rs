@@ -73,8 +73,14 @@ pub(super) fn put(transaction: &Transaction, batch: &Batch, known: &mut Known) -
 pub(super) fn clear(transaction: &Transaction, now: Seconds) -> rusqlite::Result<()> {
     let bucket = now.0 / BUCKET_SECS;
     let forgotten = bucket.saturating_sub(SERIES_DAYS_MAX * BUCKETS_A_DAY);
-    transaction.execute("DELETE FROM series WHERE bucket < ?1", [integer(forgotten)])?;
-    transaction.execute("DELETE FROM total WHERE bucket < ?1", [integer(forgotten)])?;
+    // The last one of each stays: the next one is told from there.
+    for sql in [
+        "DELETE FROM series WHERE bucket < ?1 AND EXISTS (
+            SELECT 1 FROM series AS later WHERE later.torrent = series.torrent AND later.bucket > series.bucket)",
+        "DELETE FROM total WHERE bucket < ?1 AND bucket < (SELECT max(bucket) FROM total)",
+    ] {
+        transaction.execute(sql, [integer(forgotten)])?;
+    }
     for (days, width) in [(FINE_DAYS, BUCKETS_AN_HOUR), (HOURLY_DAYS, BUCKETS_A_DAY)] {
         // Only whole hours and days are joined, so that the next time finds nothing half done.
         let until = bucket.saturating_sub(days * BUCKETS_A_DAY) / width * width;

@@ -66,6 +66,8 @@ fn a_database_of_version_1_is_brought_up_to_date_with_all_that_stands_in_it() {
     assert_eq!(store.verdicts().expect("read").len(), 1);
     let at = Seconds(NOW.0 / BUCKET_SECS * BUCKET_SECS);
     assert_eq!(house.reader().series(&TORRENT, NOW), Ok(vec![Point { at, seeds: 1, leechers: 2, lifetime }]));
+    let total = Point { at, seeds: 0, leechers: 0, lifetime };
+    assert_eq!(house.reader().series_total(NOW), Ok(vec![total]), "what was counted before is not of today");
     let mut batch = Batch::default();
     batch.web_sent(TORRENT, 70);
     batch.scrubbed(scrubbed(TORRENT, 0, 1));

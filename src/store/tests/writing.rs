@@ -109,6 +109,23 @@ fn rule_23_the_series_is_bounded_by_days() {
 }
 
 #[test]
+fn the_last_of_what_is_too_old_stays_so_that_the_next_is_told_from_there() {
+    let house = House::new();
+    let mut store = house.open();
+    for day in [0, 1, SERIES_DAYS_MAX + 3] {
+        let mut batch = Batch::default();
+        batch.sample(sample(day * 86_400, 1, day));
+        batch.total(point(day * 86_400, 1, day));
+        store.append(&batch).expect("written");
+    }
+    let reader = house.reader();
+    for series in [reader.series(&TORRENT, Seconds(0)), reader.series_total(Seconds(0))] {
+        let counts: Vec<_> = series.expect("read").iter().map(|point| point.lifetime.completed).collect();
+        assert_eq!(counts, [1, SERIES_DAYS_MAX + 3]);
+    }
+}
+
+#[test]
 fn a_torrent_in_which_nothing_moves_adds_no_rows() {
     let house = House::new();
     let mut store = house.open();
