@@ -69,9 +69,21 @@ fn meaning(message: &str, key: Option<&str>) -> (String, Option<String>) {
         let missing = quoted.next().unwrap_or_default();
         return (format!("`{missing}` is missing"), Some(format!("add a line `{missing} = ...`")));
     }
-    match key {
-        Some(key) => (format!("`{key}`: {message}"), None),
-        None => (message.to_owned(), None),
+    let said = key.map_or_else(|| message.to_owned(), |key| format!("`{key}`: {message}"));
+    (said, value_help(message).map(str::to_owned))
+}
+
+/// How a value is written that was written as something else.
+fn value_help(message: &str) -> Option<&'static str> {
+    if message.contains("IP address") {
+        return Some("write an address without a name or port, as 192.0.2.1 or 2001:db8::1");
+    }
+    match message.rsplit_once("expected ")?.1 {
+        "u16" | "u32" | "u64" | "usize" => Some("write a whole number, 0 or more, as 30"),
+        "a string" => Some("write it in quotation marks"),
+        "a boolean" => Some("write true or false"),
+        "a sequence" => Some("write a list in brackets, as [\"a\", \"b\"]"),
+        _ => None,
     }
 }
 
@@ -115,7 +127,9 @@ mod tests {
             a.toml:1: `title` is missing
               help: add a line `title = ...`
             a.toml:1: `title`: invalid type: integer `3`, expected a string
+              help: write it in quotation marks
             a.toml:3: `count`: invalid value: integer `-1`, expected u32
+              help: write a whole number, 0 or more, as 30
             a.toml:2: `title` stands twice
               help: keep one of the two
             a.toml:1: `title`: invalid basic string, expected `"`

@@ -212,12 +212,33 @@ pub struct Seed {
 
 /// A number of bytes, bare or with its unit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(from = "Written")]
 pub enum Size {
     /// As `1500`.
     Bytes(u64),
-    /// As `"1.5 kB"`.
+    /// As `"1.5 kB"`; what is no size as well, to be told with its key.
     Text(String),
+}
+
+/// What may stand where a size belongs.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Bytes(u64),
+    Less(i64),
+    Fraction(f64),
+    Text(String),
+}
+
+impl From<Written> for Size {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Bytes(bytes) => Self::Bytes(bytes),
+            Written::Less(number) => Self::Text(number.to_string()),
+            Written::Fraction(number) => Self::Text(number.to_string()),
+            Written::Text(text) => Self::Text(text),
+        }
+    }
 }
 
 /// `[serve]`
@@ -393,6 +414,7 @@ mod tests {
             everseed.toml:1: unknown key `sit`
               help: did you mean `site`?
             everseed.toml:2: `public_addresses`: invalid IP address syntax
+              help: write an address without a name or port, as 192.0.2.1 or 2001:db8::1
             everseed.toml:2: `type`: unknown variant `weekly`, expected `episodic` or `serial`
             everseed.toml:2: unknown key `feed`
               help: did you mean `feeds`?"#]]

@@ -18,6 +18,8 @@ const PEER_PORT: u16 = 6881;
 
 /// Days within which all media are read again unless somebody says otherwise.
 const SCRUB_DAYS: u32 = 30;
+/// The least bytes a second that anything may be limited to: a block would take longer than peers wait for it.
+const RATE_BYTES_MIN: u64 = 1000;
 
 /// The least seconds between a peer's announces that an operator may ask for.
 pub const INTERVAL_SECS_MIN: u32 = 60;
@@ -48,6 +50,7 @@ const LISTEN: Setting = Setting("--listen", "serve", "listen");
 const UDP_LISTEN: Setting = Setting("--udp-listen", "serve", "udp_listen");
 const PEER_LISTEN: Setting = Setting("--peer-listen", "seed", "listen");
 const TRUSTED_PROXIES: Setting = Setting("--trusted-proxy", "tracker", "trusted_proxies");
+const PUBLIC_ADDRESS: Setting = Setting("--public-address", "seed", "public_addresses");
 const INTERVAL: Setting = Setting("--interval", "tracker", "interval_secs");
 
 impl Config {
@@ -64,6 +67,7 @@ impl Config {
         let mut options = serve::Options::new(site);
         options.tracker.full_scrape = self.tracker.full_scrape;
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
+        faults.ok(self.addresses_of_somewhere(typed, &options.public_addresses));
         options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         self.check_trackers(&mut faults);
@@ -110,10 +114,16 @@ impl Config {
                 faults.ok(if count > 0 { Ok(()) } else { Err(self.wrong("seed", key, "0 lets nobody in")) });
             }
         }
+        if seed.half_open_max > Some(limits.connections_max) {
+            let message = format!("more than all {} connections", limits.connections_max);
+            faults.ok::<()>(Err(self
+                .wrong("seed", "half_open_max", message)
+                .help("name less, or a greater `connections_max`")));
+        }
         let mut rate = |key, size| faults.ok(self.rate(key, size)).flatten();
         limits.upload_bytes_per_sec = rate("upload_rate", seed.upload_rate.as_ref());
         limits.upload_of_one_bytes_per_sec = rate("upload_rate_per_torrent", seed.upload_rate_per_torrent.as_ref());
-        let scrub_rate = rate("scrub_rate", seed.scrub_rate.as_ref());
+        let scrub_rate = faults.ok(self.scrub_rate()).flatten();
         let days = seed.scrub_days.unwrap_or(SCRUB_DAYS);
         limits.scrub = (days > 0).then(|| Scrub {
             period: Duration::from_secs(u64::from(days) * 24 * 3600),
@@ -147,9 +157,33 @@ impl Config {
     /// The bytes a second that stand under `key` of `[seed]`.
     fn rate(&self, key: &str, size: Option<&Size>) -> Result<Option<NonZeroU64>, Problem> {
         let Some(bytes) = size.map(|size| self.bytes("seed", key, size)).transpose()? else { return Ok(None) };
-        NonZeroU64::new(bytes).map(Some).ok_or_else(|| {
+        let rate = NonZeroU64::new(bytes).ok_or_else(|| {
             self.wrong("seed", key, "nothing would ever be sent").help("leave it out for no limit, or name one")
+        })?;
+        if bytes < RATE_BYTES_MIN {
+            return Err(self
+                .wrong("seed", key, format!("{bytes} bytes a second are too few for anybody"))
+                .help("name its unit, as \"2 MB\"; 1 kB is the least"));
+        }
+        Ok(Some(rate))
+    }
+
+    /// How many bytes a second are read again in the background.
+    fn scrub_rate(&self) -> Result<Option<NonZeroU64>, Problem> {
+        let Some(size) = &self.seed.scrub_rate else { return Ok(None) };
+        NonZeroU64::new(self.bytes("seed", "scrub_rate", size)?).map(Some).ok_or_else(|| {
+            self.wrong("seed", "scrub_rate", "nothing would ever be read")
+                .help("`scrub_days = 0` turns it off; leave the rate out for the usual one")
         })
+    }
+
+    /// Peers are told of the public addresses: each is one that somebody can reach.
+    fn addresses_of_somewhere(&self, typed: &Typed, addresses: &[IpAddr]) -> Result<(), Problem> {
+        let Some(addr) = addresses.iter().find(|addr| addr.is_unspecified() || addr.is_multicast()) else {
+            return Ok(());
+        };
+        let problem = self.refuse(&PUBLIC_ADDRESS, !typed.public_addresses.is_empty(), format!("{addr} is nobody's"));
+        Err(problem.help("name the address that this machine has on the internet, as 192.0.2.1"))
     }
 
     fn address(
@@ -257,6 +291,8 @@ mod tests {
             }
         );
         let wrong = "[seed]\nupload_rate = 0\nscrub_rate = \"fast\"\nhalf_open_max = 0\n";
+        let odd = "[seed]\nupload_rate = -1\nupload_rate_per_torrent = 20\nscrub_rate = \"0\"\n\
+            connections_max = 10\nhalf_open_max = 11\npublic_addresses = [\"192.0.2.1\", \"0.0.0.0\"]\n";
         expect_test::expect![[r#"
             everseed.toml:4: `half_open_max`: 0 lets nobody in
             everseed.toml:2: `upload_rate`: nothing would ever be sent
@@ -264,6 +300,18 @@ mod tests {
             everseed.toml:3: `scrub_rate`: "fast" is not a number of bytes
               help: write it as 20 MB or 1.5 GiB"#]]
         .assert_eq(&limits(wrong).expect_err("all is wrong"));
+        expect_test::expect![[r#"
+            everseed.toml:7: `public_addresses`: 0.0.0.0 is nobody's
+              help: name the address that this machine has on the internet, as 192.0.2.1
+            everseed.toml:6: `half_open_max`: more than all 10 connections
+              help: name less, or a greater `connections_max`
+            everseed.toml:2: `upload_rate`: "-1" is not a number of bytes
+              help: write it as 20 MB or 1.5 GiB
+            everseed.toml:3: `upload_rate_per_torrent`: 20 bytes a second are too few for anybody
+              help: name its unit, as "2 MB"; 1 kB is the least
+            everseed.toml:4: `scrub_rate`: nothing would ever be read
+              help: `scrub_days = 0` turns it off; leave the rate out for the usual one"#]]
+        .assert_eq(&limits(odd).expect_err("all is wrong"));
     }
 
     #[test]
@@ -280,8 +328,8 @@ mod tests {
         expect_test::expect![[r#"
             everseed.toml:2: `monthly_quota`: it would be used up from the beginning
               help: leave it out for no quota; `upload_rate` holds at all times
-            everseed.toml:2: `quota_rate`: there is no quota after which it would hold
-              help: set `monthly_quota` as well; `upload_rate` holds at all times
+            everseed.toml:2: `quota_rate`: 1 bytes a second are too few for anybody
+              help: name its unit, as "2 MB"; 1 kB is the least
             everseed.toml:2: `monthly_quota`: "much" is not a number of bytes
               help: write it as 20 MB or 1.5 GiB
             everseed.toml:3: `quota_rate`: nothing would ever be sent

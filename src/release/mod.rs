@@ -59,7 +59,7 @@ use crate::units::PieceLength;
 const WITHOUT_RANGES: &str = "its server does not answer ranges of bytes: podcast apps can't seek in it, and torrent \
     clients can't use it as a web seed";
 /// What is to be said of a v2 torrent of several files: libtorrent 2.1.1 stops at the padding between them.
-const V2_OF_SEVERAL: &str = "clients do not complete a v2 torrent of several files from a web seed, and nothing here seeds v2 otherwise; kind `hybrid` is \
+const V2_OF_SEVERAL: &str = "clients do not complete a v2 torrent of several files from a web seed alone, and need a peer that has it; kind `hybrid` is \
      complete for all";
 /// What is to be said of a v2 torrent whose only file stands at a URL that does not end in its name.
 const V2_ELSEWHERE: &str = "clients look for the only file of a v2 torrent below its web seed by the torrent's name, which the URL does not end in; kind \

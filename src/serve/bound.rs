@@ -104,6 +104,11 @@ impl Bound {
     pub fn peer_addr(&self) -> SocketAddr {
         self.peer_addr
     }
+
+    /// Whether the permanent seed is reached over uTP there, too.
+    pub fn has_utp(&self) -> bool {
+        self.utp.is_some()
+    }
 }
 
 /// A TCP socket, and a UDP socket at the same port number or why there is none. Where any number will do, one is taken

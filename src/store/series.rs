@@ -76,8 +76,9 @@ pub(super) fn clear(transaction: &Transaction, now: Seconds) -> rusqlite::Result
     // The last one of each stays: the next one is told from there.
     for sql in [
         "DELETE FROM series WHERE bucket < ?1 AND EXISTS (
-            SELECT 1 FROM series AS later WHERE later.torrent = series.torrent AND later.bucket > series.bucket)",
-        "DELETE FROM total WHERE bucket < ?1 AND bucket < (SELECT max(bucket) FROM total)",
+            SELECT 1 FROM series AS later WHERE later.torrent = series.torrent
+            AND later.bucket > series.bucket AND later.bucket < ?1)",
+        "DELETE FROM total WHERE bucket < (SELECT max(bucket) FROM total WHERE bucket < ?1)",
     ] {
         transaction.execute(sql, [integer(forgotten)])?;
     }

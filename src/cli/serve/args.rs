@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// Serve the tracker over UDP at ADDR, or `off` [default: as --listen]
     #[arg(long, value_name = "ADDR", env = "EVERSEED_UDP_LISTEN")]
     pub udp_listen: Option<String>,
-    /// Let peers of the permanent seed connect at ADDR (TCP) [default: port 6881 of all addresses, or of 127.0.0.1
+    /// Let peers of the permanent seed connect at ADDR (TCP, uTP) [default: port 6881 of all addresses, or of 127.0.0.1
     /// where the site is built for that address]
     #[arg(long, value_name = "ADDR", env = "EVERSEED_PEER_LISTEN")]
     pub peer_listen: Option<String>,

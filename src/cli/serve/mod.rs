@@ -206,19 +206,21 @@ struct Urls {
     site: String,
     udp: Option<SocketAddr>,
     peers: SocketAddr,
+    has_utp: bool,
 }
 
 impl Urls {
     fn of(bound: &Bound) -> Self {
         let site = format!("http://{}/", reachable(bound.http_addr()));
-        Self { site, udp: bound.udp_addr().map(reachable), peers: bound.peer_addr() }
+        Self { site, udp: bound.udp_addr().map(reachable), peers: bound.peer_addr(), has_utp: bound.has_utp() }
     }
 
     fn greeting(&self, summary: &Summary) -> String {
         let mut lines = vec![format!("site      {}", self.site), format!("announce  {}announce", self.site)];
         lines.extend(self.udp.map(|udp| format!("announce  udp://{udp}/announce")));
         lines.push(format!("swarms    {}swarms", self.site));
-        lines.push(format!("peers     {} (TCP)", self.peers));
+        let ways = if self.has_utp { "TCP, uTP" } else { "TCP" };
+        lines.push(format!("peers     {} ({ways})", self.peers));
         lines.push(format!("seeding   {} of {} torrents", summary.seeded, summary.torrents));
         lines.join("\n")
     }
