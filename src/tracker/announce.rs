@@ -215,6 +215,7 @@ pub struct Counts {
 pub enum Refusal {
     NotServed,
     Withdrawn,
+    Full,
     InfoHashMissing,
     InfoHashTwice,
     InfoHashMalformed,
@@ -241,6 +242,7 @@ impl Refusal {
         match self {
             Self::NotServed => "this tracker does not serve that torrent",
             Self::Withdrawn => "this torrent was withdrawn by its publisher",
+            Self::Full => "this tracker has no room for another torrent",
             Self::InfoHashMissing => "info_hash is missing",
             Self::InfoHashTwice => "info_hash stands twice; announce one torrent a request",
             Self::InfoHashMalformed => "info_hash is not 20 percent-encoded bytes",
@@ -252,10 +254,10 @@ impl Refusal {
         }
     }
 
-    /// When to try again. A torrent that is not served may be published later; a malformed request stays one.
+    /// When to try again. A torrent that is not served may be published later, and room come free; a malformed request stays one.
     pub fn retry(self) -> Retry {
         match self {
-            Self::NotServed => Retry::Minutes(60),
+            Self::NotServed | Self::Full => Retry::Minutes(60),
             _ => Retry::Never,
         }
     }
@@ -265,6 +267,7 @@ impl Refusal {
         match self {
             Self::NotServed => "not_served",
             Self::Withdrawn => "withdrawn",
+            Self::Full => "full",
             Self::InfoHashMissing => "info_hash_missing",
             Self::InfoHashTwice => "info_hash_twice",
             Self::InfoHashMalformed => "info_hash_malformed",

@@ -1,44 +1,50 @@
-//! The peers of one swarm and one address family in one array, seeds in front, with an index by address.
+//! The peers of one swarm and one address family in one array, seeds in front; of many peers with an index by address.
 
-use std::collections::HashMap;
-
+use super::array::Array;
 use super::change::Kind;
+use super::index::Index;
+use super::peer::{Peer, kept};
 use super::random::Keyed;
 use super::{Announce, Seconds};
-use crate::id::PeerId;
 
-/// Up to so many peers are found by looking at each, which is faster than an index and costs no memory.
-const INDEX_FROM: usize = 24;
+/// Up to so many peers stand in one piece without a gap, and are found by looking at each, which is faster than an
+/// index and costs no memory.
+const FEW_MAX: usize = 24;
 /// An index is given up below so many, and not at once, lest a swarm at the threshold builds it again and again.
-const INDEX_UNTIL: usize = 12;
+const MANY_MIN: usize = 12;
 /// Bytes a second and peer that are believed, 10 Gbit/s: what a peer claims beyond it does not enter the torrent's totals.
 const BELIEVED_BYTES_PER_SEC: u64 = 1_250_000_000;
 
-/// A peer: its address as the `N` = 6 or 18 bytes that go onto the wire, and what is remembered of it.
-#[derive(Debug, Clone)]
-pub struct Peer<const N: usize> {
-    pub uploaded: u64,
-    pub downloaded: u64,
-    pub seen: Seconds,
-    pub addr: [u8; N],
-    pub id: PeerId,
-    pub kind: Kind,
-    pub counted: bool,
-}
-
-/// The peers of one family. `peers[..seeds]` are the seeds, so that leechers can be drawn without looking at them.
+/// The peers of one family. The first `seeds` are the seeds, so that leechers can be drawn without looking at them.
 #[derive(Debug, Clone)]
 pub struct Group<const N: usize> {
-    peers: Vec<Peer<N>>,
-    seeds: usize,
-    partials: usize,
-    index: Option<HashMap<[u8; N], u32, Keyed>>,
+    places: Places<N>,
+    seeds: u32,
+    partials: u32,
 }
 
-impl<const N: usize> Default for Group<N> {
-    fn default() -> Self {
-        Self { peers: Vec::new(), seeds: 0, partials: 0, index: None }
-    }
+#[derive(Debug, Clone)]
+enum Places<const N: usize> {
+    Few(Box<[Peer<N>]>),
+    Many(Box<Many<N>>),
+}
+
+#[derive(Debug, Clone)]
+struct Many<const N: usize> {
+    peers: Array<Peer<N>>,
+    index: Index,
+}
+
+/// How addresses are hashed, and how many peers one may be.
+///
+/// All peers of an address are counted without an index of their own: where there is a maximum, the ports of an address
+/// have but a few hashes, about as many as the root of the maximum. So looking for one peer looks at that many peers at
+/// most, and counting all of an address at that many hashes.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    keyed: Keyed,
+    /// The most peers of an address, where there is a maximum, and the hashes of its ports.
+    limit: Option<(u16, u16)>,
 }
 
 /// What hearing a peer changed.
@@ -54,27 +60,47 @@ pub struct Heard {
     pub downloaded: u64,
 }
 
+impl<const N: usize> Default for Group<N> {
+    fn default() -> Self {
+        Self { places: Places::Few(Box::default()), seeds: 0, partials: 0 }
+    }
+}
+
 impl<const N: usize> Group<N> {
-    /// All peers, the seeds first.
-    pub fn peers(&self) -> &[Peer<N>] {
-        &self.peers
+    /// All peers.
+    pub fn len(&self) -> usize {
+        match &self.places {
+            Places::Few(peers) => peers.len(),
+            Places::Many(many) => many.peers.len(),
+        }
+    }
+
+    /// The peer at `at`; the seeds stand first.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn at(&self, at: usize) -> &Peer<N> {
+        match &self.places {
+            Places::Few(peers) => &peers[at],
+            Places::Many(many) => many.peers.at(at),
+        }
     }
 
     /// How many of them are seeds.
     pub fn seeds(&self) -> usize {
-        self.seeds
+        self.seeds as usize
     }
 
     /// How many of them are partial seeds.
     pub fn partials(&self) -> usize {
-        self.partials
+        self.partials as usize
     }
 
     /// Where the peer at `addr` stands.
-    pub fn position(&self, addr: &[u8; N]) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.get(addr).map(|&position| position as usize),
-            None => self.peers.iter().position(|peer| peer.addr == *addr),
+    pub fn position(&self, addr: &[u8; N], addresses: Addresses) -> Option<usize> {
+        match &self.places {
+            Places::Few(peers) => peers.iter().position(|peer| peer.addr == *addr),
+            Places::Many(many) => many.index.find(addresses.hash(addr), |at| many.peers.at(at).addr == *addr),
         }
     }
 
@@ -86,57 +112,59 @@ impl<const N: usize> Group<N> {
         kind: Kind,
         now: Seconds,
         room: bool,
-        keyed: Keyed,
+        addresses: Addresses,
     ) -> Option<(usize, Heard)> {
-        let Some(position) = self.position(&addr) else {
-            let peer = Peer {
-                uploaded: announce.uploaded,
-                downloaded: announce.downloaded,
-                seen: now,
-                addr,
-                id: announce.peer_id,
-                kind,
-                counted: false,
-            };
-            return room.then(|| (self.insert(peer, keyed), Heard { added: true, ..Heard::default() }));
+        let Some(position) = self.position(&addr, addresses) else {
+            if !room || self.is_full_for(&addr, addresses) {
+                return None;
+            }
+            let mut peer = Peer::new(addr, announce.peer_id, kind, now);
+            peer.set_moved(announce.uploaded, announce.downloaded);
+            return Some((self.insert(peer, addresses), Heard { added: true, ..Heard::default() }));
         };
-        let peer = &mut self.peers[position];
+        let peer = self.at_mut(position);
         let mut heard = Heard::default();
         if peer.id == announce.peer_id {
-            let believed = (now.since(peer.seen) + 1).saturating_mul(BELIEVED_BYTES_PER_SEC);
-            heard.uploaded = step(peer.uploaded, announce.uploaded).min(believed);
-            heard.downloaded = step(peer.downloaded, announce.downloaded).min(believed);
-            heard.completed = peer.kind != Kind::Seed && kind == Kind::Seed && !peer.counted;
-            peer.counted |= heard.completed;
+            let believed = (peer.age_secs(now) + 1).saturating_mul(BELIEVED_BYTES_PER_SEC);
+            let (uploaded, downloaded) = peer.moved();
+            heard.uploaded = step(uploaded, announce.uploaded).min(believed);
+            heard.downloaded = step(downloaded, announce.downloaded).min(believed);
+            heard.completed = peer.kind() != Kind::Seed && kind == Kind::Seed && !peer.counted();
+            peer.set_counted(peer.counted() | heard.completed);
         } else {
             // Another client took over the address: nothing that was known of the former one holds (rule 10).
             peer.id = announce.peer_id;
-            peer.counted = false;
+            peer.set_counted(false);
         }
-        peer.uploaded = announce.uploaded;
-        peer.downloaded = announce.downloaded;
-        peer.seen = now;
-        Some((self.set_kind(position, kind), heard))
+        peer.set_moved(announce.uploaded, announce.downloaded);
+        peer.set_seen(now);
+        Some((self.set_kind(position, kind, addresses), heard))
     }
 
     /// Adds a peer that is not there yet.
-    pub fn insert(&mut self, peer: Peer<N>, keyed: Keyed) -> usize {
-        let kind = peer.kind;
-        let last = self.peers.len();
-        if let Some(index) = &mut self.index {
-            index.insert(peer.addr, narrow(last));
-        }
-        self.peers.push(peer);
-        if self.index.is_none() && self.peers.len() > INDEX_FROM {
-            let mut index = HashMap::with_capacity_and_hasher(2 * self.peers.len(), keyed);
-            index.extend(self.peers.iter().enumerate().map(|(position, peer)| (peer.addr, narrow(position))));
-            self.index = Some(index);
+    pub fn insert(&mut self, peer: Peer<N>, addresses: Addresses) -> usize {
+        let (kind, last) = (peer.kind(), self.len());
+        match &mut self.places {
+            Places::Few(peers) if last < FEW_MAX => {
+                let mut more = std::mem::take(peers).into_vec();
+                more.reserve_exact(1);
+                more.push(peer);
+                *peers = more.into_boxed_slice();
+            }
+            Places::Few(peers) => {
+                let mut many = Many { peers: Array::default(), index: Index::with_capacity(2 * FEW_MAX) };
+                for &peer in peers.iter().chain([&peer]) {
+                    many.push(peer, addresses);
+                }
+                self.places = Places::Many(Box::new(many));
+            }
+            Places::Many(many) => many.push(peer, addresses),
         }
         match kind {
             Kind::Seed => {
-                self.swap(last, self.seeds);
+                self.swap(last, self.seeds(), addresses);
                 self.seeds += 1;
-                self.seeds - 1
+                self.seeds() - 1
             }
             Kind::Partial => {
                 self.partials += 1;
@@ -147,177 +175,298 @@ impl<const N: usize> Group<N> {
     }
 
     /// Takes out the peer at `position`. Only peers behind it change their places.
-    pub fn remove(&mut self, position: usize) -> Peer<N> {
+    pub fn remove(&mut self, position: usize, addresses: Addresses) -> Peer<N> {
         let mut position = position;
-        if position < self.seeds {
+        if position < self.seeds() {
             self.seeds -= 1;
-            self.swap(position, self.seeds);
-            position = self.seeds;
+            self.swap(position, self.seeds(), addresses);
+            position = self.seeds();
         }
-        self.swap(position, self.peers.len() - 1);
-        let peer = self.peers.pop().expect("the position is that of a peer");
-        self.partials -= usize::from(peer.kind == Kind::Partial);
-        if let Some(index) = &mut self.index {
-            index.remove(&peer.addr);
+        self.swap(position, self.len() - 1, addresses);
+        let peer = match &mut self.places {
+            Places::Few(peers) => {
+                let mut fewer = std::mem::take(peers).into_vec();
+                let peer = fewer.pop();
+                *peers = fewer.into_boxed_slice();
+                peer
+            }
+            Places::Many(many) => many.pop(addresses),
+        };
+        let peer = peer.expect("the position is that of a peer");
+        self.partials -= u32::from(peer.kind() == Kind::Partial);
+        if let Places::Many(many) = &self.places
+            && many.peers.len() < MANY_MIN
+        {
+            self.places = Places::Few(many.peers.iter().copied().collect());
         }
-        self.give_back();
         peer
     }
 
     /// Clamps the peer's time to `now`, where a clock jumped ahead and back, and tells whether it lived too long.
     pub fn is_dead(&mut self, position: usize, now: Seconds, life_secs: u64) -> bool {
-        let peer = &mut self.peers[position];
-        peer.seen = peer.seen.min(now);
-        now.since(peer.seen) > life_secs
+        let peer = self.at_mut(position);
+        let age_secs = peer.age_secs(now);
+        if age_secs == 0 {
+            peer.set_seen(now);
+        }
+        age_secs > life_secs
     }
 
-    fn set_kind(&mut self, position: usize, kind: Kind) -> usize {
-        let former = std::mem::replace(&mut self.peers[position].kind, kind);
-        self.partials -= usize::from(former == Kind::Partial);
-        self.partials += usize::from(kind == Kind::Partial);
+    fn at_mut(&mut self, at: usize) -> &mut Peer<N> {
+        match &mut self.places {
+            Places::Few(peers) => &mut peers[at],
+            Places::Many(many) => many.peers.at_mut(at),
+        }
+    }
+
+    /// Whether the address of `addr` is as many peers as one may be.
+    fn is_full_for(&self, addr: &[u8; N], addresses: Addresses) -> bool {
+        let Some((peers_max, hashes)) = addresses.limit else { return false };
+        let is_same = |peer: &Peer<N>| host(&peer.addr) == host(addr);
+        match &self.places {
+            Places::Few(peers) => peers.iter().filter(|peer| is_same(peer)).count() >= usize::from(peers_max),
+            Places::Many(many) => {
+                let of = |hash| {
+                    let peers = many.index.each(hash).map(|at| many.peers.at(at));
+                    peers.filter(move |peer| is_same(peer) && addresses.hash(&peer.addr) == hash)
+                };
+                let all = (0..hashes).flat_map(|port| of(addresses.hash_of(host(addr), port)));
+                all.take(usize::from(peers_max)).count() == usize::from(peers_max)
+            }
+        }
+    }
+
+    fn set_kind(&mut self, position: usize, kind: Kind, addresses: Addresses) -> usize {
+        let peer = self.at_mut(position);
+        let former = peer.kind();
+        peer.set_kind(kind);
+        self.partials -= u32::from(former == Kind::Partial);
+        self.partials += u32::from(kind == Kind::Partial);
         match (former == Kind::Seed, kind == Kind::Seed) {
             (false, true) => {
-                self.swap(position, self.seeds);
+                self.swap(position, self.seeds(), addresses);
                 self.seeds += 1;
-                self.seeds - 1
+                self.seeds() - 1
             }
             (true, false) => {
                 self.seeds -= 1;
-                self.swap(position, self.seeds);
-                self.seeds
+                self.swap(position, self.seeds(), addresses);
+                self.seeds()
             }
             _ => position,
         }
     }
 
-    fn swap(&mut self, a: usize, b: usize) {
+    fn swap(&mut self, a: usize, b: usize, addresses: Addresses) {
         if a == b {
             return;
         }
-        self.peers.swap(a, b);
-        if let Some(index) = &mut self.index {
-            for position in [a, b] {
-                index.insert(self.peers[position].addr, narrow(position));
+        match &mut self.places {
+            Places::Few(peers) => peers.swap(a, b),
+            Places::Many(many) => {
+                let hash = |at| addresses.hash(&many.peers.at(at).addr);
+                many.index.swapped((hash(a), a), (hash(b), b));
+                many.peers.swap(a, b);
+            }
+        }
+    }
+}
+
+impl<const N: usize> Many<N> {
+    fn push(&mut self, peer: Peer<N>, addresses: Addresses) {
+        let peers = &mut self.peers;
+        peers.push(peer);
+        self.index.insert(addresses.hash(&peer.addr), peers.len() - 1, |at| addresses.hash(&peers.at(at).addr));
+    }
+
+    fn pop(&mut self, addresses: Addresses) -> Option<Peer<N>> {
+        let (peers, last) = (&self.peers, self.peers.len().checked_sub(1)?);
+        self.index.remove(addresses.hash(&peers.at(last).addr), last, |at| addresses.hash(&peers.at(at).addr));
+        self.peers.pop()
+    }
+}
+
+impl Addresses {
+    /// Addresses that may be any number of peers.
+    pub fn any(keyed: Keyed) -> Self {
+        Self { keyed, limit: None }
+    }
+
+    /// Addresses that may be so many peers, at least one.
+    pub fn limited(keyed: Keyed, peers_max: u16) -> Self {
+        let peers_max = peers_max.max(1);
+        Self { keyed, limit: Some((peers_max, peers_max.isqrt())) }
+    }
+
+    fn hash<const N: usize>(self, addr: &[u8; N]) -> u64 {
+        match self.limit {
+            None => self.keyed.hash(addr),
+            Some((_, hashes)) => {
+                let port = self.keyed.hash(&addr[N - 2..]) % u64::from(hashes);
+                self.hash_of(host(addr), u16::try_from(port).expect("below a number of 16 bits"))
             }
         }
     }
 
-    /// Returns memory that a swarm no longer needs after most of its peers left.
-    fn give_back(&mut self) {
-        let peers = self.peers.len();
-        if peers < INDEX_UNTIL {
-            self.index = None;
-        }
-        if self.peers.capacity() > 4 * peers.max(4) {
-            self.peers.shrink_to(2 * peers);
-            if let Some(index) = &mut self.index {
-                index.shrink_to(2 * peers);
-            }
-        }
+    fn hash_of(self, host: &[u8], port: u16) -> u64 {
+        let mut bytes = [0; 10];
+        bytes[..host.len()].copy_from_slice(host);
+        bytes[8..].copy_from_slice(&port.to_le_bytes());
+        self.keyed.hash(&bytes)
     }
+}
+
+/// What counts as one address: all of an IPv4 address; of an IPv6 address the 64 bits of its network, since a host
+/// gives itself the others.
+fn host<const N: usize>(addr: &[u8; N]) -> &[u8] {
+    if N == 6 { &addr[..4] } else { &addr[..8] }
 }
 
 /// How far a peer's counter went; one that went back began anew, at 0.
 fn step(former: u64, latter: u64) -> u64 {
+    let latter = kept(latter);
     latter.checked_sub(former).unwrap_or(latter)
-}
-
-fn narrow(position: usize) -> u32 {
-    u32::try_from(position).expect("a torrent has fewer peers than 2^32: PEERS_PER_TORRENT_MAX")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::PeerId;
     use crate::tracker::random::Random;
     use proptest::prelude::*;
+    use std::collections::HashMap;
 
+    /// A peer of one of 400 addresses, each of which has up to 5 ports.
     fn peer(number: u16, kind: Kind) -> Peer<6> {
-        let [high, low] = number.to_be_bytes();
-        Peer {
-            uploaded: 0,
-            downloaded: 0,
-            seen: Seconds(0),
-            addr: [10, 0, high, low, 0, 1],
-            id: PeerId([0; 20]),
-            kind,
-            counted: false,
-        }
+        let [high, low] = (number / 5).to_be_bytes();
+        let port = u8::try_from(number % 5).expect("below 5");
+        Peer::new([10, 0, high, low, 0, 1 + port], PeerId([0; 20]), kind, Seconds(0))
+    }
+
+    fn unlimited() -> Addresses {
+        Addresses::any(Keyed::new(&mut Random::new(1)))
     }
 
     #[derive(Debug, Clone)]
     enum Step {
         Put(u16, Kind),
         Remove(u16),
+        /// Many peers one after the other.
+        PutAll(u16, u16, Kind),
+        RemoveAll(u16, u16),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let kind = prop_oneof![Just(Kind::Seed), Just(Kind::Leecher), Just(Kind::Partial)];
+        let kind = || prop_oneof![Just(Kind::Seed), Just(Kind::Leecher), Just(Kind::Partial)];
         let step = prop_oneof![
-            3 => (0_u16..60, kind).prop_map(|(number, kind)| Step::Put(number, kind)),
-            2 => (0_u16..60).prop_map(Step::Remove),
+            30 => (0_u16..60, kind()).prop_map(|(number, kind)| Step::Put(number, kind)),
+            20 => (0_u16..60).prop_map(Step::Remove),
+            1 => (0_u16..2000, 0..2000_u16, kind()).prop_map(|(from, count, kind)| Step::PutAll(from, count, kind)),
+            1 => (0_u16..2000, 0..2000_u16).prop_map(|(from, count)| Step::RemoveAll(from, count)),
         ];
-        prop::collection::vec(step, 0..200)
+        prop::collection::vec(step, 0..120)
+    }
+
+    fn agree(group: &Group<6>, model: &HashMap<[u8; 6], Kind>, addresses: Addresses) -> Result<(), TestCaseError> {
+        prop_assert_eq!(group.len(), model.len());
+        prop_assert_eq!(group.seeds(), model.values().filter(|&&kind| kind == Kind::Seed).count());
+        prop_assert_eq!(group.partials(), model.values().filter(|&&kind| kind == Kind::Partial).count());
+        for at in 0..group.len() {
+            let peer = group.at(at);
+            prop_assert_eq!(model.get(&peer.addr), Some(&peer.kind()));
+            prop_assert_eq!(at < group.seeds(), peer.kind() == Kind::Seed);
+            prop_assert_eq!(group.position(&peer.addr, addresses), Some(at));
+        }
+        Ok(())
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
         #[test]
-        fn the_array_agrees_with_a_map(steps in steps()) {
+        fn the_array_agrees_with_a_map(steps in steps(), limit in prop::option::of(1_u16..7)) {
             let keyed = Keyed::new(&mut Random::new(1));
+            let addresses = limit.map_or(Addresses::any(keyed), |limit| Addresses::limited(keyed, limit));
             let (mut group, mut model) = (Group::<6>::default(), HashMap::new());
+            let put = |group: &mut Group<6>, model: &mut HashMap<[u8; 6], Kind>, number, kind| {
+                let peer = peer(number, kind);
+                let here = model.keys().filter(|addr| addr[..4] == peer.addr[..4]).count();
+                let is_full = limit.is_some_and(|limit| here >= usize::from(limit));
+                prop_assert_eq!(group.is_full_for(&peer.addr, addresses), is_full);
+                match group.position(&peer.addr, addresses) {
+                    Some(position) => drop(group.set_kind(position, kind, addresses)),
+                    None if is_full => return Ok(()),
+                    None => drop(group.insert(peer, addresses)),
+                }
+                model.insert(peer.addr, kind);
+                Ok(())
+            };
+            let remove = |group: &mut Group<6>, model: &mut HashMap<[u8; 6], Kind>, number| {
+                let addr = peer(number, Kind::Seed).addr;
+                let position = group.position(&addr, addresses);
+                prop_assert_eq!(position.is_some(), model.remove(&addr).is_some());
+                if let Some(position) = position {
+                    prop_assert_eq!(group.remove(position, addresses).addr, addr);
+                }
+                Ok(())
+            };
             for step in steps {
                 match step {
-                    Step::Put(number, kind) => {
-                        let addr = peer(number, kind).addr;
-                        match group.position(&addr) {
-                            Some(position) => { group.set_kind(position, kind); }
-                            None => { group.insert(peer(number, kind), keyed); }
-                        }
-                        model.insert(addr, kind);
-                    }
-                    Step::Remove(number) => {
-                        let addr = peer(number, Kind::Seed).addr;
-                        let position = group.position(&addr);
-                        prop_assert_eq!(position.is_some(), model.remove(&addr).is_some());
-                        if let Some(position) = position {
-                            prop_assert_eq!(group.remove(position).addr, addr);
-                        }
-                    }
+                    Step::Put(number, kind) => put(&mut group, &mut model, number, kind)?,
+                    Step::Remove(number) => remove(&mut group, &mut model, number)?,
+                    Step::PutAll(from, count, kind) => for number in from..from + count {
+                        put(&mut group, &mut model, number % 2000, kind)?;
+                    },
+                    Step::RemoveAll(from, count) => for number in from..from + count {
+                        remove(&mut group, &mut model, number % 2000)?;
+                    },
                 }
-                prop_assert_eq!(group.peers().len(), model.len());
-                prop_assert_eq!(group.seeds(), model.values().filter(|&&kind| kind == Kind::Seed).count());
-                prop_assert_eq!(group.partials(), model.values().filter(|&&kind| kind == Kind::Partial).count());
-                for (at, peer) in group.peers().iter().enumerate() {
-                    prop_assert_eq!(model.get(&peer.addr), Some(&peer.kind));
-                    prop_assert_eq!(at < group.seeds(), peer.kind == Kind::Seed);
-                    prop_assert_eq!(group.position(&peer.addr), Some(at));
-                }
+                agree(&group, &model, addresses)?;
             }
         }
     }
 
     #[test]
+    fn one_network_of_ipv6_is_one_address() {
+        let limited = Addresses::limited(Keyed::new(&mut Random::new(1)), 30);
+        let mut group = Group::<18>::default();
+        let addr = |network: u8, host: u8| {
+            let mut addr = [0x20; 18];
+            (addr[7], addr[15]) = (network, host);
+            addr
+        };
+        for host in 0..30 {
+            assert!(!group.is_full_for(&addr(1, host), limited));
+            group.insert(Peer::new(addr(1, host), PeerId([0; 20]), Kind::Leecher, Seconds(0)), limited);
+        }
+        assert!(group.is_full_for(&addr(1, 99), limited));
+        assert!(!group.is_full_for(&addr(2, 99), limited));
+    }
+
+    #[test]
     fn memory_is_given_back_when_most_peers_left() {
-        let keyed = Keyed::new(&mut Random::new(1));
         let mut group = Group::<6>::default();
         for number in 0..10_000 {
-            group.insert(peer(number, Kind::Leecher), keyed);
+            group.insert(peer(number, Kind::Leecher), unlimited());
         }
-        while group.peers().len() > 20 {
-            group.remove(0);
+        while group.len() > MANY_MIN {
+            group.remove(0, unlimited());
         }
-        assert!(group.peers.capacity() <= 160, "{}", group.peers.capacity());
-        assert!(group.index.as_ref().is_some_and(|index| index.capacity() <= 200));
-        while group.peers().len() > 3 {
-            group.remove(0);
-        }
-        assert!(group.index.is_none());
+        assert!(matches!(group.places, Places::Many(_)));
+        group.remove(0, unlimited());
+        assert!(matches!(group.places, Places::Few(_)));
+        assert_eq!(group.len(), MANY_MIN - 1);
+    }
+
+    #[test]
+    fn a_group_of_few_is_three_words_and_its_peers() {
+        assert_eq!(size_of::<Group<6>>(), 24);
     }
 
     #[test]
     fn a_counter_that_goes_back_counts_from_nought() {
         assert_eq!(step(10, 25), 15);
         assert_eq!(step(25, 10), 10);
-        assert_eq!(step(0, u64::MAX), u64::MAX);
+        assert_eq!(step(0, u64::MAX), (1 << 48) - 1);
+        assert_eq!(step((1 << 48) - 1, u64::MAX), 0);
     }
 }

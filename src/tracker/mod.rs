@@ -33,12 +33,18 @@
 
 pub mod address;
 mod announce;
+mod array;
 mod change;
 pub mod compact;
+mod completed;
 mod connection_id;
 mod group;
 pub mod http;
+mod index;
+mod load;
+mod peer;
 mod random;
+mod shelf;
 mod swarm;
 mod swarms;
 #[cfg(test)]
@@ -47,7 +53,8 @@ pub mod udp;
 
 pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Seconds};
 pub use change::{Change, Kind, Sighting, Tally};
+pub use load::INTERVAL_GROWN_MAX_SECS;
 pub use swarms::{
-    CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, Options, PEERS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX,
+    ANNOUNCES_PER_SEC_MAX, CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, OPEN_TORRENTS_MAX, Open, Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX,
     Reloaded, SeedState, Status, Swarms, TORRENTS_MAX,
 };

@@ -134,6 +134,15 @@ impl BuildHasher for Keyed {
     }
 }
 
+impl Keyed {
+    /// The hash of bytes of a fixed length. Unlike that of a slice it takes no length in.
+    pub fn hash(self, bytes: &[u8]) -> u64 {
+        let mut hasher = self.build_hasher();
+        hasher.write(bytes);
+        hasher.finish()
+    }
+}
+
 /// The hasher of [`Keyed`]: each word is folded in by a multiplication of 128 bits.
 #[derive(Debug, Clone)]
 pub struct KeyedHasher {

@@ -1,31 +1,36 @@
 //! One torrent's peers: who is heard, who is drawn for whom, who is gone.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use super::change::{Kind, Sighting, Tally};
 use super::compact::{pack_v4, pack_v6, unpack};
-use super::group::{Group, Heard, Peer};
-use super::random::{Keyed, Random, Shuffle};
+use super::completed::Completed;
+use super::group::{Addresses, Group, Heard};
+use super::peer::Peer;
+use super::random::{Random, Shuffle};
 use super::swarms::{CALL_BATCH, SeedState};
 use super::{Announce, Change, Counts, Event, Reply, Seconds};
-use crate::id::{InfoHash, PeerId};
+use crate::id::InfoHash;
 
-/// Names of the peers that completed last, so that a client that announces over IPv4 and IPv6 alike, or comes back
-/// from another port, completes once.
-const COMPLETED_REMEMBERED_MAX: usize = 16;
-
-/// The swarm of one torrent.
+/// The swarm of one torrent: 96 bytes, and its peers.
 #[derive(Debug, Clone)]
 pub struct Swarm {
     pub info_hash: InfoHash,
-    /// The other swarm of a hybrid torrent (BEP 52).
-    pub twin: Option<InfoHash>,
     pub seed: SeedState,
-    pub tally: Tally,
+    /// An announce came since this was last looked at; of a torrent that is not of the site alone.
+    pub heard: bool,
+    /// Where the other swarm of a hybrid torrent stands (BEP 52), or [`NO_TWIN`].
+    pub twin: u32,
+    completed: u32,
+    uploaded: u64,
+    downloaded: u64,
     v4: Group<6>,
     v6: Group<18>,
-    completed: Vec<PeerId>,
 }
+
+/// Where no swarm stands.
+pub const NO_TWIN: u32 = u32::MAX;
 
 /// Who asks, and what it may be given.
 pub struct Asker<'a> {
@@ -38,13 +43,22 @@ pub struct Asker<'a> {
 }
 
 /// What a swarm is told beside an announce.
-#[derive(Clone, Copy)]
-pub struct Hearing {
+pub struct Hearing<'a> {
     /// Whether a new peer may be stored.
     pub room: bool,
-    /// Whether the twin of the swarm has counted a completion of this client.
-    pub told: bool,
-    pub keyed: Keyed,
+    /// The twin of the swarm, where it has one.
+    pub twin: Option<InfoHash>,
+    pub completed: &'a mut Completed,
+    pub addresses: Addresses,
+}
+
+/// When a peer is gone.
+#[derive(Clone, Copy)]
+pub struct Life {
+    pub now: Seconds,
+    /// The seconds that it lives unheard.
+    pub secs: u64,
+    pub addresses: Addresses,
 }
 
 /// Where an expiry that stopped half-way goes on: a place of one of the two arrays, counted from its end.
@@ -56,16 +70,20 @@ pub struct Cursor {
 }
 
 impl Swarm {
-    pub fn new(info_hash: InfoHash, twin: Option<InfoHash>, tally: Tally) -> Self {
-        Self {
+    pub fn new(info_hash: InfoHash, tally: Tally) -> Self {
+        let mut swarm = Self {
             info_hash,
-            twin,
             seed: SeedState::default(),
-            tally,
+            heard: false,
+            twin: NO_TWIN,
+            completed: 0,
+            uploaded: 0,
+            downloaded: 0,
             v4: Group::default(),
             v6: Group::default(),
-            completed: Vec::new(),
-        }
+        };
+        swarm.set_tally(tally);
+        swarm
     }
 
     /// The swarm in numbers.
@@ -77,13 +95,24 @@ impl Swarm {
             complete: seeds + u64::from(self.seed == SeedState::Offered),
             incomplete: peers - seeds,
             downloaders: peers - seeds - partials,
-            downloaded: self.tally.completed,
+            downloaded: self.completed.into(),
         }
+    }
+
+    /// What peers reported of it in its lifetime.
+    pub fn tally(&self) -> Tally {
+        Tally { completed: self.completed.into(), uploaded: self.uploaded, downloaded: self.downloaded }
+    }
+
+    /// Takes what is known of its lifetime. Downloads beyond 2^32 are cut to that.
+    pub fn set_tally(&mut self, tally: Tally) {
+        self.completed = u32::try_from(tally.completed).unwrap_or(u32::MAX);
+        (self.uploaded, self.downloaded) = (tally.uploaded, tally.downloaded);
     }
 
     /// All peers; the everseed is none of them.
     pub fn peers(&self) -> usize {
-        self.v4.peers().len() + self.v6.peers().len()
+        self.v4.len() + self.v6.len()
     }
 
     /// The seeds among them.
@@ -91,26 +120,31 @@ impl Swarm {
         self.v4.seeds() + self.v6.seeds()
     }
 
+    /// Whether the peer at `addr` is one of them.
+    pub fn knows(&self, addr: SocketAddr, addresses: Addresses) -> bool {
+        match addr {
+            SocketAddr::V4(addr) => self.v4.position(&pack_v4(*addr.ip(), addr.port()), addresses).is_some(),
+            SocketAddr::V6(addr) => self.v6.position(&pack_v6(*addr.ip(), addr.port()), addresses).is_some(),
+        }
+    }
+
     /// Takes in what a peer says of itself, and says what that changed.
     pub fn hear(&mut self, announce: &Announce, kind: Kind, now: Seconds, hearing: Hearing, changes: &mut Vec<Change>) {
-        let Hearing { room, told, keyed } = hearing;
-        let news = |(position, heard): (usize, Heard)| {
-            let completed = heard.completed && !told;
-            (position, Heard { completed, ..heard })
-        };
-        match announce.addr {
+        let Hearing { room, addresses, .. } = hearing;
+        let (heard, counted) = match announce.addr {
             SocketAddr::V4(addr) => {
                 let packed = pack_v4(*addr.ip(), addr.port());
-                let heard = self.v4.hear(packed, announce, kind, now, room, keyed);
-                let counted = heard.is_some_and(|(position, _)| self.v4.peers()[position].counted);
-                self.conclude(heard.map(news), counted, announce, kind, now, changes);
+                let heard = self.v4.hear(packed, announce, kind, now, room, addresses);
+                (heard, heard.is_some_and(|(position, _)| self.v4.at(position).counted()))
             }
             SocketAddr::V6(addr) => {
                 let packed = pack_v6(*addr.ip(), addr.port());
-                let heard = self.v6.hear(packed, announce, kind, now, room, keyed);
-                let counted = heard.is_some_and(|(position, _)| self.v6.peers()[position].counted);
-                self.conclude(heard.map(news), counted, announce, kind, now, changes);
+                let heard = self.v6.hear(packed, announce, kind, now, room, addresses);
+                (heard, heard.is_some_and(|(position, _)| self.v6.at(position).counted()))
             }
+        };
+        if let Some((position, heard)) = heard {
+            self.conclude(position, heard, counted, announce, kind, now, hearing, changes);
         }
     }
 
@@ -127,9 +161,10 @@ impl Swarm {
         let families = asker.announce.families;
         // A seed wants no seeds (rule 10): it draws from behind them.
         let from = |seeds: usize| if asker.kind == Kind::Seed { seeds } else { 0 };
-        let v4 = if families.v4() { &self.v4.peers()[from(self.v4.seeds())..] } else { &[] };
-        let v6 = if families.v6() { &self.v6.peers()[from(self.v6.seeds())..] } else { &[] };
-        shuffle.begin(v4.len() + v6.len());
+        let (v4_from, v6_from) = (from(self.v4.seeds()), from(self.v6.seeds()));
+        let v4 = if families.v4() { self.v4.len() - v4_from } else { 0 };
+        let v6 = if families.v6() { self.v6.len() - v6_from } else { 0 };
+        shuffle.begin(v4 + v6);
         let mut open = want;
         while open > 0 {
             // First all places, then all peers: in a large swarm each is a wait for memory, and these waits overlap.
@@ -139,9 +174,15 @@ impl Swarm {
             }
             for &place in drawn {
                 let place = place as usize;
-                let pushed = match place.checked_sub(v4.len()) {
-                    None => suits(&v4[place], asker, seed_at).then(|| reply.v4.push(v4[place].addr, v4[place].id)),
-                    Some(at) => suits(&v6[at], asker, seed_at).then(|| reply.v6.push(v6[at].addr, v6[at].id)),
+                let pushed = match place.checked_sub(v4) {
+                    None => {
+                        let peer = self.v4.at(v4_from + place);
+                        suits(peer, asker, seed_at).then(|| reply.v4.push(peer.addr, peer.id))
+                    }
+                    Some(place) => {
+                        let peer = self.v6.at(v6_from + place);
+                        suits(peer, asker, seed_at).then(|| reply.v6.push(peer.addr, peer.id))
+                    }
                 };
                 open -= usize::from(pushed.is_some());
             }
@@ -158,32 +199,31 @@ impl Swarm {
 
     /// Up to `max` peers, those that have everything first.
     pub fn members(&self, max: usize) -> Vec<SocketAddr> {
-        fn unpacked<const N: usize>(peers: &[Peer<N>]) -> impl Iterator<Item = SocketAddr> {
-            peers.iter().filter_map(|peer| unpack(&peer.addr))
+        fn unpacked<const N: usize>(group: &Group<N>, places: Range<usize>) -> impl Iterator<Item = SocketAddr> {
+            places.filter_map(|at| unpack(&group.at(at).addr))
         }
-        let (v4_seeds, v4_others) = self.v4.peers().split_at(self.v4.seeds());
-        let (v6_seeds, v6_others) = self.v6.peers().split_at(self.v6.seeds());
-        let seeds = unpacked(v4_seeds).chain(unpacked(v6_seeds));
-        seeds.chain(unpacked(v4_others)).chain(unpacked(v6_others)).take(max).collect()
+        let seeds = unpacked(&self.v4, 0..self.v4.seeds()).chain(unpacked(&self.v6, 0..self.v6.seeds()));
+        let v4_others = unpacked(&self.v4, self.v4.seeds()..self.v4.len());
+        let v6_others = unpacked(&self.v6, self.v6.seeds()..self.v6.len());
+        seeds.chain(v4_others).chain(v6_others).take(max).collect()
     }
 
-    /// Takes out peers that were not heard for longer than `life_secs`, looking at `budget` peers at most. Returns
+    /// Takes out peers that were not heard for longer than they live, looking at `budget` peers at most. Returns
     /// true when the whole swarm has been looked at.
     pub fn expire(
         &mut self,
         cursor: &mut Cursor,
         budget: &mut usize,
-        now: Seconds,
-        life_secs: u64,
+        life: Life,
         changes: &mut Vec<Change>,
     ) -> bool {
         if !cursor.v6 {
-            if !sweep(&mut self.v4, self.info_hash, &mut cursor.next, budget, now, life_secs, changes) {
+            if !sweep(&mut self.v4, self.info_hash, &mut cursor.next, budget, life, changes) {
                 return false;
             }
             *cursor = Cursor { v6: true, next: None };
         }
-        let done = sweep(&mut self.v6, self.info_hash, &mut cursor.next, budget, now, life_secs, changes);
+        let done = sweep(&mut self.v6, self.info_hash, &mut cursor.next, budget, life, changes);
         if done {
             *cursor = Cursor::default();
         }
@@ -191,43 +231,51 @@ impl Swarm {
     }
 
     /// Puts back a peer that a store remembered, unless it is there.
-    pub fn restore(&mut self, sighting: &Sighting, at: Seconds, keyed: Keyed) -> bool {
+    pub fn restore(&mut self, sighting: &Sighting, at: Seconds, addresses: Addresses) -> bool {
         match sighting.addr {
-            SocketAddr::V4(addr) => put_back(&mut self.v4, pack_v4(*addr.ip(), addr.port()), sighting, at, keyed),
-            SocketAddr::V6(addr) => put_back(&mut self.v6, pack_v6(*addr.ip(), addr.port()), sighting, at, keyed),
+            SocketAddr::V4(addr) => put_back(&mut self.v4, pack_v4(*addr.ip(), addr.port()), sighting, at, addresses),
+            SocketAddr::V6(addr) => put_back(&mut self.v6, pack_v6(*addr.ip(), addr.port()), sighting, at, addresses),
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what was heard, of whom, and who is told")]
     fn conclude(
         &mut self,
-        heard: Option<(usize, Heard)>,
+        position: usize,
+        heard: Heard,
         counted: bool,
         announce: &Announce,
         kind: Kind,
         now: Seconds,
+        hearing: Hearing,
         changes: &mut Vec<Change>,
     ) {
-        let Some((position, heard)) = heard else { return };
+        let Hearing { twin, completed, addresses, .. } = hearing;
         let info_hash = self.info_hash;
-        if heard.completed && self.completes(announce.peer_id) {
-            self.tally.completed = self.tally.completed.saturating_add(1);
+        // A client of both versions completes once, and says so in both swarms.
+        let is_news = |completed: &mut Completed| {
+            !twin.is_some_and(|twin| completed.holds(twin, announce.peer_id))
+                && completed.insert(info_hash, announce.peer_id)
+        };
+        if heard.completed && is_news(completed) {
+            self.completed = self.completed.saturating_add(1);
             changes.push(Change::Completed {
                 info_hash,
                 addr: announce.addr,
-                completed: self.tally.completed,
+                completed: self.completed.into(),
                 at: now,
             });
         }
         if heard.uploaded > 0 || heard.downloaded > 0 {
-            self.tally.uploaded = self.tally.uploaded.saturating_add(heard.uploaded);
-            self.tally.downloaded = self.tally.downloaded.saturating_add(heard.downloaded);
-            let Tally { uploaded, downloaded, .. } = self.tally;
+            self.uploaded = self.uploaded.saturating_add(heard.uploaded);
+            self.downloaded = self.downloaded.saturating_add(heard.downloaded);
+            let (uploaded, downloaded) = (self.uploaded, self.downloaded);
             changes.push(Change::Moved { info_hash, uploaded, downloaded, at: now });
         }
         if announce.event == Event::Stopped {
             match announce.addr {
-                SocketAddr::V4(_) => drop(self.v4.remove(position)),
-                SocketAddr::V6(_) => drop(self.v6.remove(position)),
+                SocketAddr::V4(_) => drop(self.v4.remove(position, addresses)),
+                SocketAddr::V6(_) => drop(self.v6.remove(position, addresses)),
             }
             changes.push(Change::Gone { info_hash, addr: announce.addr, at: now });
         } else {
@@ -243,28 +291,11 @@ impl Swarm {
             }));
         }
     }
-
-    /// Whether this client is one of the last that completed.
-    pub fn knows_completed(&self, peer_id: PeerId) -> bool {
-        self.completed.contains(&peer_id)
-    }
-
-    /// Whether a completion of this client is a new one.
-    fn completes(&mut self, peer_id: PeerId) -> bool {
-        if self.knows_completed(peer_id) {
-            return false;
-        }
-        if self.completed.len() == COMPLETED_REMEMBERED_MAX {
-            self.completed.remove(0);
-        }
-        self.completed.push(peer_id);
-        true
-    }
 }
 
 /// Whether `peer` may be given to `asker`: alive, not itself, and not an address that leads the asker to itself.
 fn suits<const N: usize>(peer: &Peer<N>, asker: &Asker, seed_at: &[SocketAddr]) -> bool {
-    if asker.now.since(peer.seen) > asker.life_secs || peer.id == asker.announce.peer_id {
+    if peer.age_secs(asker.now) > asker.life_secs || peer.id == asker.announce.peer_id {
         return false;
     }
     let Some(addr) = unpack(&peer.addr) else { return false };
@@ -280,14 +311,13 @@ fn downloading<const N: usize>(
     random: &mut Random,
     into: &mut Vec<SocketAddr>,
 ) {
-    let others = &group.peers()[group.seeds()..];
-    let from = random.below(u32::try_from(others.len()).unwrap_or(u32::MAX)) as usize;
-    let (before, behind) = others.split_at(from.min(others.len()));
-    let fitting = behind
-        .iter()
-        .chain(before)
+    let (first, end) = (group.seeds(), group.len());
+    let from = first + random.below(u32::try_from(end - first).unwrap_or(u32::MAX)) as usize;
+    let fitting = (from..end)
+        .chain(first..from)
         .take(CALL_BATCH)
-        .filter(|peer| peer.kind == Kind::Leecher && now.since(peer.seen) <= life_secs);
+        .map(|at| group.at(at))
+        .filter(|peer| peer.kind() == Kind::Leecher && peer.age_secs(now) <= life_secs);
     into.extend(fitting.filter_map(|peer| unpack(&peer.addr)).take(enough.saturating_sub(into.len())));
 }
 
@@ -298,18 +328,17 @@ fn sweep<const N: usize>(
     info_hash: InfoHash,
     next: &mut Option<usize>,
     budget: &mut usize,
-    now: Seconds,
-    life_secs: u64,
+    life: Life,
     changes: &mut Vec<Change>,
 ) -> bool {
-    let mut at = next.unwrap_or(usize::MAX).min(group.peers().len());
+    let mut at = next.unwrap_or(usize::MAX).min(group.len());
     while at > 0 && *budget > 0 {
         at -= 1;
         *budget -= 1;
-        if group.is_dead(at, now, life_secs)
-            && let Some(addr) = unpack(&group.remove(at).addr)
+        if group.is_dead(at, life.now, life.secs)
+            && let Some(addr) = unpack(&group.remove(at, life.addresses).addr)
         {
-            changes.push(Change::Gone { info_hash, addr, at: now });
+            changes.push(Change::Gone { info_hash, addr, at: life.now });
         }
     }
     *next = Some(at);
@@ -321,20 +350,14 @@ fn put_back<const N: usize>(
     addr: [u8; N],
     sighting: &Sighting,
     at: Seconds,
-    keyed: Keyed,
+    addresses: Addresses,
 ) -> bool {
-    if group.position(&addr).is_some() {
+    if group.position(&addr, addresses).is_some() {
         return false;
     }
-    let peer = Peer {
-        uploaded: sighting.uploaded,
-        downloaded: sighting.downloaded,
-        seen: at,
-        addr,
-        id: sighting.peer_id,
-        kind: sighting.kind,
-        counted: sighting.counted,
-    };
-    group.insert(peer, keyed);
+    let mut peer = Peer::new(addr, sighting.peer_id, sighting.kind, at);
+    peer.set_counted(sighting.counted);
+    peer.set_moved(sighting.uploaded, sighting.downloaded);
+    group.insert(peer, addresses);
     true
 }

@@ -4,8 +4,12 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::change::{Kind, Sighting, Tally};
+use super::completed::Completed;
+use super::group::Addresses;
+use super::load::Load;
 use super::random::{Keyed, Random, Shuffle};
-use super::swarm::{Asker, Cursor, Hearing, Swarm};
+use super::shelf::Shelf;
+use super::swarm::{Asker, Cursor, Hearing, Life, NO_TWIN, Swarm};
 use super::{Announce, Change, Counts, Event, Refusal, Reply, Seconds};
 use crate::id::{InfoHash, InfoHashes, PeerId};
 
@@ -13,7 +17,7 @@ use crate::id::{InfoHash, InfoHashes, PeerId};
 pub const TORRENTS_MAX: usize = 1_000_000;
 /// Peers of one torrent at most. Those beyond it are answered and not stored.
 pub const PEERS_PER_TORRENT_MAX: usize = 500_000;
-/// Peers of all torrents at most, about 300 MB of them. Those beyond it are answered and not stored.
+/// Peers of all torrents at most, about 220 MB of them. Those beyond it are answered and not stored.
 pub const PEERS_MAX: usize = 4_000_000;
 /// Peers of one reply at most, whatever a client wants: the most that real clients ask for (libtorrent's 200), and
 /// with 18 bytes each still a reply of three packets.
@@ -30,6 +34,33 @@ pub const LEECHERS_OF_ONE_MAX: usize = 16;
 const EXPIRE_PER_ANNOUNCE: usize = 8;
 /// Other seeds that must be known before the everseed is drawn like any peer instead of coming first (rule 26).
 const OTHER_SEEDS_WANTED: usize = 2;
+
+/// Announces a second beyond which peers are asked to return less often, unless an operator says otherwise. With the
+/// usual interval that many come of 9 million peers.
+pub const ANNOUNCES_PER_SEC_MAX: u32 = 5_000;
+/// Torrents that are not of the site and that an open tracker tracks at most, unless its operator says otherwise.
+pub const OPEN_TORRENTS_MAX: usize = 500_000;
+/// Peers of one address in one torrent of an open tracker at most, unless its operator says otherwise.
+pub const PEERS_PER_ADDRESS_MAX: u16 = 32;
+
+/// What an open tracker tracks beside the torrents of the site: any that a peer announces, until its last peer is gone.
+///
+/// Nothing of it is told to a store. Beyond a maximum the oldest torrent goes that has no seed; where all have one, the
+/// new one is refused. A torrent of the site never goes, and room for its peers is made in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Torrents at most; above [`TORRENTS_MAX`] that holds.
+    pub torrents_max: usize,
+    /// Peers of one address in one torrent at most, in those of the site too. Of IPv6 a network of 64 bits is one
+    /// address. Those beyond it are answered and not stored.
+    pub peers_per_address_max: u16,
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Self { torrents_max: OPEN_TORRENTS_MAX, peers_per_address_max: PEERS_PER_ADDRESS_MAX }
+    }
+}
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
@@ -48,8 +79,12 @@ pub struct Options {
     pub peers_per_torrent_max: usize,
     /// Peers of all torrents at most.
     pub peers_max: usize,
-    /// Whether a scrape that names no torrent is answered with all.
+    /// Whether a scrape that names no torrent is answered with all of the site.
     pub full_scrape: bool,
+    /// Whether torrents are tracked that are not of the site, and how many.
+    pub open: Option<Open>,
+    /// Announces a second beyond which peers are asked to return less often; 0 for no such number.
+    pub announces_per_sec_max: u32,
     /// The public addresses of the everseed (rule 14). Empty: the local address at which an announce arrived, where
     /// the client can be expected to reach it.
     pub seed_addresses: Vec<IpAddr>,
@@ -70,6 +105,8 @@ impl Default for Options {
             peers_per_torrent_max: PEERS_PER_TORRENT_MAX,
             peers_max: PEERS_MAX,
             full_scrape: false,
+            open: None,
+            announces_per_sec_max: ANNOUNCES_PER_SEC_MAX,
             seed_addresses: Vec::new(),
             seed_port: 0,
             seed_id: PeerId([0; 20]),
@@ -111,16 +148,20 @@ pub struct Reloaded {
     pub left_out: usize,
 }
 
-/// The swarms of all torrents that a tracker serves, closed to every other torrent.
+/// The swarms of all torrents that a tracker serves: those of the site, and where it is open any other.
 #[derive(Debug)]
 pub struct Swarms {
     options: Options,
-    each: Vec<Swarm>,
-    index: HashMap<InfoHash, u32, Keyed>,
+    shelf: Shelf,
     retired: HashMap<InfoHash, Tally, Keyed>,
     peers: usize,
+    /// Those of them that are in torrents which are not of the site.
+    open_peers: usize,
+    completed: Completed,
+    load: Load,
     random: Random,
     keyed: Keyed,
+    addresses: Addresses,
     shuffle: Shuffle,
     /// Where the next expiry goes on: a swarm, and a place in it.
     sweep: (usize, Cursor),
@@ -132,19 +173,29 @@ pub struct Swarms {
 }
 
 impl Swarms {
-    /// A tracker that serves no torrent yet. `seed` determines its random choices; take it from the system's
+    /// A tracker that serves no torrent of a site yet. `seed` determines its random choices; take it from the system's
     /// randomness, except in a test.
     pub fn new(options: Options, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let keyed = Keyed::new(&mut random);
+        let addresses = match options.open {
+            // An address has no more ports than that.
+            Some(open) if open.peers_per_address_max < u16::MAX => {
+                Addresses::limited(keyed, open.peers_per_address_max)
+            }
+            _ => Addresses::any(keyed),
+        };
         Self {
-            options,
-            each: Vec::new(),
-            index: HashMap::with_hasher(keyed),
+            shelf: Shelf::new(keyed),
             retired: HashMap::with_hasher(keyed),
             peers: 0,
+            open_peers: 0,
+            completed: Completed::new(keyed),
+            load: Load::new(&options),
+            options,
             random,
             keyed,
+            addresses,
             shuffle: Shuffle::default(),
             sweep: (0, Cursor::default()),
             call: 0,
@@ -175,46 +226,57 @@ impl Swarms {
                 }
             }
         }
-        let gone: Vec<InfoHash> =
-            self.each.iter().map(|swarm| swarm.info_hash).filter(|info_hash| !wanted.contains_key(info_hash)).collect();
-        reloaded.removed = gone.len();
-        gone.into_iter().for_each(|info_hash| self.withdraw(info_hash));
-        for (info_hash, twin) in wanted {
-            if !self.index.contains_key(&info_hash) {
-                let tally = self.retired.remove(&info_hash).unwrap_or_default();
-                self.index.insert(info_hash, position(self.each.len()));
-                self.each.push(Swarm::new(info_hash, twin, tally));
-                reloaded.added += 1;
-            }
+        let gone: Vec<InfoHash> = self.shelf.site().iter().map(|swarm| swarm.info_hash).collect();
+        for info_hash in gone.into_iter().filter(|info_hash| !wanted.contains_key(info_hash)) {
+            self.withdraw(info_hash);
+            reloaded.removed += 1;
         }
+        for &info_hash in wanted.keys() {
+            match self.shelf.find(&info_hash) {
+                Some(at) if Shelf::is_foreign(at) => self.adopt(at),
+                Some(_) => continue,
+                None => {
+                    let tally = self.retired.remove(&info_hash).unwrap_or_default();
+                    self.shelf.add(Swarm::new(info_hash, tally));
+                }
+            }
+            reloaded.added += 1;
+        }
+        for at in 0..self.shelf.site().len() {
+            let twin = wanted.get(&self.shelf.at(at).info_hash).copied().flatten();
+            let twin = twin.and_then(|twin| self.shelf.find(&twin)).filter(|&twin| !Shelf::is_foreign(twin));
+            self.shelf.at_mut(at).twin = twin.map_or(NO_TWIN, position);
+        }
+        // It may stand in a swarm that has another place now: it begins that one anew.
+        self.sweep.1 = Cursor::default();
         reloaded
     }
 
     /// Says whether the everseed has a torrent, which it is then handed out for (rule 26). Returns false where the
-    /// torrent is not served.
+    /// torrent is not one of the site.
     pub fn set_seed(&mut self, info_hash: &InfoHash, state: SeedState) -> bool {
-        let swarm = self.index.get(info_hash).map(|&at| &mut self.each[at as usize]);
-        swarm.map(|swarm| swarm.seed = state).is_some()
+        let at = self.site_at(info_hash);
+        at.map(|at| self.shelf.at_mut(at).seed = state).is_some()
     }
 
     /// Takes lifetime counts from a store, once and before the first announce. A torrent that is not served any more
     /// is remembered as withdrawn.
     pub fn restore_tally(&mut self, info_hash: InfoHash, tally: Tally) {
-        match self.index.get(&info_hash) {
-            Some(&at) => self.each[at as usize].tally = tally,
+        match self.site_at(&info_hash) {
+            Some(at) => self.shelf.at_mut(at).set_tally(tally),
             None => self.retire(info_hash, tally),
         }
     }
 
-    /// Takes peers from a store, and returns how many are alive and of a torrent that is served.
+    /// Takes peers from a store, and returns how many are alive and of a torrent of the site.
     pub fn restore(&mut self, peers: impl IntoIterator<Item = Sighting>, now: Seconds) -> usize {
         let before = self.peers;
         for sighting in peers {
-            let Some(&at) = self.index.get(&sighting.info_hash) else { continue };
-            let swarm = &mut self.each[at as usize];
+            let Some(at) = self.site_at(&sighting.info_hash) else { continue };
+            let swarm = self.shelf.at_mut(at);
             let room = self.peers < self.options.peers_max && swarm.peers() < self.options.peers_per_torrent_max;
-            let alive = now.since(sighting.at) <= self.options.life_secs() && sighting.addr.port() != 0;
-            if room && alive && swarm.restore(&sighting, sighting.at.min(now), self.keyed) {
+            let alive = now.since(sighting.at) <= self.load.life_secs() && sighting.addr.port() != 0;
+            if room && alive && swarm.restore(&sighting, sighting.at.min(now), self.addresses) {
                 self.peers += 1;
             }
         }
@@ -229,60 +291,48 @@ impl Swarms {
         reply: &mut Reply,
         changes: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
-        let Some(&at) = self.index.get(&announce.info_hash) else {
-            let withdrawn = self.retired.contains_key(&announce.info_hash);
-            return Err(if withdrawn { Refusal::Withdrawn } else { Refusal::NotServed });
+        self.load.look(now, self.peers, &self.options);
+        let heard = !announce.held_back && announce.addr.port() != 0 && !self.options.is_everseed(announce.peer_id);
+        let stored = heard && announce.event != Event::Stopped;
+        let at = match self.shelf.find(&announce.info_hash) {
+            Some(at) => Some(self.with_room(at, announce, stored)),
+            None => self.begin(announce, stored)?,
         };
-        // A client of both versions completes once, and says so in both swarms.
-        let twin = self.each[at as usize].twin.filter(|_| announce.left == 0).and_then(|twin| self.index.get(&twin));
-        let told = twin.is_some_and(|&twin| self.each[twin as usize].knows_completed(announce.peer_id));
-        let swarm = &mut self.each[at as usize];
-        let before = swarm.peers();
-        let life_secs = self.options.life_secs();
-        let kind = match (announce.left, announce.event) {
-            (0, _) => Kind::Seed,
-            (_, Event::Paused) => Kind::Partial,
-            _ => Kind::Leecher,
-        };
+        self.load.count();
         reply.clear();
         if announce.held_back {
             reply.warning =
                 Some("the tracker could not tell your address from its proxy's; other peers are not told of you");
         } else if announce.addr.port() == 0 {
             reply.warning = Some("you named no port; other peers are not told of you");
-        } else if !self.options.is_everseed(announce.peer_id) {
-            let room = announce.event != Event::Stopped
-                && self.peers < self.options.peers_max
-                && before < self.options.peers_per_torrent_max;
-            swarm.hear(announce, kind, now, Hearing { room, told, keyed: self.keyed }, changes);
         }
-        swarm.expire(&mut Cursor::default(), &mut { EXPIRE_PER_ANNOUNCE }, now, life_secs, changes);
-        self.peers = self.peers + swarm.peers() - before;
-        reply.counts = swarm.counts();
-        if announce.event != Event::Stopped {
-            let kind = if may_lack_metadata(announce) { Kind::Leecher } else { kind };
-            self.give_peers(at as usize, announce, kind, now, reply);
+        match at {
+            Some(at) => self.hear(at, announce, heard, now, reply, changes),
+            None => reply.counts = Counts::default(),
         }
-        let jitter = self.options.interval_secs / 10;
-        reply.interval_secs = self.options.interval_secs - jitter + self.random.below(2 * jitter + 1);
-        reply.interval_min_secs = self.options.interval_min_secs.min(reply.interval_secs);
+        let interval_secs = self.load.interval_secs();
+        let jitter = interval_secs / 10;
+        reply.interval_secs = interval_secs - jitter + self.random.below(2 * jitter + 1);
+        let min_secs = u64::from(self.options.interval_min_secs) * u64::from(interval_secs);
+        let min_secs = min_secs / u64::from(self.options.interval_secs.max(1));
+        reply.interval_min_secs = u32::try_from(min_secs).unwrap_or(u32::MAX).min(reply.interval_secs);
         reply.external_ip = if announce.held_back { Ipv4Addr::UNSPECIFIED.into() } else { announce.addr.ip() };
         Ok(())
     }
 
     /// A swarm in numbers; `None` where the torrent is not served.
     pub fn scrape(&self, info_hash: &InfoHash) -> Option<Counts> {
-        self.index.get(info_hash).map(|&at| self.each[at as usize].counts())
+        self.shelf.find(info_hash).map(|at| self.shelf.at(at).counts())
     }
 
-    /// One torrent for a status page; `None` where it is not served.
+    /// One torrent of the site for a status page; `None` where it is not one of them.
     pub fn status(&self, info_hash: &InfoHash) -> Option<Status> {
-        self.index.get(info_hash).map(|&at| status(&self.each[at as usize]))
+        self.site_at(info_hash).map(|at| status(self.shelf.at(at)))
     }
 
-    /// All torrents for a status page, in no particular order.
-    pub fn statuses(&self) -> impl ExactSizeIterator<Item = Status> {
-        self.each.iter().map(status)
+    /// All torrents of the site for a status page, in no particular order.
+    pub fn statuses(&self) -> impl Iterator<Item = Status> {
+        self.shelf.site().iter().map(status)
     }
 
     /// Where clients are told the everseed is: the public addresses of [`Options::seed_addresses`], or where none are
@@ -298,31 +348,42 @@ impl Swarms {
         self.peers
     }
 
-    /// Torrents served.
+    /// Torrents of the site.
     pub fn torrents(&self) -> usize {
-        self.each.len()
+        self.shelf.site().len()
+    }
+
+    /// Torrents that are tracked beside those of the site, and the peers of them; none where the tracker is closed.
+    pub fn open(&self) -> (usize, usize) {
+        (self.shelf.foreign_len(), self.open_peers)
+    }
+
+    /// Announces that are answered in a second, of the last ten seconds or so, and the interval that follows.
+    pub fn load(&self) -> (u64, u32) {
+        (self.load.per_sec(), self.load.interval_secs())
     }
 
     /// Takes out peers that were not heard for 1.5 intervals (rule 22), looking at [`EXPIRE_BATCH`] peers and going
     /// on where the last call stopped; to be called every second. Returns how many were taken out.
     pub fn expire(&mut self, now: Seconds, changes: &mut Vec<Change>) -> usize {
-        let life_secs = self.options.life_secs();
+        self.load.look(now, self.peers, &self.options);
+        let life = self.life(now);
         let before = self.peers;
         let mut budget = EXPIRE_BATCH;
         // A swarm costs one of the budget also where it has no peers: a million empty ones are no pause either.
-        for _ in 0..self.each.len() {
+        for _ in 0..self.shelf.len() {
             if budget == 0 {
                 break;
             }
-            let (at, cursor) = &mut self.sweep;
-            *at %= self.each.len();
-            let swarm = &mut self.each[*at];
-            let peers = swarm.peers();
+            let (number, cursor) = &mut self.sweep;
+            *number %= self.shelf.len();
+            let at = self.shelf.place(*number);
+            let (kept, peers) = (changes.len(), self.shelf.at(at).peers());
             budget -= 1;
-            let done = swarm.expire(cursor, &mut budget, now, life_secs, changes);
-            self.peers -= peers - swarm.peers();
+            let done = self.shelf.at_mut(at).expire(cursor, &mut budget, life, changes);
+            let stays = self.settle(at, peers, kept, changes);
             if done {
-                self.sweep = (*at + 1, Cursor::default());
+                self.sweep = (self.sweep.0 + usize::from(stays), Cursor::default());
             }
         }
         before - self.peers
@@ -332,15 +393,15 @@ impl Swarms {
     /// [`LEECHERS_OF_ONE_MAX`] of each and `max` in all. It looks at [`CALL_BATCH`] swarms and goes on where the last
     /// call stopped.
     pub fn leechers(&mut self, max: usize, now: Seconds) -> Vec<(InfoHash, Vec<SocketAddr>)> {
-        let life_secs = self.options.life_secs();
+        let life_secs = self.load.life_secs();
         let mut named = Vec::new();
         let mut open = max;
-        for _ in 0..self.each.len().min(CALL_BATCH) {
+        for _ in 0..self.torrents().min(CALL_BATCH) {
             if open == 0 {
                 break;
             }
-            self.call = (self.call + 1) % self.each.len();
-            let swarm = &self.each[self.call];
+            self.call = (self.call + 1) % self.torrents();
+            let swarm = self.shelf.at(self.call);
             if swarm.seed != SeedState::Offered || swarm.peers() == swarm.seeds() {
                 continue;
             }
@@ -356,11 +417,111 @@ impl Swarms {
 
     /// Peers of a torrent, those that have everything first: at most `max`.
     pub fn members(&self, info_hash: &InfoHash, max: usize) -> Vec<SocketAddr> {
-        self.index.get(info_hash).map(|&at| self.each[at as usize].members(max)).unwrap_or_default()
+        self.shelf.find(info_hash).map(|at| self.shelf.at(at).members(max)).unwrap_or_default()
+    }
+
+    /// Where the swarm of a torrent of the site stands.
+    fn site_at(&self, info_hash: &InfoHash) -> Option<usize> {
+        self.shelf.find(info_hash).filter(|&at| !Shelf::is_foreign(at))
+    }
+
+    fn life(&self, now: Seconds) -> Life {
+        Life { now, secs: self.load.life_secs(), addresses: self.addresses }
+    }
+
+    /// Begins the swarm of a torrent that is not of the site, where the tracker is open; no swarm where it would have
+    /// no peer.
+    fn begin(&mut self, announce: &Announce, stored: bool) -> Result<Option<usize>, Refusal> {
+        if self.retired.contains_key(&announce.info_hash) {
+            return Err(Refusal::Withdrawn);
+        }
+        let Some(open) = self.options.open else { return Err(Refusal::NotServed) };
+        if !stored {
+            return Ok(None);
+        }
+        let is_full = self.shelf.foreign_len() >= open.torrents_max.min(TORRENTS_MAX);
+        if is_full || self.peers >= self.options.peers_max {
+            let oldest = self.shelf.oldest(None).ok_or(Refusal::Full)?;
+            self.drop_foreign(oldest);
+        }
+        Ok(Some(self.shelf.add_foreign(Swarm::new(announce.info_hash, Tally::default()))))
+    }
+
+    /// Makes room for a new peer of the swarm at `at`, where an open tracker has as many peers as it may have: the
+    /// oldest torrent without seeds goes, and for a torrent of the site one with seeds where there is no other.
+    /// Returns where the swarm stands then.
+    fn with_room(&mut self, at: usize, announce: &Announce, stored: bool) -> usize {
+        let is_full = self.options.open.is_some() && self.peers >= self.options.peers_max;
+        if !is_full || !stored || self.shelf.at(at).knows(announce.addr, self.addresses) {
+            return at;
+        }
+        let is_foreign = Shelf::is_foreign(at);
+        let goes = self.shelf.oldest(Some(at)).or_else(|| self.shelf.any_foreign().filter(|_| !is_foreign));
+        if let Some(goes) = goes {
+            self.drop_foreign(goes);
+        }
+        self.shelf.find(&announce.info_hash).expect("another one was taken out")
+    }
+
+    /// Answers a peer of the swarm at `at`, and where it can be reached takes in what it says of itself.
+    fn hear(
+        &mut self,
+        at: usize,
+        announce: &Announce,
+        heard: bool,
+        now: Seconds,
+        reply: &mut Reply,
+        changes: &mut Vec<Change>,
+    ) {
+        let life = self.life(now);
+        let (kept, before) = (changes.len(), self.shelf.at(at).peers());
+        let kind = match (announce.left, announce.event) {
+            (0, _) => Kind::Seed,
+            (_, Event::Paused) => Kind::Partial,
+            _ => Kind::Leecher,
+        };
+        let twin = Some(self.shelf.at(at).twin).filter(|&twin| twin != NO_TWIN && announce.left == 0);
+        let twin = twin.map(|twin| self.shelf.at(twin as usize).info_hash);
+        let swarm = self.shelf.at_mut(at);
+        if heard {
+            let room = announce.event != Event::Stopped
+                && self.peers < self.options.peers_max
+                && before < self.options.peers_per_torrent_max;
+            let hearing = Hearing { room, twin, completed: &mut self.completed, addresses: self.addresses };
+            swarm.hear(announce, kind, now, hearing, changes);
+        }
+        swarm.expire(&mut Cursor::default(), &mut { EXPIRE_PER_ANNOUNCE }, life, changes);
+        reply.counts = swarm.counts();
+        if announce.event != Event::Stopped {
+            let kind = if may_lack_metadata(announce) { Kind::Leecher } else { kind };
+            self.give_peers(at, announce, kind, now, reply);
+        }
+        self.settle(at, before, kept, changes);
+    }
+
+    /// Counts the peers of the swarm at `at`, of which there were `before`. A swarm that is not of the site is dropped
+    /// with its last peer, and what changed in it since there were `kept` changes is told to nobody. Returns whether it
+    /// stays.
+    fn settle(&mut self, at: usize, before: usize, kept: usize, changes: &mut Vec<Change>) -> bool {
+        let peers = self.shelf.at(at).peers();
+        self.peers = self.peers + peers - before;
+        if !Shelf::is_foreign(at) {
+            return true;
+        }
+        changes.truncate(kept);
+        self.open_peers = self.open_peers + peers - before;
+        if peers == 0 {
+            self.drop_foreign(at);
+        } else {
+            // A new one was not heard again yet.
+            self.shelf.at_mut(at).heard |= before > 0;
+            self.shelf.settle(at);
+        }
+        peers > 0
     }
 
     fn give_peers(&mut self, at: usize, announce: &Announce, kind: Kind, now: Seconds, reply: &mut Reply) {
-        let swarm = &self.each[at];
+        let swarm = self.shelf.at(at);
         let want_max = self.options.numwant_max.min(NUMWANT_MAX);
         let want = announce.numwant.unwrap_or(self.options.numwant_default).min(want_max) as usize;
         let offered = swarm.seed == SeedState::Offered && self.options.seed_port != 0;
@@ -385,7 +546,7 @@ impl Swarms {
         }
         let (first_v4, first_v6) = (reply.v4.len(), reply.v6.len());
         let local = announce.addr.ip().is_loopback() && !announce.held_back;
-        let asker = Asker { announce, kind, local, now, life_secs: self.options.life_secs() };
+        let asker = Asker { announce, kind, local, now, life_secs: self.load.life_secs() };
         swarm.choose(&asker, open, &mut self.shuffle, &mut self.random, &self.seed_at, reply);
         if swarm.seeds() >= OTHER_SEEDS_WANTED {
             // Drawn like any peer, the everseed stands anywhere among them.
@@ -399,15 +560,32 @@ impl Swarms {
     }
 
     fn withdraw(&mut self, info_hash: InfoHash) {
-        let Some(at) = self.index.remove(&info_hash) else { return };
-        let swarm = self.each.swap_remove(at as usize);
-        if let Some(moved) = self.each.get(at as usize) {
-            self.index.insert(moved.info_hash, at);
-        }
-        // The sweep may stand in the swarm that took the place: it begins that one anew.
-        self.sweep.1 = Cursor::default();
+        let Some(at) = self.site_at(&info_hash) else { return };
+        let (swarm, _) = self.shelf.remove(at);
         self.peers -= swarm.peers();
-        self.retire(info_hash, swarm.tally);
+        self.retire(info_hash, swarm.tally());
+    }
+
+    /// Makes the torrent at `at` one of the site, with its peers and counts.
+    fn adopt(&mut self, at: usize) {
+        let swarm = self.take_foreign(at);
+        self.peers += swarm.peers();
+        self.shelf.add(swarm);
+    }
+
+    fn drop_foreign(&mut self, at: usize) {
+        drop(self.take_foreign(at));
+    }
+
+    fn take_foreign(&mut self, at: usize) -> Swarm {
+        let (swarm, last) = self.shelf.remove(at);
+        self.peers -= swarm.peers();
+        self.open_peers -= swarm.peers();
+        let swept = self.shelf.place(self.sweep.0);
+        if swept == at || swept == last {
+            self.sweep.1 = Cursor::default();
+        }
+        swarm
     }
 
     fn retire(&mut self, info_hash: InfoHash, tally: Tally) {
@@ -418,11 +596,6 @@ impl Swarms {
 }
 
 impl Options {
-    /// Seconds unheard after which a peer is gone: 1.5 intervals (rule 22).
-    pub fn life_secs(&self) -> u64 {
-        u64::from(self.interval_secs) * 3 / 2
-    }
-
     fn is_everseed(&self, peer_id: PeerId) -> bool {
         self.seed_port != 0 && peer_id == self.seed_id
     }
@@ -436,7 +609,7 @@ fn may_lack_metadata(announce: &Announce) -> bool {
 }
 
 fn status(swarm: &Swarm) -> Status {
-    Status { info_hash: swarm.info_hash, counts: swarm.counts(), lifetime: swarm.tally, seed: swarm.seed }
+    Status { info_hash: swarm.info_hash, counts: swarm.counts(), lifetime: swarm.tally(), seed: swarm.seed }
 }
 
 /// Where `announce`'s client may reach the everseed, addresses of the client's own family first.

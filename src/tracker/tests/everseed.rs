@@ -161,7 +161,7 @@ fn the_everseed_is_told_of_those_that_still_download_and_of_no_others() {
     house.swarms.set_seed(&TORRENT, SeedState::Withdrawn);
     assert_eq!(house.swarms.leechers(100, house.now), [], "nothing is to be had");
     house.swarms.set_seed(&TORRENT, SeedState::Offered);
-    house.wait(house.swarms.options().life_secs() + 1);
+    house.wait(2701);
     assert_eq!(house.swarms.leechers(100, house.now), [], "all are gone");
 }
 
