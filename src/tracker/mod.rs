@@ -55,6 +55,7 @@ pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, 
 pub use change::{Change, Kind, Sighting, Tally};
 pub use load::INTERVAL_GROWN_MAX_SECS;
 pub use swarms::{
-    ANNOUNCES_PER_SEC_MAX, CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, OPEN_TORRENTS_MAX, Open, Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX,
-    Reloaded, SeedState, Status, Swarms, TORRENTS_MAX,
+    ANNOUNCES_PER_SEC_MAX, CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, OPEN_TORRENTS_MAX, Open,
+    Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, Reloaded, SeedState, Status, Swarms,
+    TORRENTS_MAX,
 };

@@ -63,11 +63,7 @@ impl Shelf {
     }
 
     pub fn at_mut(&mut self, place: usize) -> &mut Swarm {
-        if Self::is_foreign(place) {
-            &mut self.foreign.at_mut(place & !FOREIGN).swarm
-        } else {
-            self.site.at_mut(place)
-        }
+        if Self::is_foreign(place) { &mut self.foreign.at_mut(place & !FOREIGN).swarm } else { self.site.at_mut(place) }
     }
 
     /// Swarms of the site.

@@ -29,6 +29,8 @@ pub struct Swarm {
     v6: Group<18>,
 }
 
+/// Peers that can be looked at while one is taken out.
+const REMOVAL_LOOKS: usize = 4;
 /// Where no swarm stands.
 pub const NO_TWIN: u32 = u32::MAX;
 
@@ -208,15 +210,9 @@ impl Swarm {
         seeds.chain(v4_others).chain(v6_others).take(max).collect()
     }
 
-    /// Takes out peers that were not heard for longer than they live, looking at `budget` peers at most. Returns
-    /// true when the whole swarm has been looked at.
-    pub fn expire(
-        &mut self,
-        cursor: &mut Cursor,
-        budget: &mut usize,
-        life: Life,
-        changes: &mut Vec<Change>,
-    ) -> bool {
+    /// Takes out peers that were not heard for longer than they live, looking at `budget` peers at most, or taking out
+    /// a quarter as many. Returns true when the whole swarm has been looked at.
+    pub fn expire(&mut self, cursor: &mut Cursor, budget: &mut usize, life: Life, changes: &mut Vec<Change>) -> bool {
         if !cursor.v6 {
             if !sweep(&mut self.v4, self.info_hash, &mut cursor.next, budget, life, changes) {
                 return false;
@@ -335,10 +331,11 @@ fn sweep<const N: usize>(
     while at > 0 && *budget > 0 {
         at -= 1;
         *budget -= 1;
-        if group.is_dead(at, life.now, life.secs)
-            && let Some(addr) = unpack(&group.remove(at, life.addresses).addr)
-        {
-            changes.push(Change::Gone { info_hash, addr, at: life.now });
+        if group.is_dead(at, life.now, life.secs) {
+            *budget = budget.saturating_sub(REMOVAL_LOOKS - 1);
+            let gone = group.remove(at, life.addresses);
+            let addr = unpack(&gone.addr);
+            changes.extend(addr.map(|addr| Change::Gone { info_hash, addr, at: life.now }));
         }
     }
     *next = Some(at);

@@ -4,6 +4,8 @@ mod counting;
 mod everseed;
 mod invariants;
 mod keeping;
+mod load;
+mod open;
 mod packets;
 mod queries;
 mod selection;
