@@ -164,8 +164,18 @@ pub struct Tracker {
     pub interval_secs: Option<u32>,
     /// Networks of proxies whose headers are believed.
     pub trusted_proxies: Vec<String>,
-    /// Whether a scrape that names no torrent is answered with all of them.
+    /// Whether a scrape that names no torrent is answered with all of the site's.
     pub full_scrape: bool,
+    /// Whether torrents are tracked that are not of the site.
+    pub open: bool,
+    /// The most of these.
+    pub open_torrents_max: Option<u32>,
+    /// The most peers of one address in one torrent, where the tracker is open.
+    pub peers_per_address_max: Option<u16>,
+    /// The most peers of all torrents.
+    pub peers_max: Option<u32>,
+    /// Announces a second beyond which peers are asked to return less often.
+    pub announces_per_sec_max: Option<u32>,
 }
 
 /// `[seed]`

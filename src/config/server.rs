@@ -9,6 +9,7 @@ use super::{Config, Faults, Size, or_configured};
 use crate::problem::Problem;
 use crate::seed::{self, Limits, Scrub};
 use crate::serve::{self, Addresses, Quota, Udp};
+use crate::tracker;
 use crate::tracker::address::Networks;
 
 /// Where HTTP is served unless somebody says otherwise.
@@ -26,6 +27,9 @@ pub const INTERVAL_SECS_MIN: u32 = 60;
 /// The most seconds between a peer's announces that an operator may ask for: a day.
 pub const INTERVAL_SECS_MAX: u32 = 86_400;
 
+/// The most peers that an operator may allow in all: 6 GB of them.
+const PEERS_MAX_MAX: usize = 100_000_000;
+
 /// What was said on the command line or in the environment, which comes before the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Typed {
@@ -41,6 +45,8 @@ pub struct Typed {
     pub trusted_proxies: Vec<String>,
     /// Seconds between the announces of a peer.
     pub interval_secs: Option<u32>,
+    /// Whether torrents are tracked that are not of the site.
+    pub open_tracker: bool,
 }
 
 /// The names of one setting: its flag, and its table and key in the file.
@@ -66,6 +72,7 @@ impl Config {
         let addresses = self.addresses(typed, for_this_machine, &mut faults);
         let mut options = serve::Options::new(site);
         options.tracker.full_scrape = self.tracker.full_scrape;
+        self.tracker_limits(typed, &mut options.tracker, &mut faults);
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
         faults.ok(self.addresses_of_somewhere(typed, &options.public_addresses));
         options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
@@ -97,6 +104,36 @@ impl Config {
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
         Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(true) }
+    }
+
+    /// What `[tracker]` says of how much is tracked, and how often peers return.
+    fn tracker_limits(&self, typed: &Typed, options: &mut tracker::Options, faults: &mut Faults) {
+        let mut number = |key: &str, configured: Option<u32>, most: usize| {
+            let configured = configured.map(|number| number as usize)?;
+            let is_sound = (1..=most).contains(&configured);
+            let problem = || self.wrong("tracker", key, "out of range").help(format!("name 1 to {most}"));
+            faults.ok(if is_sound { Ok(configured) } else { Err(problem()) })
+        };
+        let configured = &self.tracker;
+        let torrents_max = number("open_torrents_max", configured.open_torrents_max, tracker::TORRENTS_MAX);
+        let peers_per_address_max = configured.peers_per_address_max.map(u32::from);
+        let peers_per_address_max = number("peers_per_address_max", peers_per_address_max, u16::MAX.into());
+        if let Some(peers_max) = number("peers_max", configured.peers_max, PEERS_MAX_MAX) {
+            options.peers_max = peers_max;
+        }
+        let per_sec_max = number("announces_per_sec_max", configured.announces_per_sec_max, u32::MAX as usize);
+        if let Some(per_sec_max) = per_sec_max.and_then(|number| u32::try_from(number).ok()) {
+            options.announces_per_sec_max = per_sec_max;
+        }
+        if typed.open_tracker || configured.open {
+            let usual = tracker::Open::default();
+            options.open = Some(tracker::Open {
+                torrents_max: torrents_max.unwrap_or(usual.torrents_max),
+                peers_per_address_max: peers_per_address_max
+                    .and_then(|number| u16::try_from(number).ok())
+                    .unwrap_or(usual.peers_per_address_max),
+            });
+        }
     }
 
     /// `[seed]`, but for its addresses.
@@ -312,6 +349,34 @@ mod tests {
             everseed.toml:4: `scrub_rate`: nothing would ever be read
               help: `scrub_days = 0` turns it off; leave the rate out for the usual one"#]]
         .assert_eq(&limits(odd).expect_err("all is wrong"));
+    }
+
+    #[test]
+    fn a_tracker_is_closed_unless_it_is_said_to_be_open_and_has_its_maxima() {
+        let tracker = |text: &str, open_tracker| {
+            let typed = Typed { open_tracker, ..Typed::default() };
+            lowered(&format!("[tracker]\n{text}"), &typed, false).map(|(_, options)| options.tracker)
+        };
+        let usual = tracker("", false).expect("nothing");
+        assert_eq!((usual.open, usual.peers_max, usual.announces_per_sec_max), (None, 4_000_000, 5_000));
+        assert_eq!(tracker("", true).expect("typed").open, Some(tracker::Open::default()));
+        let limits = "open_torrents_max = 7\npeers_per_address_max = 65535\npeers_max = 9\nannounces_per_sec_max = 1\n";
+        let closed = tracker(limits, false).expect("right");
+        assert_eq!((closed.open, closed.peers_max, closed.announces_per_sec_max), (None, 9, 1));
+        let open = tracker(&format!("{limits}open = true"), false).expect("right").open;
+        assert_eq!(open, Some(tracker::Open { torrents_max: 7, peers_per_address_max: 65535 }));
+        let wrong =
+            "open_torrents_max = 1000001\npeers_per_address_max = 0\npeers_max = 0\nannounces_per_sec_max = 0\n";
+        expect_test::expect![[r#"
+            everseed.toml:2: `open_torrents_max`: out of range
+              help: name 1 to 1000000
+            everseed.toml:3: `peers_per_address_max`: out of range
+              help: name 1 to 65535
+            everseed.toml:4: `peers_max`: out of range
+              help: name 1 to 100000000
+            everseed.toml:5: `announces_per_sec_max`: out of range
+              help: name 1 to 4294967295"#]]
+        .assert_eq(&tracker(wrong, true).expect_err("all is wrong"));
     }
 
     #[test]

@@ -48,6 +48,10 @@ fn text(sources: &Sources<'_>) -> String {
     }
     out.gauge("everseed_swarms", "Torrents that are tracked.", rows.len() as u64);
     out.gauge("everseed_peers", "Peers known to the tracker, the everseed not among them.", sources.peers as u64);
+    if let Some(open) = everseed.open {
+        out.gauge("everseed_open_swarms", "Torrents that are tracked and not of the site.", open.torrents);
+        out.gauge("everseed_open_peers", "Peers of these.", open.peers);
+    }
     out.gauge("everseed_swarm_seeds", "Peers that have everything, the everseed among them.", sum(|row| row.seeds));
     out.gauge("everseed_swarm_leechers", "Peers that lack something.", sum(|row| row.leechers));
     out.counter("everseed_completed_total", "Downloads completed in the torrents' lifetime.", sum(|row| row.completed));

@@ -58,6 +58,7 @@ struct Shown<'a> {
     /// Of the quota, 100 at most.
     quota_percent: u64,
     scrubbed_text: String,
+    open_text: Option<String>,
 }
 
 /// A torrent with its numbers as people read them.
@@ -179,6 +180,7 @@ fn shown(of: &Everseed) -> Shown<'_> {
             }
             None => "no torrent was read again yet".to_owned(),
         },
+        open_text: of.open.map(|open| format!("{}, with {} peers", open.torrents, open.peers)),
         of,
     }
 }

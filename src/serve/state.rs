@@ -16,7 +16,7 @@ use super::http;
 use super::log::Log;
 use super::quota::{Meter, Quota, Stage};
 use super::site::{OwnTrackers, Published, Site};
-use super::status::{Everseed, FAULTS_MAX, Row, Scrub, Scrubbing, Snapshot, carried};
+use super::status::{Everseed, FAULTS_MAX, Open, Row, Scrub, Scrubbing, Snapshot, carried};
 use super::web::WebSent;
 use crate::id::InfoHash;
 use crate::metainfo::Kind;
@@ -374,6 +374,8 @@ impl State {
         let tracked: HashMap<InfoHash, tracker::Status> =
             swarms.statuses().map(|status| (status.info_hash, status)).collect();
         let (addresses, addresses_learned) = (swarms.seed_addresses(), swarms.options().seed_addresses.is_empty());
+        let (torrents, peers) = swarms.open();
+        let open = swarms.options().open.map(|_| Open { torrents: torrents as u64, peers: peers as u64 });
         drop(swarms);
         let web = self.web.each();
         let healing = lock(&self.inner.healing).clone();
@@ -390,6 +392,7 @@ impl State {
             warnings,
             connections: self.seed.connections() as u64,
             torrents: site.torrents.len() as u64,
+            open,
             ..Everseed::default()
         };
         let mut torrents = Vec::with_capacity(site.torrents.len());

@@ -180,10 +180,22 @@ pub struct Everseed {
     pub torrents: u64,
     /// Torrents it seeds.
     pub seeded: u64,
+    /// What is tracked beside the site, by a tracker that is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<Open>,
     /// What is wrong, a line each.
     pub faults: Vec<String>,
     /// What will be wrong if nothing is done, a line each.
     pub warnings: Vec<String>,
+}
+
+/// Torrents that are not of the site, in numbers alone: there may be hundreds of thousands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Open {
+    /// How many there are.
+    pub torrents: u64,
+    /// The peers of all of them.
+    pub peers: u64,
 }
 
 /// Which torrents are asked for.

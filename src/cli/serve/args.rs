@@ -50,6 +50,10 @@ pub struct ServeArgs {
     /// Ask peers to return every SECS seconds [default: 1800]
     #[arg(long, value_name = "SECS", env = "EVERSEED_INTERVAL")]
     pub interval: Option<u32>,
+    /// Track any torrent that a peer announces, not the site's alone; `[tracker]` of everseed.toml says how many
+    /// [default: the site's alone]
+    #[arg(long, env = "EVERSEED_OPEN_TRACKER", value_parser = BoolishValueParser::new())]
+    pub open_tracker: bool,
     /// Build for the address URL [default: the address that is served]
     #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL")]
     pub base_url: Option<String>,

@@ -119,6 +119,7 @@ fn typed(args: &ServeArgs) -> Typed {
         public_addresses: args.public_addresses.clone(),
         trusted_proxies: args.trusted_proxies.clone(),
         interval_secs: args.interval,
+        open_tracker: args.open_tracker,
     }
 }
 

@@ -196,6 +196,34 @@ async fn rule_2_a_failure_is_a_200_with_a_reason_and_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_tracker_tracks_any_torrent_tells_their_number_alone_and_writes_none_down() {
+    let (show, hash) = one_release();
+    let options = || {
+        let mut options = Options::new(show.root());
+        options.tracker.open = Some(crate::tracker::Open::default());
+        options
+    };
+    let house = House::with(&show, options(), bound()).await;
+    house.announce(hash, b'a', "&left=5").await;
+    house.announce(InfoHash([0x5a; 20]), b'a', "&left=5&compact=1").await;
+    let answer = house.announce(InfoHash([0x5a; 20]), b'b', "&left=0&event=completed").await;
+    assert_eq!((int(&answer, "complete"), int(&answer, "incomplete")), (Some(1), Some(1)));
+    let json = house.get("/api/swarms.json").await.text();
+    assert!(json.contains("\\\"open\\\":{\\\"torrents\\\":1,\\\"peers\\\":2}"), "{json}");
+    assert!(!json.contains("5a5a5a"), "{json}");
+    let page = house.get("/swarms").await.text();
+    assert!(page.contains("<dd>1, with 2 peers</dd>") && !page.contains("5a5a5a"), "{page}");
+    let metrics = house.get("/metrics").await.text();
+    assert!(metrics.contains("everseed_open_swarms 1") && metrics.contains("everseed_open_peers 2"), "{metrics}");
+    house.close().await;
+
+    let house = House::with(&show, options(), bound()).await;
+    assert_eq!(house.summary.peers_restored, 1);
+    assert!(!house.get("/api/swarms.json").await.text().contains("5a5a5a"));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rule_13_a_proxys_client_counts_only_where_the_proxy_is_trusted() {
     let (show, hash) = one_release();
     let target = |peer: char| {
