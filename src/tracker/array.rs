@@ -14,6 +14,23 @@ pub struct Array<T> {
     len: usize,
 }
 
+/// Items without what leads to them, which is looked up once and not for each.
+#[derive(Debug, Clone, Copy)]
+pub enum View<'a, T> {
+    One(&'a [T]),
+    Chunks(&'a [Vec<T>]),
+}
+
+impl<'a, T> View<'a, T> {
+    #[inline]
+    pub fn at(self, at: usize) -> &'a T {
+        match self {
+            Self::One(items) => &items[at],
+            Self::Chunks(chunks) => &chunks[at / CHUNK][at % CHUNK],
+        }
+    }
+}
+
 impl<T> Default for Array<T> {
     fn default() -> Self {
         Self { chunks: Vec::new(), len: 0 }
@@ -36,6 +53,11 @@ impl<T> Array<T> {
     /// The same, to be changed.
     pub fn at_mut(&mut self, at: usize) -> &mut T {
         &mut self.chunks[at / CHUNK][at % CHUNK]
+    }
+
+    /// The items, to be looked at in any order.
+    pub fn view(&self) -> View<'_, T> {
+        if let [one] = self.chunks.as_slice() { View::One(one) } else { View::Chunks(&self.chunks) }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {

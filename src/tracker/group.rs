@@ -1,6 +1,6 @@
 //! The peers of one swarm and one address family in one array, seeds in front; of many peers with an index by address.
 
-use super::array::Array;
+use super::array::{Array, View};
 use super::change::Kind;
 use super::index::Index;
 use super::peer::{Peer, kept};
@@ -83,6 +83,14 @@ impl<const N: usize> Group<N> {
         match &self.places {
             Places::Few(peers) => &peers[at],
             Places::Many(many) => many.peers.at(at),
+        }
+    }
+
+    /// All of them, to be looked at in any order.
+    pub fn view(&self) -> View<'_, Peer<N>> {
+        match &self.places {
+            Places::Few(peers) => View::One(peers),
+            Places::Many(many) => many.peers.view(),
         }
     }
 

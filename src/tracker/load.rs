@@ -25,6 +25,7 @@ pub struct Load {
     /// Announces a second, in [`PARTS`].
     rate: u64,
     interval_secs: u32,
+    interval_min_secs: u32,
     /// The longest interval that somebody was told who may still wait for its end, and until when.
     longest_secs: u32,
     longest_until: Seconds,
@@ -38,6 +39,7 @@ impl Load {
             count: 0,
             rate: 0,
             interval_secs,
+            interval_min_secs: options.interval_min_secs,
             longest_secs: interval_secs,
             longest_until: Seconds::default(),
         }
@@ -64,6 +66,8 @@ impl Load {
         }
         (self.second, self.count) = (now, 0);
         self.interval_secs = interval_secs(self.rate, peers as u64, options);
+        let min_secs = u64::from(options.interval_min_secs) * u64::from(self.interval_secs);
+        self.interval_min_secs = u32::try_from(min_secs / u64::from(options.interval_secs.max(1))).unwrap_or(u32::MAX);
         let life_secs = u64::from(self.longest_secs) * 3 / 2;
         // Where a clock was set back, nobody waits longer than from now on.
         self.longest_until = self.longest_until.min(Seconds(now.0.saturating_add(life_secs)));
@@ -76,6 +80,11 @@ impl Load {
     /// Seconds after which a peer is asked to return, before the jitter of its reply.
     pub fn interval_secs(&self) -> u32 {
         self.interval_secs
+    }
+
+    /// Seconds before which it is asked not to, in proportion.
+    pub fn interval_min_secs(&self) -> u32 {
+        self.interval_min_secs
     }
 
     /// Seconds unheard after which a peer is gone: 1.5 intervals (rule 22), of the longest that it may have been told.

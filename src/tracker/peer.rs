@@ -47,7 +47,7 @@ impl<const N: usize> Peer<N> {
     }
 
     pub fn set_kind(&mut self, kind: Kind) {
-        self.set_word(self.word() & (SEEN_MASK | COUNTED) | (kind as u32) << KIND_SHIFT);
+        self.set_word((self.word() & (SEEN_MASK | COUNTED)) | ((kind as u32) << KIND_SHIFT));
     }
 
     /// Whether its download was counted as completed.
@@ -56,7 +56,7 @@ impl<const N: usize> Peer<N> {
     }
 
     pub fn set_counted(&mut self, counted: bool) {
-        self.set_word(self.word() & !COUNTED | u32::from(counted) * COUNTED);
+        self.set_word((self.word() & !COUNTED) | (u32::from(counted) * COUNTED));
     }
 
     /// Seconds since it was heard; none where that lies ahead of `now`, because a clock was set back.
@@ -66,7 +66,7 @@ impl<const N: usize> Peer<N> {
     }
 
     pub fn set_seen(&mut self, at: Seconds) {
-        self.set_word(self.word() & !SEEN_MASK | low(at));
+        self.set_word((self.word() & !SEEN_MASK) | low(at));
     }
 
     /// Bytes it said it has uploaded and downloaded, up to 2^48.
@@ -97,12 +97,13 @@ fn low(at: Seconds) -> u32 {
 }
 
 fn narrow(bytes: u64) -> [u8; 6] {
-    let [a, b, c, d, e, f, ..] = kept(bytes).to_le_bytes();
-    [a, b, c, d, e, f]
+    kept(bytes).to_le_bytes().first_chunk().copied().expect("6 of 8 bytes")
 }
 
-fn widen([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+fn widen(bytes: [u8; 6]) -> u64 {
+    let mut wide = [0; 8];
+    wide[..6].copy_from_slice(&bytes);
+    u64::from_le_bytes(wide)
 }
 
 #[cfg(test)]

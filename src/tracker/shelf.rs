@@ -143,7 +143,10 @@ impl Shelf {
     /// was heard since it was last passed over is passed over once more, as if it were new.
     pub fn oldest(&mut self, besides: Option<usize>) -> Option<usize> {
         for _ in 0..PASSED_OVER_MAX {
-            let place = (self.oldest != END).then(|| self.oldest as usize | FOREIGN)?;
+            if self.oldest == END {
+                return None;
+            }
+            let place = self.oldest as usize | FOREIGN;
             let foreign = self.foreign.at_mut(place & !FOREIGN);
             if !std::mem::take(&mut foreign.swarm.heard) && Some(place) != besides {
                 return Some(place);

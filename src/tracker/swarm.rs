@@ -166,6 +166,7 @@ impl Swarm {
         let (v4_from, v6_from) = (from(self.v4.seeds()), from(self.v6.seeds()));
         let v4 = if families.v4() { self.v4.len() - v4_from } else { 0 };
         let v6 = if families.v6() { self.v6.len() - v6_from } else { 0 };
+        let (v4_peers, v6_peers) = (self.v4.view(), self.v6.view());
         shuffle.begin(v4 + v6);
         let mut open = want;
         while open > 0 {
@@ -178,11 +179,11 @@ impl Swarm {
                 let place = place as usize;
                 let pushed = match place.checked_sub(v4) {
                     None => {
-                        let peer = self.v4.at(v4_from + place);
+                        let peer = v4_peers.at(v4_from + place);
                         suits(peer, asker, seed_at).then(|| reply.v4.push(peer.addr, peer.id))
                     }
                     Some(place) => {
-                        let peer = self.v6.at(v6_from + place);
+                        let peer = v6_peers.at(v6_from + place);
                         suits(peer, asker, seed_at).then(|| reply.v6.push(peer.addr, peer.id))
                     }
                 };

@@ -314,9 +314,7 @@ impl Swarms {
         let interval_secs = self.load.interval_secs();
         let jitter = interval_secs / 10;
         reply.interval_secs = interval_secs - jitter + self.random.below(2 * jitter + 1);
-        let min_secs = u64::from(self.options.interval_min_secs) * u64::from(interval_secs);
-        let min_secs = min_secs / u64::from(self.options.interval_secs.max(1));
-        reply.interval_min_secs = u32::try_from(min_secs).unwrap_or(u32::MAX).min(reply.interval_secs);
+        reply.interval_min_secs = self.load.interval_min_secs().min(reply.interval_secs);
         reply.external_ip = if announce.held_back { Ipv4Addr::UNSPECIFIED.into() } else { announce.addr.ip() };
         Ok(())
     }

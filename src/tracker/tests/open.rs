@@ -3,7 +3,8 @@
 use super::*;
 
 fn house(options: Options) -> House {
-    House::with(Options { open: options.open.or(Some(Open::default())), ..options })
+    let open = options.open.or(Some(Open::default()));
+    House::with(Options { open, ..options })
 }
 
 fn open_to(torrents_max: usize, peers_per_address_max: u16) -> Options {
@@ -17,8 +18,9 @@ fn stranger(number: u32) -> InfoHash {
     InfoHash(hash)
 }
 
-fn of(info_hash: InfoHash, announce: Announce) -> Announce {
-    Announce { info_hash, ..announce }
+fn of(info_hash: InfoHash, mut announce: Announce) -> Announce {
+    announce.info_hash = info_hash;
+    announce
 }
 
 fn is_tracked(house: &House, number: u32) -> bool {
