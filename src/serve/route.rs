@@ -60,6 +60,7 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
                 peers: state.tracker.swarms().peers(),
                 tracker: state.tracker.counters(),
                 http: &state.http,
+                store: &state.writer.health(),
                 started_secs: state.started_secs,
             })
         }),

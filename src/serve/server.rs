@@ -451,7 +451,8 @@ fn remember(database: &Path, root: &Path, site: &Site, now: Seconds, log: &Log) 
     store.retain_verdicts(|path| is_media(path).is_some())?;
     let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
     let trouble_log = log.clone();
-    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+    let options = WriterOptions { clock: clock::passed, ..WriterOptions::default() };
+    let writer = Writer::start(store, options, move |trouble| match trouble {
         Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
         Trouble::Ended => trouble_log.line("the database is written again"),
     })?;
