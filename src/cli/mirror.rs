@@ -17,11 +17,11 @@ use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
 use crate::config::{Config, Typed};
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
-use crate::mirror::{self, Mirror, Pace, Summary};
+use crate::mirror::{self, Mirror, Pace, Reread, Round, Summary};
 use crate::names;
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError};
-use crate::units::{parse_size, size_text};
+use crate::units::{count_text, parse_size, size_text};
 
 /// The pause between two looks at the show unless somebody says otherwise.
 const EVERY_SECS: u32 = 3600;
@@ -62,6 +62,10 @@ pub struct MirrorArgs {
     /// Fetch what is missing, verify it, and end [default: serve, and follow the show]
     #[arg(long)]
     pub once: bool,
+    /// Read all files that are here, and fetch again what is damaged [default: those that look otherwise than when they
+    /// were last found right, and those that were not read for `[seed] scrub_days`]
+    #[arg(long, requires = "once")]
+    pub verify: bool,
     /// Look at the show every SECS seconds, and up to an eighth longer [default: 3600]
     #[arg(long, value_name = "SECS", env = "EVERSEED_EVERY")]
     pub every: Option<u32>,
@@ -139,13 +143,21 @@ fn once(args: &MirrorArgs, config: &Config, data: PathBuf) -> Result<(), Failure
     let dht = config.heal_options().map_err(Failure::Usage)?.dht;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
-    let mut mirror = open(data.path(), options(args, dht), &log)?;
+    let mut options = options(args, dht);
+    options.reread = match config.scrub_period() {
+        _ if args.verify => Reread::Always,
+        // Nobody else reads them where no server runs.
+        Some(period) => Reread::After(period),
+        None => Reread::Never,
+    };
+    let mut mirror = open(data.path(), options, &log)?;
     let round = mirror.round(now(), None);
     log.flush();
+    let not_read = unread(&round);
     if let Some(problem) = round.trouble.or(round.unread.map(|failed| *failed.problem)) {
         return Err(Failure::Trouble(problem));
     }
-    report::say(stand(&mirror.summary()))?;
+    report::say(format!("{}{}", stand(&mirror.summary()), not_read))?;
     if round.missing > 0 { Err(Failure::Findings) } else { Ok(()) }
 }
 
@@ -229,6 +241,15 @@ fn stand(summary: &Summary) -> String {
     let title = if title.is_empty() { "the show" } else { title };
     let retired = if *retired > 0 { format!(", {retired} retired") } else { String::new() };
     format!("{title}: {mirrored} of {published} torrents here{retired}, {}", size_text(*bytes))
+}
+
+/// What was not looked into, so that nobody takes it for more than it is.
+fn unread(round: &Round) -> String {
+    if round.remembered == 0 {
+        return String::new();
+    }
+    let torrents = count_text(round.remembered, "torrent");
+    format!("; not read: {torrents} with files as they were last found right (--verify reads all)")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the command line; what it tells is passed on")]

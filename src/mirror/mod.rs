@@ -15,14 +15,17 @@
 //!      waiting/         .torrent files whose content is still to come
 //!      fetching/        content that is on its way
 //!      mirror.json      what is remembered of the show, with mirror.document
+//!      verified.json    how the files looked when they were last read and found right
 //! ```
 
 mod budget;
 mod content;
 mod follow;
 mod gather;
+mod look;
 mod place;
 mod plan;
+mod record;
 mod round;
 mod settle;
 mod site;
@@ -43,6 +46,7 @@ use url::Url;
 
 pub use follow::{Pace, follow};
 pub use plan::{FILES_MAX, RESERVE_BYTES};
+pub use record::Reread;
 pub use round::Round;
 pub use stop::Stop;
 pub use waiting::WAITING_BYTES_MAX;
@@ -54,6 +58,7 @@ use crate::fetch::{self, Client};
 use crate::id::InfoHash;
 use crate::problem::Problem;
 use budget::Ledger;
+use record::Record;
 use site::Site;
 use state::State;
 use waiting::Waiting;
@@ -74,6 +79,8 @@ pub struct Options {
     pub is_rolling: bool,
     /// Whether what the show does not name any more is removed.
     pub forgets_withdrawn: bool,
+    /// When files are read again that look as they did when they were last found right.
+    pub reread: Reread,
     /// The port that trackers are told where they are asked for peers.
     pub peer_port: u16,
     /// The mainline DHT, if it may be asked for peers.
@@ -92,6 +99,7 @@ impl Options {
             budget_bytes: None,
             is_rolling: false,
             forgets_withdrawn: false,
+            reread: Reread::default(),
             peer_port: 6881,
             dht: None,
             fetch: fetch::Options::default(),
@@ -125,6 +133,7 @@ pub struct Mirror {
     client: Client,
     site: Site,
     state: State,
+    record: Record,
     /// What the show said last.
     show: Option<Show>,
     /// Whether it said so in this round.
@@ -189,6 +198,7 @@ impl Mirror {
         let mut mirror = Self {
             client: Client::new(&options.fetch)?,
             waiting: Waiting::open(&data)?,
+            record: Record::read(&data),
             ledger: Ledger::new(options.budget_bytes, options.is_rolling),
             options,
             data,
@@ -234,7 +244,7 @@ impl Mirror {
         let current = wishes.iter().filter(|wish| wish.retired.is_none());
         let is_here = |wish: &&wish::Wish| {
             let entry = self.hash_of(wish).and_then(|hash| self.site.entry(hash));
-            entry.is_some_and(|entry| self.site.is_whole(entry))
+            entry.is_some_and(|entry| self.is_whole(entry))
         };
         let entries = self.site.entries();
         Summary {

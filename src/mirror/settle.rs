@@ -155,13 +155,18 @@ impl Mirror {
         if former == *places {
             return Ok(());
         }
+        let is_known = self.is_known(&entry);
         self.own(places.all().map(ToString::to_string).collect())?;
         self.site.copy_to(&entry, places)?;
         entry.torrent = places.torrent.clone();
         entry.files.iter_mut().zip(&places.files).for_each(|(file, path)| file.path = path.clone());
-        self.site.put(entry);
+        self.site.put(entry.clone());
         self.site.doom(former.all().cloned());
-        self.write()
+        self.write()?;
+        if is_known {
+            self.still_knows(&entry);
+        }
+        Ok(())
     }
 
     /// Writes down, before anything is written to them, that files at these paths are the mirror's.
@@ -180,6 +185,7 @@ impl Mirror {
             self.own(doomed.clone())?;
         }
         self.site.write()?;
+        self.record.write(&self.data)?;
         // What the manifest names now is known by it, and the others are gone.
         let doomed: HashSet<_> = doomed.into_iter().collect();
         let taken = self.site.taken();
@@ -193,6 +199,7 @@ impl Mirror {
     /// Takes a torrent out of the site; its files go when the manifest is written.
     pub(super) fn drop_torrent(&mut self, hash: InfoHash, why: &str) {
         self.ledger.remove(hash);
+        self.record.remove(hash);
         if let Some(entry) = self.site.remove(hash) {
             self.tell(&format!("mirror: {} is removed, {}: {why}", title_of(&entry), size_text(entry.bytes)));
         }

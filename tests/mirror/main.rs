@@ -6,6 +6,7 @@
 mod house;
 
 mod budget;
+mod decay;
 mod hostile;
 mod program;
 mod show;
