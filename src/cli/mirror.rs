@@ -14,6 +14,7 @@ use url::Url;
 
 use super::report::{self, Failure};
 use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
+use crate::baseurl::BaseUrl;
 use crate::config::{Config, Typed};
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
@@ -69,6 +70,10 @@ pub struct MirrorArgs {
     /// Look at the show every SECS seconds, and up to an eighth longer [default: 3600]
     #[arg(long, value_name = "SECS", env = "EVERSEED_EVERY")]
     pub every: Option<u32>,
+    /// Name this mirror, its tracker and its files as a web seed, in the torrents and magnet links that it hands out: its
+    /// site is reached at URL [default: they name the show's alone]
+    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL", value_parser = base_url)]
+    pub base_url: Option<BaseUrl>,
     /// Read the configuration from FILE: its tables [seed], [serve] and [tracker] hold for a mirror too [default: none]
     #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
     pub config: Option<PathBuf>,
@@ -87,6 +92,11 @@ pub struct MirrorArgs {
 /// Reads a number of bytes.
 fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "it is not a number of bytes; write it as 200 GB or 1.5 TiB".to_owned())
+}
+
+/// Reads the address of this mirror.
+fn base_url(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(text).map_err(|error| format!("{error}; {}", BaseUrl::HELP))
 }
 
 /// Mirrors until Ctrl-C or SIGTERM, or once.
@@ -129,6 +139,7 @@ fn options(args: &MirrorArgs, dht: Option<Dht>) -> mirror::Options {
     options.budget_bytes = args.budget;
     options.is_rolling = args.rolling;
     options.forgets_withdrawn = args.forget_withdrawn;
+    options.base_url.clone_from(&args.base_url);
     options.dht = dht;
     options
 }
@@ -188,6 +199,9 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     let shown = (args.source.clone(), data.path().display().to_string());
     server_options.site = site;
     server_options.is_mirror = true;
+    // The configuration may be the show's: its trackers are not this one.
+    let own = args.base_url.clone().map(mirror::Own::at);
+    server_options.own_trackers = own.iter().map(mirror::Own::tracker).collect();
     // What is right, here the torrent alone says.
     if config.seed.heal.is_none() {
         server_options.healing.mode = Mode::On;
@@ -204,12 +218,17 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     })?;
     let seeding = server.summary();
     let title = if summary.title.is_empty() { String::new() } else { format!("{}, ", summary.title) };
+    let links = match &args.base_url {
+        Some(base_url) => format!("name {base_url} beside the show"),
+        None => "name the show alone; --base-url URL adds this mirror".to_owned(),
+    };
     let greeting = [
         format!("mirror    {title}{}", shown.0),
         format!("kept      {} in {}", size_text(summary.bytes), shown.1),
         format!("site      {}", urls.0),
         format!("swarms    {}swarms", urls.0),
         format!("peers     {}", urls.1),
+        format!("links     {links}"),
         format!("seeding   {} of {} torrents", seeding.seeded, seeding.torrents),
     ];
     // A mirror whose first words nobody reads mirrors all the same.

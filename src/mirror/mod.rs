@@ -14,6 +14,7 @@
 //! DATA/site/            everseed.json, .torrent files and media
 //!      waiting/         .torrent files whose content is still to come
 //!      fetching/        content that is on its way
+//!      published/       .torrent files as they were published, where others are handed out
 //!      mirror.json      what is remembered of the show, with mirror.document
 //!      verified.json    how the files looked when they were last read and found right
 //! ```
@@ -23,6 +24,7 @@ mod content;
 mod follow;
 mod gather;
 mod look;
+mod own;
 mod place;
 mod plan;
 mod record;
@@ -45,6 +47,7 @@ use tokio::time::Instant;
 use url::Url;
 
 pub use follow::{Pace, follow};
+pub use own::Own;
 pub use plan::{FILES_MAX, RESERVE_BYTES};
 pub use record::Reread;
 pub use round::Round;
@@ -53,6 +56,7 @@ pub use waiting::WAITING_BYTES_MAX;
 pub use web::WEB_SEEDS_MAX;
 pub use wish::DOCUMENT_BYTES_MAX;
 
+use crate::baseurl::BaseUrl;
 use crate::fetch::swarm::{self, Dht};
 use crate::fetch::{self, Client};
 use crate::id::InfoHash;
@@ -81,6 +85,8 @@ pub struct Options {
     pub forgets_withdrawn: bool,
     /// When files are read again that look as they did when they were last found right.
     pub reread: Reread,
+    /// Where this mirror's own site stands, with a tracker below it; unset, what it hands out names the show's alone.
+    pub base_url: Option<BaseUrl>,
     /// The port that trackers are told where they are asked for peers.
     pub peer_port: u16,
     /// The mainline DHT, if it may be asked for peers.
@@ -100,6 +106,7 @@ impl Options {
             is_rolling: false,
             forgets_withdrawn: false,
             reread: Reread::default(),
+            base_url: None,
             peer_port: 6881,
             dht: None,
             fetch: fetch::Options::default(),
@@ -132,6 +139,8 @@ pub struct Mirror {
     data: PathBuf,
     client: Client,
     site: Site,
+    /// Where it stands itself, if that is known.
+    address: Option<Own>,
     state: State,
     record: Record,
     /// What the show said last.
@@ -188,18 +197,21 @@ impl Mirror {
                     options.source
                 ));
             }
+            let base_url = state.base_url.take();
             state = State::of(&options.source, state.ours);
+            state.base_url = base_url;
         }
         let document = state.read_document(&data);
         let show = document.and_then(|(url, document)| Show::read(&document, &Url::parse(&url).ok()?).ok());
         let base_url = show.as_ref().map_or_else(|| wish::folder(&source), |show| show.base_url.clone());
-        let site = Site::open(data.join(SITE), &base_url)?;
+        let site = Site::open(data.join(SITE), options.base_url.as_ref().unwrap_or(&base_url))?;
         state.ours.extend(site.lost().iter().map(ToString::to_string));
         let mut mirror = Self {
             client: Client::new(&options.fetch)?,
             waiting: Waiting::open(&data)?,
             record: Record::read(&data),
             ledger: Ledger::new(options.budget_bytes, options.is_rolling),
+            address: options.base_url.clone().map(Own::at),
             options,
             data,
             site,
@@ -213,6 +225,7 @@ impl Mirror {
             stop: Stop::default(),
             tell,
         };
+        mirror.hand_out_all()?;
         // There is something to be served from now on, were it nothing.
         mirror.write()?;
         Ok(mirror)

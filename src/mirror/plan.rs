@@ -131,7 +131,7 @@ impl Mirror {
             // With another link it may have other trackers.
             let has_its_torrent = |entry| !self.record.is_damaged(hash) || self.site.torrent(entry).is_some();
             entry.is_some_and(|entry| {
-                wish.magnet.as_ref().is_none_or(|magnet| entry.magnet == *magnet) && has_its_torrent(entry)
+                wish.magnet.as_ref().is_none_or(|magnet| self.is_link_of(entry, magnet)) && has_its_torrent(entry)
             }) || entry.is_none() && self.waiting.content_bytes(hash).is_some()
         });
         // Where the document does not tell, only the server can; and it is asked where the document is another one.
@@ -184,13 +184,7 @@ impl Mirror {
 
     /// Puts another `.torrent` of the same torrent in the place of the one that is kept: its trackers have changed.
     fn renew(&mut self, mut entry: Entry, torrent: &Torrent, wish: &Wish) -> Result<(), Problem> {
-        let is_known = self.is_known(&entry);
-        let at = entry.torrent.below(self.site.root());
-        fsx::write_whole(&at, torrent.bytes()).map_err(|error| output::unwritable(&at, &error))?;
-        entry.magnet = magnet_of(torrent, wish);
-        if is_known {
-            self.still_knows(&entry);
-        }
+        self.hand_out(&mut entry, torrent, wish.magnet.as_deref())?;
         self.site.renew(entry);
         Ok(())
     }
@@ -216,7 +210,7 @@ impl Mirror {
             round.missing += 1;
             return Ok(());
         }
-        let torrent = kept.as_ref().and_then(|entry| self.site.torrent(entry)).or_else(|| self.waiting.read(hash));
+        let torrent = kept.as_ref().and_then(|entry| self.published(entry)).or_else(|| self.waiting.read(hash));
         let Some(torrent) = torrent else {
             round.missing += 1;
             return Ok(());
@@ -254,8 +248,10 @@ impl Mirror {
         };
         self.own(places.all().map(ToString::to_string).collect())?;
         fsx::sync_below(&folder).map_err(|error| output::unwritable(&folder, &error))?;
-        self.site.place(&paths_in(&folder, &torrent), &torrent, &places)?;
-        self.site.put(entry_of(&torrent, wish, &places));
+        let handed_out = self.handed_out(&torrent, &places)?;
+        self.site.place(&paths_in(&folder, &torrent), &handed_out, &places)?;
+        let link = self.link(&torrent, wish.magnet.as_deref(), &places);
+        self.site.put(entry_of(&torrent, wish, &places, link));
         self.ledger.put(hash, size);
         self.waiting.remove(hash);
         self.tries.remove(&hash);
@@ -299,6 +295,7 @@ impl Mirror {
         let missing: HashSet<_> = known.keys().copied().filter(|hash| is_missing(*hash)).collect();
         self.waiting.retain(|hash| missing.contains(&hash));
         self.tries.retain(|hash, _| missing.contains(hash));
+        self.tidy_published();
         let left = self.state.own_paths();
         if !left.is_empty() {
             self.site.doom(left);
@@ -347,7 +344,7 @@ fn check_files(torrent: &Torrent) -> Result<(), Problem> {
     }
 }
 
-fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
+fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places, magnet: String) -> Entry {
     let info = &torrent.metainfo.info;
     let sizes = info.files();
     let files = places.files.iter().zip(&sizes);
@@ -356,7 +353,7 @@ fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
         name: info.name.clone(),
         title: String::new(),
         torrent: places.torrent.clone(),
-        magnet: magnet_of(torrent, wish),
+        magnet,
         bytes: info.total_bytes(),
         files: files.map(|(path, (_, bytes))| File { path: path.clone(), bytes: *bytes, url: None }).collect(),
         page: None,
@@ -365,11 +362,6 @@ fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
     };
     describe(&mut entry, wish);
     entry
-}
-
-/// The link as the show has it, so that another one is news.
-fn magnet_of(torrent: &Torrent, wish: &Wish) -> String {
-    wish.magnet.clone().unwrap_or_else(|| metainfo::magnet(torrent))
 }
 
 /// What a person calls a wished torrent.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Mirror;
 use super::budget::{Ledger, Size, Standing};
+use super::own::Own;
 use super::place::{Free, Places};
 use super::wish::{Show, Wish, moment};
 use crate::id::InfoHash;
@@ -24,7 +25,8 @@ impl Mirror {
     /// Brings what is kept in line with the show, and writes the manifest.
     pub(super) fn settle(&mut self, show: &Show, now: OffsetDateTime) -> Result<(), Problem> {
         let known = self.known(show);
-        self.site.describe(&show.title, &show.base_url);
+        let base_url = self.address.as_ref().map_or(&show.base_url, Own::base_url);
+        self.site.describe(&show.title, base_url);
         self.describe_entries(show, &known, now);
         if self.options.forgets_withdrawn {
             let hashes: Vec<_> = self.site.entries().iter().map(|entry| entry.info_hashes.main()).collect();
@@ -160,6 +162,10 @@ impl Mirror {
         self.site.copy_to(&entry, places)?;
         entry.torrent = places.torrent.clone();
         entry.files.iter_mut().zip(&places.files).for_each(|(file, path)| file.path = path.clone());
+        if let Some(published) = self.address.as_ref().and_then(|_| self.published(&entry)) {
+            let magnet = entry.magnet.clone();
+            self.hand_out(&mut entry, &published, Some(&magnet))?;
+        }
         self.site.put(entry.clone());
         self.site.doom(former.all().cloned());
         self.write()?;
@@ -200,6 +206,7 @@ impl Mirror {
     pub(super) fn drop_torrent(&mut self, hash: InfoHash, why: &str) {
         self.ledger.remove(hash);
         self.record.remove(hash);
+        self.forget_published(hash);
         if let Some(entry) = self.site.remove(hash) {
             self.tell(&format!("mirror: {} is removed, {}: {why}", title_of(&entry), size_text(entry.bytes)));
         }

@@ -8,6 +8,7 @@ mod house;
 mod budget;
 mod decay;
 mod hostile;
+mod links;
 mod program;
 mod show;
 mod swarm;

@@ -150,6 +150,7 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
         site      HERE/
         swarms    HERE/swarms
         peers     PEERS
+        links     name the show alone; --base-url URL adds this mirror
         seeding   0 of 0 torrents
     "#]]
     .assert_eq(&greeting);
