@@ -11,7 +11,7 @@
 //!                                             -> plan (.torrent files, newest first, within the budget)
 //!                                             -> gather: web seeds, then the swarm -> site/
 //!
-//! DATA/site/            everseed.json, .torrent files and media
+//! DATA/site/            everseed.json, .torrent files and media; index.html and torrents.xml
 //!      waiting/         .torrent files whose content is still to come
 //!      fetching/        content that is on its way
 //!      published/       .torrent files as they were published, where others are handed out
@@ -25,6 +25,7 @@ mod follow;
 mod gather;
 mod look;
 mod own;
+mod page;
 mod place;
 mod plan;
 mod record;
@@ -48,6 +49,7 @@ use url::Url;
 
 pub use follow::{Pace, follow};
 pub use own::Own;
+pub use page::TORRENTS_MAX as PAGE_TORRENTS_MAX;
 pub use plan::{FILES_MAX, RESERVE_BYTES};
 pub use record::Reread;
 pub use round::Round;
@@ -139,6 +141,8 @@ pub struct Mirror {
     data: PathBuf,
     client: Client,
     site: Site,
+    /// Where the site of the show stands.
+    show_url: BaseUrl,
     /// Where it stands itself, if that is known.
     address: Option<Own>,
     state: State,
@@ -215,6 +219,7 @@ impl Mirror {
             options,
             data,
             site,
+            show_url: base_url,
             state,
             show,
             is_new: true,
@@ -228,6 +233,7 @@ impl Mirror {
         mirror.hand_out_all()?;
         // There is something to be served from now on, were it nothing.
         mirror.write()?;
+        mirror.write_pages()?;
         Ok(mirror)
     }
 

@@ -25,6 +25,7 @@ impl Mirror {
     /// Brings what is kept in line with the show, and writes the manifest.
     pub(super) fn settle(&mut self, show: &Show, now: OffsetDateTime) -> Result<(), Problem> {
         let known = self.known(show);
+        self.show_url = show.base_url.clone();
         let base_url = self.address.as_ref().map_or(&show.base_url, Own::base_url);
         self.site.describe(&show.title, base_url);
         self.describe_entries(show, &known, now);
@@ -192,6 +193,7 @@ impl Mirror {
         }
         self.site.write()?;
         self.record.write(&self.data)?;
+        self.write_pages()?;
         // What the manifest names now is known by it, and the others are gone.
         let doomed: HashSet<_> = doomed.into_iter().collect();
         let taken = self.site.taken();

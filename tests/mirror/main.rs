@@ -9,6 +9,7 @@ mod budget;
 mod decay;
 mod hostile;
 mod links;
+mod page;
 mod program;
 mod show;
 mod swarm;
