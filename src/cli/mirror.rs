@@ -38,6 +38,7 @@ const EVERY_SECS_MAX: u32 = 7 * 24 * 3600;
 /// show's trackers. New episodes follow, and what the show withdraws or replaces is kept as retired. Runs until Ctrl-C or
 /// SIGTERM; SIGHUP looks at the show at once.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 #[command(
     after_help = "With --once, exit codes: 0 all is here, or as much as the budget allows, 1 trouble or a show that \
     can't be read, 2 something could not be fetched."
@@ -234,7 +235,7 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     // A mirror whose first words nobody reads mirrors all the same.
     let _ = report::say(greeting.join("\n"));
     let pace = Pace { every, now, chance, wake: Arc::clone(&wake) };
-    let follow = mirror::follow(mirror, pace);
+    let follow = Box::pin(mirror::follow(mirror, pace));
     let mut fallen = Ok(());
     let until = async {
         let hangup = async {

@@ -27,13 +27,13 @@ pub fn with_sources(torrent: &Torrent, trackers: &[String], web_seeds: &[String]
         // Where it had none, a client that knows tiers and one that does not find the same.
         fields.entry(b"announce").or_insert_with(|| written(|out| bencode::string(out, tiers[0][0])));
         let list = |out: &mut Vec<u8>| {
-            bencode::list(out, &tiers, |out, tier| bencode::list(out, tier, |out, url| bencode::string(out, url)));
+            bencode::list(out, &tiers, |out, tier| bencode::list(out, tier, bencode::string));
         };
         fields.insert(b"announce-list", written(list));
     }
     if !web_seeds.is_empty() {
         let all = named.web_seeds.iter().chain(web_seeds);
-        fields.insert(b"url-list", written(|out| bencode::list(out, all, |out, url| bencode::string(out, url))));
+        fields.insert(b"url-list", written(|out| bencode::list(out, all, bencode::string)));
     }
     let bytes = written(|out| {
         let mut root = Dict::begin(out);

@@ -79,7 +79,7 @@ impl Mirror {
                     let bytes = metadata.len();
                     match wanted {
                         Some(wanted) if wanted != bytes => {
-                            faults.push(format!("{path} has {bytes} bytes, not {wanted}"))
+                            faults.push(format!("{path} has {bytes} bytes, not {wanted}"));
                         }
                         _ => prints.push(Fingerprint::of(&metadata)),
                     }

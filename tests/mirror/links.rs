@@ -65,8 +65,8 @@ fn torrents_and_links_name_the_mirror_behind_the_show_and_only_where_it_stands_n
     );
     let fan = at(fan, None);
     fan.round();
-    let published = publisher.manifest();
-    for (entry, named) in fan.entries().iter().zip(&published.torrents) {
+    let show = publisher.manifest();
+    for (entry, named) in fan.entries().iter().zip(&show.torrents) {
         assert_eq!(entry.magnet, named.magnet);
         let handed_out = std::fs::read(entry.torrent.below(&fan.site())).expect("it is there");
         assert!(handed_out == original(named.torrent.as_str()), "{}", entry.title);

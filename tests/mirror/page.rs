@@ -9,7 +9,6 @@ use super::house::web::{File, Web};
 use super::{Fan, Publisher};
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "it is the page itself")]
 fn a_mirror_has_a_page_of_what_is_here() {
     let publisher = Publisher::new();
     let fan = Fan::of(&publisher.web.url("everseed.json"));
