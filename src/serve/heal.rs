@@ -341,8 +341,8 @@ impl Work {
         let one = &self.site.torrents[self.index];
         let torrent = one.read(&self.state.root)?;
         let mut subject = subject(&self.state.root, &self.site, one, &torrent);
-        if self.state.own.is_mirror {
-            // What stands at its address is the site that this is a copy of.
+        if self.state.own.is_mirror && self.state.own.urls.is_empty() {
+            // It does not know its own address: what stands at that of the manifest is the site that this is a copy of.
             subject.base_url.clear();
         }
         let known = known(&self.data)?;

@@ -80,7 +80,7 @@ pub struct OwnTrackers {
     pub urls: Vec<String>,
     /// The ports at which announces over UDP arrive here.
     pub udp_ports: Vec<u16>,
-    /// Whether the site is a mirror of another's: then none lead here.
+    /// Whether the site is a mirror of another's: then no others lead here.
     pub is_mirror: bool,
 }
 
@@ -309,11 +309,11 @@ fn differing<T: PartialEq + fmt::Display>(what: &str, own: Option<T>, said: Opti
 
 impl OwnTrackers {
     fn lead_here(&self, url: &str, base_url: &Url) -> bool {
-        if self.is_mirror {
-            return false;
-        }
         if self.urls.iter().any(|own| own == url) {
             return true;
+        }
+        if self.is_mirror {
+            return false;
         }
         let Ok(parsed) = Url::parse(url) else { return false };
         if parsed.scheme() == "udp" {

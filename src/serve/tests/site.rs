@@ -68,8 +68,10 @@ fn only_other_trackers_are_announced_to() {
     assert_eq!(site.torrents[0].other_trackers.concat(), expected);
     assert_eq!(site.torrents[0].other_trackers.len(), 4, "tiers that are left empty are gone");
     // A mirror tracks nothing for the show, wherever its trackers are, and has none of its pages.
-    let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, ..own }).expect("a site");
+    let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, urls: Vec::new(), ..own.clone() }).expect("a site");
     assert_eq!(mirror.torrents[0].other_trackers.concat(), urls);
+    let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, ..own }).expect("a site");
+    assert_eq!(mirror.torrents[0].other_trackers.len(), urls.len() - 1, "but for the one that it was told is its own");
     let mut entry = mirror.torrents[0].entry.clone();
     entry.page = Some("https://show.example.org/episodes/ep1/".into());
     assert_eq!((site.page(&entry), mirror.page(&entry)), (Some("episodes/ep1/"), entry.page.as_deref()));
