@@ -211,7 +211,11 @@ fn what_is_published_elsewhere_need_not_be_here_and_is_sent_where_it_is() {
     verify_piece(&entry, 3).expect_err("damaged");
     assert_eq!(entry.status().faults, ["media/c differs from its torrent in 1 of 3 pieces"]);
     assert_eq!(entry.health(), Health::Degraded);
+    house.next_tick();
     flip(&house, "c", PIECE);
+    look(&entry);
+    entry.age();
+    verify_piece(&entry, 3).expect("restored");
     fs::remove_file(house.path("b")).expect("removed");
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults.join("")), (Health::Degraded, "media/b is missing".into()));
@@ -362,13 +366,51 @@ fn damage_is_named_and_a_restored_file_is_served_again() {
         house.restore();
         look(&entry);
         entry.age();
-        assert_eq!(entry.health(), Health::Verifying, "{fault}");
+        // What was found by hashing stays so until the hash says otherwise.
+        let until_hashed = if fault.contains("differs") { Health::Degraded } else { Health::Verifying };
+        assert_eq!(entry.health(), until_hashed, "{fault}");
         while let Some(piece) = entry.unknown_piece(0) {
             verify_piece(&entry, piece).expect("restored");
         }
         assert_eq!(entry.health(), Health::Verified, "{fault}");
         assert!(offered(&entry).all());
     }
+}
+
+#[test]
+fn a_damaged_file_that_changes_stays_damaged_until_it_is_hashed() {
+    let house = house();
+    let entry = verified(&house);
+    flip(&house, "a", 3);
+    look(&entry);
+    entry.age();
+    (0..5).for_each(|piece| _ = verify_piece(&entry, piece));
+    let faults = ["media/a differs from its torrent in 1 of 3 pieces"];
+    let mut changes = entry.changes();
+    for is_restored in [false, true] {
+        house.next_tick();
+        if is_restored {
+            flip(&house, "a", 3);
+        } else {
+            let file = OpenOptions::new().write(true).open(house.path("a")).expect("writable");
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("touched");
+        }
+        changes.mark_unchanged();
+        look(&entry);
+        assert!(changes.has_changed().expect("it lives"), "whoever hashes what is suspect is woken");
+        assert_eq!(
+            (entry.health(), entry.status().faults.as_slice()),
+            (Health::Degraded, &faults.map(String::from)[..])
+        );
+        assert!(!offered(&entry).get(0) && offered(&entry).count() == 4);
+        assert_eq!((entry.suspect_piece(0), entry.suspect_piece(1)), (Some(0), None));
+        entry.age();
+        assert_eq!(verify_piece(&entry, 0).is_ok(), is_restored);
+        assert_eq!((entry.suspect_piece(0), offered(&entry).get(0)), (None, is_restored));
+    }
+    assert_eq!((entry.health(), entry.status().faults), (Health::Verifying, Vec::new()));
+    (1..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    assert_eq!(entry.health(), Health::Verified);
 }
 
 #[test]
