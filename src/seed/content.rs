@@ -81,6 +81,11 @@ impl Place {
         format!("{}{}", self.folder.name, self.file)
     }
 
+    /// Whether people know it so.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        name.strip_prefix(&*self.folder.name) == Some(&*self.file)
+    }
+
     pub(super) fn folder(&self) -> &Arc<Folder> {
         &self.folder
     }

@@ -111,7 +111,8 @@ pub(super) fn look(entry: &Entry) {
     }
 }
 
-fn look_at(entry: &Entry, slot: usize) {
+/// Looks at one of its files.
+pub(super) fn look_at(entry: &Entry, slot: usize) {
     // What looks as it did needs no opening; a change of its permissions shows in its change time.
     if let Ok(metadata) = metadata(&entry.content.slots[slot])
         && metadata.is_file()

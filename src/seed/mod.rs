@@ -38,12 +38,14 @@ mod torrents;
 mod utp;
 mod utp_door;
 mod verify;
+mod warrant;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use scrub::Scrubbed;
 pub use server::{Sockets, bind};
 pub use status::{Damage, DamageKind, DamagedFile, Health, ScrubState, Status, Verdict};
+pub use warrant::{Reading, Warrant};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;

@@ -133,6 +133,13 @@ impl House {
         self.placed(&changed, |name| (name, false), &[])
     }
 
+    /// The same with its files below another root.
+    pub fn with_root(&self, root: &Path, change: impl FnOnce(&mut Info)) -> Torrent {
+        let mut changed = self.published.clone();
+        change(&mut changed.metainfo.info);
+        seeded(root, &changed, self.files.iter().map(|(name, _)| (name.as_str(), false)), &[])
+    }
+
     fn placed<'a>(
         &'a self,
         torrent: &metainfo::Torrent,
