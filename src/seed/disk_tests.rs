@@ -309,10 +309,26 @@ fn a_byte_flipped_in_the_same_tick_of_the_clock_is_not_sent_either() {
     assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
 }
 
+/// Puts a pipe in the place of a file: whoever opens it waits.
+fn pipe(path: &std::path::Path) {
+    fs::remove_file(path).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+}
+
+#[test]
+fn a_link_within_the_site_is_followed() {
+    let house = house();
+    fs::rename(house.path("a"), house.dir.path().join("elsewhere")).expect("renamed");
+    std::os::unix::fs::symlink("../elsewhere", house.path("a")).expect("linked");
+    let entry = verified(&house);
+    assert!(read(&entry, 0, 0, 16).is_ok_and(|block| block == piece_of(&house, 0)[..16]));
+}
+
 #[test]
 fn damage_is_named_and_a_restored_file_is_served_again() {
     type Damage = fn(&House);
-    let cases: [(Damage, &str, Health); 6] = [
+    let cases: [(Damage, &str, Health); 8] = [
         (
             |h| truncate(h, PIECE as u64 * 5 / 2 - 3),
             "media/a is 3 bytes shorter than its torrent says",
@@ -325,7 +341,17 @@ fn damage_is_named_and_a_restored_file_is_served_again() {
                 fs::remove_file(h.path("a")).expect("removed");
                 fs::create_dir(h.path("a")).expect("a folder");
             },
-            "media/a is not a file",
+            "media/a is not a regular file",
+            Health::Degraded,
+        ),
+        (|h| pipe(&h.path("a")), "media/a is not a regular file", Health::Degraded),
+        (
+            |h| {
+                fs::remove_file(h.path("a")).expect("removed");
+                let outside = std::env::current_exe().expect("it has a path");
+                std::os::unix::fs::symlink(outside, h.path("a")).expect("linked");
+            },
+            "media/a is a symbolic link that leads out of the site",
             Health::Degraded,
         ),
         (

@@ -89,7 +89,7 @@ impl FileState {
         let looks = match &self.seen {
             Some(Seen { what: Err(FileFault::Missing), .. }) => return DamageKind::Missing,
             Some(Seen { what: Err(FileFault::Unreadable(_)), .. }) => return DamageKind::Unreadable,
-            Some(Seen { what: Err(FileFault::NotAFile | FileFault::Size(_)), .. }) | None => {
+            Some(Seen { what: Err(FileFault::NotAFile | FileFault::LeadsOut | FileFault::Size(_)), .. }) | None => {
                 return DamageKind::Replaced;
             }
             Some(Seen { what: Ok(_), .. }) if self.trouble.is_some() => return DamageKind::Unreadable,
