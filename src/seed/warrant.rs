@@ -185,6 +185,15 @@ impl Warrant {
 }
 
 impl Reading {
+    /// Reads `bytes` bytes from `at` on, where they are known to be right; else it is for [`Reading::read`] to say whether
+    /// they are, and nothing is to be had at once (`WouldBlock`). It blocks for as long as the disk does.
+    pub fn read_known(&self, at: u64, bytes: usize) -> io::Result<Bytes> {
+        match self.attempt(at, bytes)? {
+            Tried::Read(read) => Ok(read),
+            Tried::Bad | Tried::Changing | Tried::Unproved { .. } => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
     /// Reads `bytes` bytes from `at` on, where they are right; an error says why nothing is to be had of them.
     pub async fn read(self: Arc<Self>, at: u64, bytes: usize) -> io::Result<Bytes> {
         for _ in 0..AGAIN_MAX {

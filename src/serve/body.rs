@@ -223,13 +223,19 @@ impl FilePart {
 
     /// Reads the next chunk, if there is one and it does not wait already.
     fn poll_fill(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<io::Result<()>> {
-        if self.waiting.is_none() && self.left > 0 {
+        while self.waiting.is_none() && self.left > 0 {
             let mut reading = self.reading.take().unwrap_or_else(|| self.read_on(pace));
             let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
                 self.reading = Some(reading);
                 return Poll::Pending;
             };
-            let chunk = chunk.map_err(io::Error::other).flatten()?;
+            let chunk = match (chunk.map_err(io::Error::other).flatten(), &self.source) {
+                (Err(error), Source::Right(reading)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.reading = Some(tokio::spawn(Arc::clone(reading).read(self.at, self.wanted(pace))));
+                    continue;
+                }
+                (chunk, _) => chunk?,
+            };
             self.at += chunk.len() as u64;
             self.left -= chunk.len() as u64;
             self.waiting = Some((chunk.clone(), turn(pace, chunk.len() as u64)));
@@ -249,18 +255,25 @@ impl FilePart {
     }
 
     fn read_on(&self, pace: Option<&Arc<Pace>>) -> JoinHandle<io::Result<Bytes>> {
-        let at = self.at;
-        let most = u32::try_from(CHUNK_BYTES_MAX).expect("a chunk is small");
-        let most = pace.map_or(most, |pace| pace.turn_bytes(most));
-        let wanted = usize::try_from(self.left.min(most.into())).expect("a chunk is small");
+        let (at, wanted) = (self.at, self.wanted(pace));
+        // File systems block; a worker thread of the runtime must not.
         match &self.source {
             Source::Plain(file) => {
                 let file = Arc::clone(file);
-                // File systems block; a worker thread of the runtime must not.
                 tokio::task::spawn_blocking(move || read(&file, at, wanted))
             }
-            Source::Right(reading) => tokio::spawn(Arc::clone(reading).read(at, wanted)),
+            Source::Right(reading) => {
+                let reading = Arc::clone(reading);
+                tokio::task::spawn_blocking(move || reading.read_known(at, wanted))
+            }
         }
+    }
+
+    /// The bytes of the next chunk.
+    fn wanted(&self, pace: Option<&Arc<Pace>>) -> usize {
+        let most = u32::try_from(CHUNK_BYTES_MAX).expect("a chunk is small");
+        let most = pace.map_or(most, |pace| pace.turn_bytes(most));
+        usize::try_from(self.left.min(most.into())).expect("a chunk is small")
     }
 }
 
