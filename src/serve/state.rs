@@ -516,14 +516,17 @@ pub fn file_of(path: &Path) -> &Path {
 
 /// A verdict that was kept; nothing where it is in words of another version.
 pub fn from_words(verdict: store::Verdict) -> Option<seed::Verdict> {
-    let (info_hash, rest) = verdict.verdict.split_first_chunk()?;
+    let store::Verdict { path, fingerprint, verdict: words } = verdict;
+    let (info_hash, rest) = words.split_first_chunk()?;
     let is_damaged = match rest {
         [] => false,
         [DAMAGED] => true,
         _ => return None,
     };
-    let (info_hash, path, fingerprint) = (InfoHash(*info_hash), file_of(&verdict.path).into(), verdict.fingerprint);
-    Some(seed::Verdict { info_hash, path, fingerprint, is_damaged })
+    let info_hash = InfoHash(*info_hash);
+    let mut path = path.into_os_string().into_vec();
+    path.truncate(path.iter().position(|&byte| byte == PATH_END).unwrap_or(path.len()));
+    Some(seed::Verdict { info_hash, path: OsString::from_vec(path).into(), fingerprint, is_damaged })
 }
 
 /// A torrent with its one swarm, or the two of a hybrid one.
