@@ -38,12 +38,14 @@ mod torrents;
 mod utp;
 mod utp_door;
 mod verify;
+mod warrant;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use scrub::Scrubbed;
 pub use server::{Sockets, bind};
 pub use status::{Damage, DamageKind, DamagedFile, Health, ScrubState, Status, Verdict};
+pub use warrant::{Reading, Warrant};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -282,7 +284,10 @@ impl Seed {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         for verdict in verdicts {
             let files = remembered.entry(verdict.info_hash).or_default();
-            let Verdict { fingerprint, is_damaged, .. } = *verdict;
+            let Verdict { fingerprint, mut is_damaged, .. } = *verdict;
+            // Of two that were kept of it the worse one counts: then it is read again.
+            let other = files.get(&verdict.path).filter(|other| other.fingerprint == fingerprint);
+            is_damaged |= other.is_some_and(|other| other.is_damaged);
             files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
         }
     }

@@ -114,6 +114,37 @@ async fn a_hundred_thousand_requests_without_reading_cost_what_the_socket_holds(
 }
 
 #[tokio::test]
+async fn a_piece_that_is_repaired_is_found_before_all_else_is_read() {
+    let house = House::new(&[("a", PIECE * 3), ("b", PIECE)]);
+    let whole = fs::read(house.path("a")).expect("a file");
+    let mut damaged = whole.clone();
+    damaged[PIECE] ^= 1;
+    fs::write(house.path("a"), damaged).expect("written");
+    // The pass over all that is unknown is not even begun.
+    let seed = Seed::new(&options());
+    seed.set_torrents(vec![house.torrent.clone()]);
+    let info_hash = house.torrent.info_hash();
+    let entry = seed.entry(&info_hash).expect("set");
+    super::super::disk::look(&entry);
+    entry.age();
+    super::super::disk::verify_piece(&entry, 1).expect_err("damaged");
+    let suspects = tokio::spawn(Arc::clone(&seed).verify_what_is_suspect());
+    house.next_tick();
+    fs::write(house.path("a"), whole).expect("written");
+    seed.look().await;
+    let mut changes = seed.changes();
+    let well = async {
+        while seed.health(&info_hash) != Some(Health::Verifying) {
+            changes.changed().await.expect("the seed lives");
+        }
+    };
+    timeout(PATIENCE, well).await.expect("it is found");
+    let status = seed.status(&info_hash).expect("set");
+    assert_eq!((status.pieces_verified, status.pieces_bad), (1, 0));
+    suspects.abort();
+}
+
+#[tokio::test]
 async fn a_missing_file_is_told_and_a_restored_one_announced_to_who_is_there() {
     let house = House::new(&[("a", PIECE), ("b", PIECE)]);
     fs::remove_file(house.path("b")).expect("removed");

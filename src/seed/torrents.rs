@@ -300,14 +300,16 @@ impl Entry {
         (!files.is_empty()).then_some(Damage { files })
     }
 
-    /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more.
+    /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more, but that some
+    /// did not match: until they are hashed again, these stay as they were.
     pub fn saw(&self, slot: usize, what: Result<Fingerprint, FileFault>, now: Instant) {
         let mut state = self.state();
         if state.files[slot].seen.as_ref().is_some_and(|seen| seen.what == what) {
             return;
         }
         let faulty = what.is_err();
-        let mut bad_changed = false;
+        let was_faulty = state.files[slot].is_faulty();
+        let (mut bad_changed, mut has_suspects) = (false, false);
         state.count(slot, |count, one| count - one);
         state.files[slot].see(what, now);
         state.count(slot, |count, one| count + one);
@@ -315,16 +317,23 @@ impl Entry {
         for piece in self.content.pieces_of(slot) {
             // A piece may hold many files; those beside this one are looked at where they can make a difference.
             let files = || self.content.slots_of(piece).map(|slot| &state.files[slot]);
-            let bad = faulty || (state.bad.has(piece) && files().any(FileState::is_faulty));
-            let good = state.files[slot].is_as_remembered() && files().all(FileState::is_as_remembered);
+            let any_faulty = faulty || (state.bad.has(piece) && files().any(FileState::is_faulty));
+            // Of a file that could not be read at all nothing was hashed.
+            let suspect = state.bad.has(piece) && !any_faulty && !was_faulty;
+            let bad = any_faulty || suspect;
+            let good = !bad && state.files[slot].is_as_remembered() && files().all(FileState::is_as_remembered);
             let excused = excused || (state.excused_pieces.has(piece) && files().any(FileState::is_excused));
             bad_changed |= state.bad.put(piece, bad);
             state.excused_pieces.put(piece, excused);
             state.good.put(piece, good);
             state.hashed.put(piece, false);
-            state.recheck.put(piece, false);
+            state.recheck.put(piece, suspect);
+            has_suspects |= suspect;
         }
         self.settle(state, bad_changed);
+        if has_suspects {
+            self.changes.send_modify(|n| *n = n.wrapping_add(1));
+        }
     }
 
     /// How the file looked when it was last seen, if nothing was wrong with it.
@@ -376,6 +385,16 @@ impl Entry {
         (from..state.good.len()).find(|&piece| !state.knows(piece))
     }
 
+    /// The first piece from `from` on that did not match before its file changed, and was not hashed since.
+    pub fn suspect_piece(&self, from: u32) -> Option<u32> {
+        let state = self.state();
+        if state.recheck.count() == 0 {
+            return None;
+        }
+        let is_readable = |piece| self.content.slots_of(piece).all(|slot| state.files[slot].trouble.is_none());
+        (from..state.recheck.len()).find(|&piece| state.recheck.has(piece) && is_readable(piece))
+    }
+
     /// How long, from `now`, until what is read of the files counts; nothing where it does already.
     pub fn settles_in(&self, now: Instant) -> Option<Duration> {
         let state = self.state();
@@ -402,6 +421,12 @@ impl Entry {
         if health_changed {
             self.changes.send_modify(|n| *n = n.wrapping_add(1));
         }
+    }
+
+    /// A number that changes with its health, and when some of it is to be hashed again at once.
+    #[cfg(test)]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Moves what was seen into the past, where it has settled.

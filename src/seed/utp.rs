@@ -12,7 +12,7 @@
 //!
 //! And where the socket is full, `tokio` wakes one of those who wait to send: the gate wakes all.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -169,6 +169,11 @@ impl Utp {
         self.gate.nudge.notify_one();
     }
 
+    /// Ends every stream that is left: its peer need not wait for what never comes.
+    pub fn farewell(&self) {
+        self.gate.reset_all();
+    }
+
     fn streams(&self) -> Arc<Streams> {
         Arc::clone(&self.streams.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -250,7 +255,7 @@ struct State {
     /// Streams of our own making that have not been answered, with the number of each.
     calls: HashMap<SocketAddr, u16>,
     /// Streams, and those of a moment ago.
-    streams: HashSet<Key>,
+    streams: HashMap<Key, Said>,
     /// Where the stream is from that was made last and whose number is not known yet; then its key.
     newest: Newest,
     lingering: VecDeque<(Instant, Key)>,
@@ -263,6 +268,9 @@ struct State {
     /// How many packets of unknown streams were answered since when.
     refused: Option<(Instant, u32)>,
 }
+
+/// The number of the last packet that the peer has sent; none before the first.
+type Said = Option<u16>;
 
 #[derive(Default)]
 enum Newest {
@@ -290,16 +298,23 @@ impl State {
         let key = (address, number);
         match kind {
             HELLO => self.hears(address, number, now),
-            STATE => self.streams.contains(&key) || self.calls.get(&address) == Some(&number),
-            _ => self.streams.contains(&key),
+            STATE => self.said(key, packet) || self.calls.get(&address) == Some(&number),
+            _ => self.said(key, packet),
         }
+    }
+
+    /// Notes what a peer has said over a stream; false where there is none.
+    fn said(&mut self, key: Key, packet: &[u8]) -> bool {
+        let Some(said) = self.streams.get_mut(&key) else { return false };
+        *said = Some(u16::from_be_bytes([packet[16], packet[17]]));
+        true
     }
 
     /// Notes a hello; false where it is known, as those are that are said again, or where there are too many.
     fn hears(&mut self, address: SocketAddr, number: u16, now: Instant) -> bool {
         // What is sent to who says hello has the number after it (BEP 29 "connection setup").
         let key = (address, number.wrapping_add(1));
-        let is_new = !self.streams.contains(&key) && self.hellos.iter().all(|(known, _)| *known != key);
+        let is_new = !self.streams.contains_key(&key) && self.hellos.iter().all(|(known, _)| *known != key);
         let heard = is_new && self.hellos.len() < HELLOS_MAX;
         if heard {
             self.hellos.push((key, now));
@@ -319,11 +334,11 @@ impl State {
             // their own.
             STATE
                 if matches!(self.newest, Newest::From(from) if from == address)
-                    && !self.streams.contains(&key)
-                    && !self.streams.contains(&(address, number.wrapping_sub(1))) =>
+                    && !self.streams.contains_key(&key)
+                    && !self.streams.contains_key(&(address, number.wrapping_sub(1))) =>
             {
                 self.hellos.retain(|(known, _)| *known != key);
-                self.streams.insert(key);
+                self.streams.insert(key, None);
                 self.newest = Newest::Is(key);
             }
             _ => {}
@@ -377,6 +392,15 @@ fn kind_and_number(packet: &[u8]) -> Option<(u8, u16)> {
     Some((header[0], u16::from_be_bytes([header[2], header[3]])))
 }
 
+/// A packet as the peer of a stream sends it, as far as [`refusals`] look at it.
+fn spoken(number: u16, said: u16) -> [u8; HEADER_BYTES] {
+    let mut packet = [0; HEADER_BYTES];
+    packet[0] = STATE;
+    packet[2..4].copy_from_slice(&number.to_be_bytes());
+    packet[16..18].copy_from_slice(&said.to_be_bytes());
+    packet
+}
+
 /// What answers a packet of a stream that is not known. Its number is the one that we would listen to; the peer's own is
 /// one less where it had called and one more where it was called (BEP 29 "connection setup").
 fn refusals(packet: &[u8]) -> Option<[[u8; HEADER_BYTES]; 2]> {
@@ -421,7 +445,7 @@ impl Gate {
     fn connected(&self, address: SocketAddr) -> Option<Key> {
         let mut state = self.state();
         let key = (address, state.calls.remove(&address)?);
-        state.streams.insert(key);
+        state.streams.insert(key, None);
         Some(key)
     }
 
@@ -481,6 +505,16 @@ impl Gate {
             // Where there is no room it is said at the next packet.
             let address = self.on_the_wire(address);
             refusals.iter().for_each(|packet| drop(self.socket.try_send_to(packet, address)));
+        }
+    }
+
+    /// Tells the peer of each stream there is that it is gone.
+    fn reset_all(&self) {
+        let streams: Vec<_> = self.state().streams.drain().collect();
+        for ((address, number), said) in streams {
+            let Some(packets) = said.and_then(|said| refusals(&spoken(number, said))) else { continue };
+            let address = self.on_the_wire(address);
+            packets.iter().for_each(|packet| drop(self.socket.try_send_to(packet, address)));
         }
     }
 

@@ -11,6 +11,8 @@ use super::{Health, LOOK_EVERY, LOOK_PARTS, LOOK_TORRENTS_MIN, Seed, VERIFY_BYTE
 
 /// Small pieces are hashed so many bytes at a time.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// The least time between two looks for pieces that were bad before their files changed: many changes cost one.
+const SUSPECTS_PAUSE: Duration = Duration::from_millis(100);
 
 impl Seed {
     /// Looks at every file without reading it, so that [`Seed::statuses`] tell what is missing; what changed is then
@@ -43,14 +45,33 @@ impl Seed {
             for entry in self.entries() {
                 if entry.unknown_piece(0).is_some() {
                     // What the disk does not give now is left to the next look.
-                    let _ = self.verify(&entry, &mut pace).await;
+                    let _ = self.verify(&entry, Entry::unknown_piece, &mut pace).await;
                 }
             }
         }
     }
 
-    /// Goes through the pieces of a torrent once. What could not be settled is left to the next look.
-    async fn verify(self: &Arc<Self>, entry: &Arc<Entry>, pace: &mut Instant) -> Result<(), Refused> {
+    /// Hashes what was bad as soon as its file has changed, beside the pass over all that is unknown, which may take
+    /// hours: a file that is restored does not wait for it.
+    pub(super) async fn verify_what_is_suspect(self: Arc<Self>) {
+        let mut pace = Instant::now();
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            for entry in self.entries() {
+                if entry.suspect_piece(0).is_some() {
+                    let _ = self.verify(&entry, Entry::suspect_piece, &mut pace).await;
+                }
+            }
+            sleep(SUSPECTS_PAUSE).await;
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Goes once through those pieces of a torrent that `next` names. What could not be settled is left to the next look.
+    async fn verify(self: &Arc<Self>, entry: &Arc<Entry>, next: NextPiece, pace: &mut Instant) -> Result<(), Refused> {
         self.read_by_itself(entry, disk::look).await?;
         if let Some(rest) = entry.settles_in(Instant::now()) {
             sleep(rest).await;
@@ -59,14 +80,14 @@ impl Seed {
         while !entry.is_retired() {
             sleep_until(*pace).await;
             let began = Instant::now();
-            let batch = self.read_by_itself(entry, move |entry| verify_batch(entry, from)).await?;
-            let Some(Batch { next, pieces, bytes }) = batch else { break };
+            let batch = self.read_by_itself(entry, move |entry| verify_batch(entry, next, from)).await?;
+            let Some(Batch { behind, pieces, bytes }) = batch else { break };
             hashed += pieces;
             *pace = began + Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
             if bytes < BATCH_BYTES {
                 break;
             }
-            from = next;
+            from = behind;
         }
         if hashed == entry.content.pieces() && entry.unknown_piece(0).is_none() {
             // It has been read as a whole.
@@ -91,23 +112,26 @@ fn in_turn(mut entries: Vec<Arc<Entry>>, next: &mut usize) -> Vec<Arc<Entry>> {
 /// What was hashed at a time.
 struct Batch {
     /// The piece behind it.
-    next: u32,
+    behind: u32,
     pieces: u32,
     /// Less than [`BATCH_BYTES`] only where there are no more.
     bytes: u64,
 }
 
-/// Hashes unknown pieces from `from` on; nothing where there are none.
-fn verify_batch(entry: &Entry, from: u32) -> Option<Batch> {
-    let mut batch = Batch { next: from, pieces: 0, bytes: 0 };
+/// Which piece from one on is to be hashed.
+type NextPiece = fn(&Entry, u32) -> Option<u32>;
+
+/// Hashes pieces from `from` on; nothing where there are none.
+fn verify_batch(entry: &Entry, next: NextPiece, from: u32) -> Option<Batch> {
+    let mut batch = Batch { behind: from, pieces: 0, bytes: 0 };
     while batch.bytes < BATCH_BYTES
-        && let Some(piece) = entry.unknown_piece(batch.next)
+        && let Some(piece) = next(entry, batch.behind)
     {
         // What came of it stands in the torrent's state.
         let _ = disk::verify_piece(entry, piece);
         batch.bytes += u64::from(entry.content.piece(piece).1);
         batch.pieces += 1;
-        batch.next = piece + 1;
+        batch.behind = piece + 1;
     }
     (batch.pieces > 0).then_some(batch)
 }

@@ -447,7 +447,7 @@ fn remember(database: &Path, root: &Path, site: &Site, now: Seconds, log: &Log) 
     }
     let mut store = opened.store;
     let loaded = store.load(now)?;
-    let is_media = |path: &Path| site.medium(path.strip_prefix(root).ok()?.to_str()?);
+    let is_media = |path: &Path| site.medium(state::file_of(path).strip_prefix(root).ok()?.to_str()?);
     store.retain_verdicts(|path| is_media(path).is_some())?;
     let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
     let trouble_log = log.clone();

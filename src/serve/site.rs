@@ -171,12 +171,17 @@ impl Site {
         Some(page.strip_prefix(&self.base_url).unwrap_or(page))
     }
 
-    /// The torrent that the file at this path below the site's root belongs to.
+    /// The torrent that the file at this path below the site's root belongs to; of several the first.
     pub fn medium(&self, path: &str) -> Option<InfoHash> {
-        // Of several torrents that have it the first.
+        self.holders(path).next()
+    }
+
+    /// All torrents that have the file at this path, in the manifest's order.
+    pub fn holders(&self, path: &str) -> impl Iterator<Item = InfoHash> {
         let first = self.media.partition_point(|&place| file(&self.torrents, place).path.as_str() < path);
-        let place = *self.media.get(first).filter(|&&place| file(&self.torrents, place).path.as_str() == path)?;
-        Some(self.torrents[place.0 as usize].entry.info_hashes.main())
+        let same =
+            self.media[first..].iter().take_while(move |&&place| file(&self.torrents, place).path.as_str() == path);
+        same.map(|place| self.torrents[place.0 as usize].entry.info_hashes.main())
     }
 
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.

@@ -2,9 +2,11 @@
 //! how they are kept in step.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -309,7 +311,14 @@ impl State {
 
     /// Gives the store what the seed found out about the files, so that a restart need not read them all.
     pub fn pass_on_verdicts(&self) {
-        self.writer.put_verdicts(self.seed.take_verdicts().into_iter().map(in_words));
+        let (site, root) = (self.site(), &self.root);
+        // The store has one verdict a path; of several torrents of a file, all but the first have a name of their own.
+        let is_first = |verdict: &seed::Verdict| {
+            let path = verdict.path.strip_prefix(root).ok().and_then(Path::to_str);
+            path.and_then(|path| site.medium(path)).is_none_or(|first| first == verdict.info_hash)
+        };
+        let verdicts = self.seed.take_verdicts().into_iter().map(|verdict| in_words(is_first(&verdict), verdict));
+        self.writer.put_verdicts(verdicts);
     }
 
     /// Gives the store what the seed has read again, so that it goes on from there after a restart.
@@ -482,23 +491,42 @@ fn title(one: &Published) -> &str {
 /// What is written behind the info-hash of a verdict on a file that was found damaged since.
 const DAMAGED: u8 = 1;
 
-/// A verdict as it is kept: the info-hash, and one byte more where the file was found damaged.
-fn in_words(verdict: seed::Verdict) -> store::Verdict {
+/// What stands between a path and what tells the torrents of it apart; no path has it.
+const PATH_END: u8 = 0;
+
+/// A verdict as it is kept: the info-hash, and one byte more where the file was found damaged. Of a torrent that is not
+/// the `first` of its file, the info-hash stands behind the path too.
+fn in_words(is_first: bool, verdict: seed::Verdict) -> store::Verdict {
     let mut words = verdict.info_hash.0.to_vec();
     words.extend(verdict.is_damaged.then_some(DAMAGED));
-    store::Verdict { path: verdict.path, fingerprint: verdict.fingerprint, verdict: words }
+    let mut path = verdict.path.into_os_string().into_vec();
+    if !is_first {
+        path.push(PATH_END);
+        path.extend_from_slice(&verdict.info_hash.0);
+    }
+    store::Verdict { path: OsString::from_vec(path).into(), fingerprint: verdict.fingerprint, verdict: words }
+}
+
+/// The file that a verdict is kept for.
+pub fn file_of(path: &Path) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().position(|&byte| byte == PATH_END).unwrap_or(bytes.len());
+    Path::new(OsStr::from_bytes(&bytes[..end]))
 }
 
 /// A verdict that was kept; nothing where it is in words of another version.
 pub fn from_words(verdict: store::Verdict) -> Option<seed::Verdict> {
-    let (info_hash, rest) = verdict.verdict.split_first_chunk()?;
+    let store::Verdict { path, fingerprint, verdict: words } = verdict;
+    let (info_hash, rest) = words.split_first_chunk()?;
     let is_damaged = match rest {
         [] => false,
         [DAMAGED] => true,
         _ => return None,
     };
-    let (info_hash, path, fingerprint) = (InfoHash(*info_hash), verdict.path, verdict.fingerprint);
-    Some(seed::Verdict { info_hash, path, fingerprint, is_damaged })
+    let info_hash = InfoHash(*info_hash);
+    let mut path = path.into_os_string().into_vec();
+    path.truncate(path.iter().position(|&byte| byte == PATH_END).unwrap_or(path.len()));
+    Some(seed::Verdict { info_hash, path: OsString::from_vec(path).into(), fingerprint, is_damaged })
 }
 
 /// A torrent with its one swarm, or the two of a hybrid one.
@@ -580,4 +608,27 @@ fn sum<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // None of these is left half changed by a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Fingerprint;
+
+    #[test]
+    fn verdicts_of_torrents_of_one_file_are_kept_beside_each_other() {
+        let fingerprint = Fingerprint { bytes: 1, mtime_ns: 2, ctime_ns: 3, inode: 4 };
+        let verdict = |hash: u8, is_damaged| seed::Verdict {
+            info_hash: InfoHash([hash; 20]),
+            path: "/srv/media/a.mp3".into(),
+            fingerprint,
+            is_damaged,
+        };
+        let [first, second, third] = [verdict(1, false), verdict(2, true), verdict(0, false)];
+        let kept = [(true, &first), (false, &second), (false, &third)].map(|(is, one)| in_words(is, one.clone()));
+        let paths: HashSet<_> = kept.iter().map(|one| one.path.clone()).collect();
+        assert_eq!((paths.len(), kept[0].path.as_path()), (3, first.path.as_path()));
+        assert!(kept.iter().all(|one| file_of(&one.path) == first.path));
+        assert_eq!(kept.map(from_words), [first, second, third].map(Some));
+    }
 }

@@ -35,8 +35,9 @@ use std::time::Duration;
 pub const REQUESTS_MAX: usize = 512;
 /// The largest block that is answered, in bytes; real clients ask for 16 KiB, some for 32 or 128.
 pub const BLOCK_BYTES_MAX: u32 = 128 * 1024;
-/// The most hashes of one layer that a request may ask for (BEP 52).
-pub const HASHES_MAX: u32 = 512;
+/// The most hashes of one layer that a request may ask for. BEP 52 has 512 at most, and libtorrent, which asks for those
+/// of all blocks of a piece at once, the number of them in a piece of 128 MiB.
+pub const HASHES_MAX: u32 = 8192;
 /// The most requests for hashes that a peer has queued with us; beyond it, nothing more is read from it.
 pub const HASH_REQUESTS_MAX: usize = 16;
 /// The most peers that a message says are there, and the most that it says are gone (BEP 11).
