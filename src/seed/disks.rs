@@ -83,8 +83,13 @@ impl Seed {
         self.supervised(entry, own, None, work).await
     }
 
+    /// Whether nothing is asked of a torrent's disk just now.
+    pub(super) fn is_silent(&self, entry: &Entry) -> bool {
+        entry.is_stuck() || self.disks.are_silent(entry)
+    }
+
     async fn turn_of(&self, entry: &Arc<Entry>) -> Result<OwnedSemaphorePermit, Refused> {
-        if entry.is_stuck() || self.disks.are_silent(entry) {
+        if self.is_silent(entry) {
             return Err(Refused::Silent);
         }
         // Closed when the torrent falls silent.

@@ -223,6 +223,7 @@ impl Conversation {
                 read = finished(self.reading.as_mut()) => {
                     self.reading = None;
                     self.connection.reject(&read.bad)?;
+                    self.connection.give_back(read.rest);
                     self.fill(read.bytes, read.content);
                 }
                 moved = self.stream.transfer(wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {

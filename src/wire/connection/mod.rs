@@ -267,6 +267,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Takes back blocks that [`Connection::take_blocks`] gave and that have to wait for another turn: they are the next
+    /// ones again.
+    pub fn give_back(&mut self, blocks: Vec<Block>) {
+        blocks.into_iter().rev().for_each(|block| self.requests.push_front(block));
+    }
+
     /// Takes the next request for hashes (BEP 52), to be answered by [`Connection::answer_hashes`] before another one is
     /// given; nothing either while too much waits to be written.
     pub fn take_hash_request(&mut self) -> Option<HashRequest> {
