@@ -138,22 +138,27 @@ impl Seed {
                     at.store(entries.len(), Ordering::Relaxed);
                 })
             };
-            let mut seen = from;
+            // How far it is: at which torrent, and how many of its files it has looked at.
+            let so_far = || {
+                let index = at.load(Ordering::Relaxed);
+                (index, entries.get(index).map(|entry| entry.pulse()))
+            };
+            let mut seen = so_far();
             loop {
                 // A task can only fail by a panic, which the panic hook has told of.
                 if timeout(ANSWER_WITHIN, &mut task).await.is_ok() {
                     return;
                 }
-                let now = at.load(Ordering::Relaxed);
+                let now = so_far();
                 if std::mem::replace(&mut seen, now) == now {
                     break;
                 }
             }
             given_up.store(true, Ordering::Relaxed);
-            if let Some(entry) = entries.get(seen) {
+            if let Some(entry) = entries.get(seen.0) {
                 self.leave_stuck(entry, task, STUCK_OF_A_DISK_MAX);
             }
-            from = seen + 1;
+            from = seen.0 + 1;
         }
     }
 
