@@ -326,6 +326,12 @@ impl Conversation {
             return self.fill(bytes, 0);
         }
         let Some(swarm) = &self.swarm else { return };
+        if let Some(piece) = self.connection.take_metadata(now) {
+            self.ticket.asked();
+            let (seed, entry) = (Arc::clone(&self.seed), Arc::clone(&swarm.entry));
+            self.reading = Some(Box::pin(reading::metadata(seed, entry, piece)));
+            return;
+        }
         let share = BATCHES_BYTES_MAX / self.seed.sending.load(Ordering::Relaxed).max(1);
         let share = u32::try_from(share).unwrap_or(u32::MAX).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX);
         let bytes_max = self.seed.paces(&swarm.entry).fold(share, |bytes, pace| pace.turn_bytes(bytes));

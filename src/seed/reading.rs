@@ -12,7 +12,7 @@ use super::cached;
 use super::disk::{self, Refused};
 use super::torrents::Entry;
 use crate::id::NodeHash;
-use crate::wire::{Block, HashRequest, PIECE_HEADER_BYTES};
+use crate::wire::{Block, HashRequest, MetadataPiece, PIECE_HEADER_BYTES};
 
 /// How often blocks are tried again that are not to be had just now, since a file changes or too many are open.
 const AGAIN_MAX: u32 = 20;
@@ -79,8 +79,25 @@ pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>,
     Read { bytes: Vec::new(), content: 0, bad: blocks, rest: Vec::new() }
 }
 
+/// A piece of the metadata, at the pace of blocks.
+pub(super) async fn metadata(seed: Arc<Seed>, entry: Arc<Entry>, piece: MetadataPiece) -> Read {
+    take_turns(&seed, &entry, piece.bytes()).await;
+    let mut bytes = Vec::new();
+    piece.write(&mut bytes);
+    Read { bytes, content: 0, bad: Vec::new(), rest: Vec::new() }
+}
+
+/// Waits until so many bytes may leave.
+async fn take_turns(seed: &Seed, entry: &Entry, bytes: u64) {
+    for pace in seed.paces(entry) {
+        pace.take(bytes).await;
+    }
+}
+
 /// The hashes that a peer asks for (BEP 52), where there are such.
 pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
+    let answer = u64::from(request.length + request.uncles()) * size_of::<NodeHash>() as u64;
+    take_turns(&seed, &entry, answer).await;
     let hashing = Arc::clone(&seed.hashings).acquire_owned().await.ok()?;
     let finding = seed.read_for_peer(&entry, move |entry| {
         // Its place is taken for as long as the thread is.
