@@ -70,7 +70,21 @@ impl Seed {
     ) -> Result<T, Refused> {
         let own = self.turn_of(entry).await?;
         let all = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| Refused::Busy)?;
-        self.supervised(entry, own, Some(all), work).await
+        self.supervised(entry, Some(own), Some(all), work).await
+    }
+
+    /// The same in a `place` that is its own: it is given back when the disk falls silent, and not when the thread comes
+    /// back from there.
+    pub(super) async fn hash_for_peer<T: Send + 'static>(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        place: OwnedSemaphorePermit,
+        work: impl FnOnce(&Entry) -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        if self.is_silent(entry) {
+            return Err(Refused::Silent);
+        }
+        self.supervised(entry, None, Some(place), work).await
     }
 
     /// Does `work` in the background.
@@ -80,7 +94,7 @@ impl Seed {
         work: impl FnOnce(&Entry) -> T + Send + 'static,
     ) -> Result<T, Refused> {
         let own = self.turn_of(entry).await?;
-        self.supervised(entry, own, None, work).await
+        self.supervised(entry, Some(own), None, work).await
     }
 
     /// Whether nothing is asked of a torrent's disk just now.
@@ -99,7 +113,7 @@ impl Seed {
     async fn supervised<T: Send + 'static>(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
-        own: OwnedSemaphorePermit,
+        own: Option<OwnedSemaphorePermit>,
         all: Option<OwnedSemaphorePermit>,
         work: impl FnOnce(&Entry) -> T + Send + 'static,
     ) -> Result<T, Refused> {

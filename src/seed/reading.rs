@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Seed;
 use super::cached;
@@ -23,6 +23,8 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// [`super::hashes::HASHED_BYTES_MAX`].
 pub(super) const HASHINGS_MAX: usize = 1;
 
+/// How long a request for hashes waits for those before it.
+pub(super) const HASHED_WITHIN: Duration = Duration::from_secs(20);
 /// When a job has hashed so many bytes for a peer, it ends, and what is left waits for another turn: whoever asks for
 /// blocks of many pieces that were never hashed keeps no place that others wait for.
 pub(super) const HASHED_OF_A_JOB_MAX: u64 = 4 * 1024 * 1024;
@@ -94,17 +96,25 @@ async fn take_turns(seed: &Seed, entry: &Entry, bytes: u64) {
     }
 }
 
-/// The hashes that a peer asks for (BEP 52), where there are such.
+/// The hashes that a peer asks for (BEP 52), where there are such. Where files are to be hashed for them, that is done
+/// beside the reads of blocks, whose places it does not take.
 pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
     let answer = u64::from(request.length + request.uncles()) * size_of::<NodeHash>() as u64;
     take_turns(&seed, &entry, answer).await;
-    let hashing = Arc::clone(&seed.hashings).acquire_owned().await.ok()?;
-    let finding = seed.read_for_peer(&entry, move |entry| {
-        // Its place is taken for as long as the thread is.
-        let _hashing = hashing;
-        super::hashes::hashes(entry, &request)
+    let finding = seed.read_for_peer(&entry, move |entry| match super::hashes::bytes_to_hash(entry, &request) {
+        Some(0) => Ok(super::hashes::hashes(entry, &request)),
+        Some(bytes) => Err(bytes),
+        None => Ok(None),
     });
-    finding.await.ok()?
+    match finding.await.ok()? {
+        Ok(hashes) => hashes,
+        Err(_) => {
+            let place = Arc::clone(&seed.hashings).acquire_owned();
+            let place = timeout(HASHED_WITHIN, place).await.ok()?.ok()?;
+            let hashing = seed.hash_for_peer(&entry, place, move |entry| super::hashes::hashes(entry, &request));
+            hashing.await.ok()?
+        }
+    }
 }
 
 /// Blocks may be had later.

@@ -4,11 +4,13 @@
 
 use tokio::time::timeout;
 
-use super::super::test_house::{House, PIECE};
+use super::super::disks::ANSWER_WITHIN;
+use super::super::test_house::{House, PIECE, Way};
 use super::super::test_peer::{PATIENCE, options};
 use super::super::{READS_MAX, READS_OF_ONE_MAX};
 use super::*;
 use crate::metainfo::Kind;
+use crate::wire::HashRequest;
 
 const MIB: usize = 1 << 20;
 
@@ -49,4 +51,43 @@ async fn who_comes_waits_behind_no_read() {
     let own = entry.reads();
     let _own = own.acquire_many(READS_OF_ONE_MAX as u32).await.expect("open");
     assert!(timeout(PATIENCE, seed.offer(&entry)).await.expect("at once").is_some());
+}
+
+/// Two hashes of a layer of [`of_v2`].
+fn asked(house: &House, base_layer: u32, index: u32) -> HashRequest {
+    let trees = house.published.metainfo.info.trees().expect("it is v2");
+    let root = trees[0].as_ref().expect("it is not empty").root;
+    HashRequest { root, base_layer, index, length: 2, proof_layers: 0 }
+}
+
+fn of_v2(name: &str) -> House {
+    House::with_pieces(4 * PIECE, Kind::V2, &[(name, 8 * PIECE)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_keeps_no_hashes_of_others_waiting() {
+    let (stalled, other) = (of_v2("a"), of_v2("b"));
+    let (seed, a) = seeded(&stalled).await;
+    seed.set_torrents(vec![stalled.torrent.clone(), other.torrent.clone()]);
+    let b = seed.entry(&other.torrent.info_hash()).expect("it is seeded");
+    let ask = |entry: &Arc<Entry>, house: &House, layer| {
+        tokio::spawn(hashes(Arc::clone(&seed), Arc::clone(entry), asked(house, layer, 0)))
+    };
+    stalled.obstacle().set(Way::ReadsHang);
+    let hanging = ask(&a, &stalled, 0);
+    while stalled.obstacle().waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(ask(&b, &other, 2).await.expect("no panic").is_some(), "what its .torrent says, at once");
+    let waiting = ask(&b, &other, 0);
+    while !hanging.is_finished() {
+        tokio::time::advance(ANSWER_WITHIN).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(hanging.await.expect("no panic"), None);
+    assert!(waiting.await.expect("no panic").is_some(), "when it is known that the disk before it hangs");
+    assert_eq!(seed.hashings.available_permits(), HASHINGS_MAX);
+    stalled.obstacle().set(Way::Free);
 }
