@@ -257,8 +257,17 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
-        if self.outbox.rest().is_empty() && self.reading.is_none() {
-            self.speak(now);
+        if self.outbox.rest().is_empty() {
+            if self.reading.is_none() {
+                self.speak(now);
+            } else {
+                // What waits for its pace or for a disk does so for minutes, perhaps.
+                let mut bytes = Vec::new();
+                self.connection.take_output(&mut bytes, now);
+                if !bytes.is_empty() {
+                    self.fill(bytes, 0);
+                }
+            }
             // There is room again for what was left lying; it is taken before more is read from the socket.
             self.listen(now).await?;
         }
@@ -363,7 +372,13 @@ impl Conversation {
         if let Some(ciphers) = &mut self.ciphers {
             ciphers.encrypt(&mut bytes);
         }
-        self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+        if self.outbox.rest().is_empty() {
+            self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+        } else {
+            // What was said while it was read is not written yet.
+            self.outbox.bytes.append(&mut bytes);
+            self.outbox.content += content;
+        }
     }
 
     /// Takes note that so much was written; true where others are to have their turn: the stream of uTP, which lives on

@@ -334,8 +334,14 @@ impl Connection {
         if !self.is_open() {
             return self.began + HANDSHAKE_WITHIN;
         }
-        let ends = [self.heard + SILENCE_MAX, self.asked + IDLE_MAX, self.spoke + KEEP_ALIVE_EVERY];
-        ends.into_iter().chain(self.useless_since.map(|since| since + USELESS_AFTER)).min().unwrap_or(self.began)
+        let ends = [self.asked + IDLE_MAX, self.spoke + KEEP_ALIVE_EVERY].into_iter();
+        let useless = self.useless_since.map(|since| since + USELESS_AFTER);
+        ends.chain(self.silent_at()).chain(useless).min().unwrap_or(self.began)
+    }
+
+    /// When the peer has been silent for too long; nothing while nothing is read from it, as it waits for us then.
+    fn silent_at(&self) -> Option<Duration> {
+        self.wants_input().then(|| self.heard + SILENCE_MAX)
     }
 
     /// Does what is due: ends the conversation where a time has run out, or says that we are still there.
@@ -346,7 +352,7 @@ impl Connection {
         if self.useless_since.is_some_and(|since| now >= since + USELESS_AFTER) {
             return Err(Close::Useless);
         }
-        if now >= self.heard + SILENCE_MAX {
+        if self.silent_at().is_some_and(|at| now >= at) {
             return Err(Close::Silent);
         }
         if now >= self.asked + IDLE_MAX {

@@ -377,6 +377,19 @@ fn two_minutes_of_silence_are_survived_and_five_are_not() {
 }
 
 #[test]
+fn who_is_not_read_from_is_not_silent() {
+    let mut peer = Peer::talking();
+    (0..600).for_each(|n| peer.say(&request(0, n, 1)).expect("a request"));
+    peer.hear();
+    for _ in 0..8 {
+        peer.later(110).expect("it waits for its turn");
+        assert_eq!(peer.hear(), [0; 4], "a keep-alive of ours");
+    }
+    assert_eq!(peer.blocks().len(), REQUESTS_MAX);
+    peer.later(110).expect("its time begins anew");
+}
+
+#[test]
 fn who_takes_its_blocks_slowly_need_not_say_anything() {
     let mut peer = Peer::talking();
     (0..20).for_each(|n| peer.say(&request(0, n, 1)).expect("a request"));
