@@ -202,6 +202,8 @@ impl Call {
         if self.is_ourselves(&stream) {
             return Outcome::Enough;
         }
+        // Before it is offered: what is withdrawn from now on is withdrawn from this peer too.
+        let swarm = Swarm::call(Arc::clone(&self.entry), self.info_hash, self.address, place);
         let Some(offer) = self.seed.offer(&self.entry).await else { return Outcome::Enough };
         let began = self.seed.now();
         let mut connection =
@@ -220,7 +222,6 @@ impl Call {
                 },
             };
         }
-        let swarm = Swarm::call(Arc::clone(&self.entry), self.info_hash, self.address, place);
         let conversation = peer::converse_called(Arc::clone(&self.seed), stream, ticket, (connection, hello), swarm);
         let spoken = conversation.await;
         if spoken {

@@ -62,6 +62,30 @@ async fn one_that_insists_on_encryption_is_called_once_more() {
 }
 
 #[tokio::test]
+async fn a_torrent_that_is_retired_during_the_hello_is_not_served() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (listener, address) = listener();
+    let info_hash = house.torrent.info_hash();
+    running.seed.dial(&info_hash, vec![address]);
+    drop(called(&listener).await);
+    let mut stream = called(&listener).await;
+    let own = Seed::new(&options());
+    own.set_torrents(vec![house.torrent.clone()]);
+    // It has said its part of the hello, and so has been offered the torrent.
+    let mut came = Vec::new();
+    timeout(PATIENCE, stream.read(&mut came)).await.expect("in time").expect("the first part");
+    let entry = running.seed.entry(&info_hash).expect("seeded");
+    assert_eq!((entry.connections.load(Ordering::Relaxed), entry.peers.has(address)), (1, true), "it counts");
+    running.seed.set_torrents(Vec::new());
+    let hello = timeout(PATIENCE, hello::accept(&own, &mut stream, came)).await.expect("in time").expect("a good one");
+    let mut leecher = Leecher::on(stream, hello);
+    leecher.take(HANDSHAKE_BYTES).await.expect("said before it was retired");
+    assert_eq!(leecher.take(1).await, None, "hung up on");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn one_that_takes_no_tcp_is_called_over_utp() {
     let house = House::new(&[("a", PIECE * 3 + 7)]);
     let running = Running::start(vec![house.torrent.clone()], &options());

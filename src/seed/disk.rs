@@ -111,6 +111,7 @@ pub(super) fn look(entry: &Entry) {
     }
     for slot in 0..entry.content.slots.len() {
         look_at(entry, slot);
+        entry.beat();
     }
 }
 

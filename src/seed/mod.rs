@@ -351,7 +351,12 @@ impl Seed {
 
     /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
     async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
-        let mut offer = self.read_for_peer(entry, Entry::offer).await.ok()??;
+        // Who comes waits behind no read, unless there is something to be read for it.
+        let held = if self.is_silent(entry) { None } else { entry.offer_at_once() };
+        let mut offer = match held {
+            Some(offer) => offer,
+            None => self.read_for_peer(entry, Entry::offer).await.ok()??,
+        };
         offer.pex &= self.limits.pex;
         Some(offer)
     }

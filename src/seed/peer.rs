@@ -223,6 +223,7 @@ impl Conversation {
                 read = finished(self.reading.as_mut()) => {
                     self.reading = None;
                     self.connection.reject(&read.bad)?;
+                    self.connection.give_back(read.rest);
                     self.fill(read.bytes, read.content);
                 }
                 moved = self.stream.transfer(wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {
@@ -256,8 +257,17 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
-        if self.outbox.rest().is_empty() && self.reading.is_none() {
-            self.speak(now);
+        if self.outbox.rest().is_empty() {
+            if self.reading.is_none() {
+                self.speak(now);
+            } else {
+                // What waits for its pace or for a disk does so for minutes, perhaps.
+                let mut bytes = Vec::new();
+                self.connection.take_output(&mut bytes, now);
+                if !bytes.is_empty() {
+                    self.fill(bytes, 0);
+                }
+            }
             // There is room again for what was left lying; it is taken before more is read from the socket.
             self.listen(now).await?;
         }
@@ -325,6 +335,12 @@ impl Conversation {
             return self.fill(bytes, 0);
         }
         let Some(swarm) = &self.swarm else { return };
+        if let Some(piece) = self.connection.take_metadata(now) {
+            self.ticket.asked();
+            let (seed, entry) = (Arc::clone(&self.seed), Arc::clone(&swarm.entry));
+            self.reading = Some(Box::pin(reading::metadata(seed, entry, piece)));
+            return;
+        }
         let share = BATCHES_BYTES_MAX / self.seed.sending.load(Ordering::Relaxed).max(1);
         let share = u32::try_from(share).unwrap_or(u32::MAX).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX);
         let bytes_max = self.seed.paces(&swarm.entry).fold(share, |bytes, pace| pace.turn_bytes(bytes));
@@ -356,7 +372,13 @@ impl Conversation {
         if let Some(ciphers) = &mut self.ciphers {
             ciphers.encrypt(&mut bytes);
         }
-        self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+        if self.outbox.rest().is_empty() {
+            self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+        } else {
+            // What was said while it was read is not written yet.
+            self.outbox.bytes.append(&mut bytes);
+            self.outbox.content += content;
+        }
     }
 
     /// Takes note that so much was written; true where others are to have their turn: the stream of uTP, which lives on

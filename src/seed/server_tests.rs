@@ -3,6 +3,8 @@
 #![expect(clippy::cast_possible_truncation, reason = "torrents of a few pieces")]
 
 use std::fs;
+use std::num::NonZeroU64;
+use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,8 +15,9 @@ use super::super::test_peer::{Leecher, PATIENCE, Running, Way, handshake, option
 use super::super::{Health, hello};
 use super::*;
 use crate::id::{InfoHash, PeerId};
+use crate::metainfo::Kind;
 use crate::wire::mse::{Dialling, Provide};
-use crate::wire::{HANDSHAKE_BYTES, Handshake};
+use crate::wire::{BLOCK_BYTES_MAX, HANDSHAKE_BYTES, Handshake};
 
 #[tokio::test]
 async fn a_leecher_gets_the_content_at_once_and_the_torrent_is_verified_beside() {
@@ -422,5 +425,30 @@ async fn bytes_leave_at_the_pace_that_is_set() {
     for _ in 1..4 {
         assert!(leecher.block().await.is_some());
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_the_pace_is_spoken_with() {
+    let house = House::with_pieces(PIECE * 16, Kind::V1, &[("a", PIECE * 16)]);
+    let mut options = options();
+    options.limits.upload_bytes_per_sec = NonZeroU64::new(1);
+    let running = Running::start(vec![house.torrent.clone()], &options);
+    let hello = Handshake { fast: true, ..handshake(house.torrent.info_hash()) };
+    let mut leecher = Leecher::greet_as(Way::Tcp, running.address, &hello).await;
+    leecher.ask(0, 0, PIECE as u32).await;
+    assert!(leecher.block().await.is_some_and(|block| block == house.content[..PIECE]), "the first turn is free");
+    let waiting = async |count| {
+        while running.seed.sending.load(Ordering::Relaxed) != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    waiting(0).await;
+    leecher.ask(0, 0, PIECE as u32).await;
+    waiting(1).await;
+    leecher.ask(0, 0, BLOCK_BYTES_MAX + 1).await;
+    assert!(leecher.next(16).await.is_some(), "a reject");
+    running.seed.set_upload(None);
+    assert!(leecher.block().await.is_some_and(|block| block == house.content[..PIECE]));
     running.stop().await;
 }

@@ -227,6 +227,8 @@ pub enum Way {
     ReadsHang,
     /// So does whoever looks.
     LooksHang,
+    /// The next one that looks passes, and then it is [`Way::LooksHang`].
+    OneLooks,
     /// Reads fail with this error of the system.
     ReadsFail(i32),
 }
@@ -258,11 +260,13 @@ impl Obstacle {
     }
 
     pub fn on_look(&self) {
-        self.wait_while(|way| way == Way::LooksHang);
+        if self.wait_while(|way| way == Way::LooksHang) == Way::OneLooks {
+            self.way.lock().expect("nobody panics").0 = Way::LooksHang;
+        }
     }
 
     pub fn on_read(&self) -> io::Result<()> {
-        match self.wait_while(|way| matches!(way, Way::ReadsHang | Way::LooksHang)) {
+        match self.wait_while(|way| matches!(way, Way::ReadsHang | Way::LooksHang | Way::OneLooks)) {
             Way::ReadsFail(code) => Err(io::Error::from_raw_os_error(code)),
             _ => Ok(()),
         }

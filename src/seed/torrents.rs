@@ -107,8 +107,18 @@ impl Entry {
     /// What a new peer is offered; nothing where the torrent is no longer seeded, or nobody can tell what its pieces
     /// should be. It blocks.
     pub fn offer(&self) -> Option<Offer> {
-        let have = self.offers().borrow().clone()?;
         let metadata = if self.content.is_private { None } else { Some(Arc::clone(&self.meta()?.info_bytes)) };
+        self.offer_with(metadata)
+    }
+
+    /// The same where nothing is to be read for it.
+    pub fn offer_at_once(&self) -> Option<Offer> {
+        let metadata = if self.content.is_private { None } else { Some(self.held_info_bytes()?) };
+        self.offer_with(metadata)
+    }
+
+    fn offer_with(&self, metadata: Option<Arc<[u8]>>) -> Option<Offer> {
+        let have = self.offers().borrow().clone()?;
         Some(Offer {
             pieces: self.content.wire_pieces(),
             have,
@@ -209,6 +219,14 @@ impl Entry {
         let meta = found.ok()?;
         *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };
         Some(meta)
+    }
+
+    /// The `info` dictionary, where it is held.
+    fn held_info_bytes(&self) -> Option<Arc<[u8]>> {
+        let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        let info_bytes = Arc::clone(&held.meta.as_ref()?.info_bytes);
+        held.is_used = true;
+        Some(info_bytes)
     }
 
     /// Whether nobody can tell what its pieces should be.

@@ -8,7 +8,7 @@ use crate::wire::extended;
 use crate::wire::handshake::{HANDSHAKE_BYTES, Handshake, NotAHandshake};
 use crate::wire::hashes::{self, HashRequest};
 use crate::wire::message::{self, Block, id};
-use crate::wire::{BLOCK_BYTES_MAX, Close, EXTENDED_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::wire::{BLOCK_BYTES_MAX, Close, EXTENDED_BYTES_MAX, MESSAGE_BYTES_MAX, METADATA_COPIES_MAX};
 
 impl Connection {
     /// Takes the next thing off `bytes` and returns its size; nothing where it is not whole or not to be taken now.
@@ -235,7 +235,16 @@ impl Connection {
                 if let (Some(number), Some(piece)) = (self.theirs.ut_metadata, extended::read_metadata_request(body)) {
                     self.asked = now;
                     self.useless_since = None;
-                    extended::write_metadata(&mut self.output, number, piece, talk.offer.metadata.as_deref());
+                    let metadata = talk.offer.metadata.as_deref();
+                    let span = metadata.and_then(|metadata| extended::metadata_span(metadata, piece));
+                    let bytes = span.map_or(0, |span| span.len() as u64);
+                    let copies = metadata.map_or(0, <[u8]>::len) as u64 * METADATA_COPIES_MAX;
+                    if bytes > 0 && self.metadata_given + bytes <= copies {
+                        self.metadata_given += bytes;
+                        self.metadata_requests.push_back(piece);
+                    } else {
+                        extended::write_metadata(&mut self.output, number, piece, None);
+                    }
                 }
             }
             _ => {}
