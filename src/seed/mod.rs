@@ -37,6 +37,7 @@ mod test_peer;
 mod torrents;
 mod utp;
 mod utp_door;
+mod utp_wire;
 mod verify;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};

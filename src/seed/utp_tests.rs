@@ -1,7 +1,9 @@
 //! The gate by itself, and strangers who speak uTP by hand.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 
+use super::super::utp_wire::PACKET_BYTES_MAX;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -135,6 +137,14 @@ async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_ove
         }
     };
     timeout(PATIENCE, gone).await.expect("it goes");
+}
+
+#[tokio::test]
+async fn a_call_is_made_also_where_the_system_has_not_said_yet_that_the_socket_has_room() {
+    let ((utp, at), (other, _)) = (at_loopback().await, at_loopback().await);
+    let both = async { tokio::join!(utp.accept(), other.connect(at)) };
+    let (_accepted, called) = timeout(PATIENCE, both).await.expect("in time");
+    assert_eq!(called.expect("an answer").address(), at);
 }
 
 #[tokio::test]
