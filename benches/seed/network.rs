@@ -20,7 +20,7 @@ pub fn is_inside() -> bool {
 pub fn enter() {
     let program = std::env::current_exe().expect("it runs");
     let furnish = format!(
-        "ip link set lo up && ip address add {SEED}/16 dev lo && ip route add local 10.78.0.0/16 dev lo && exec \"$@\""
+        "ip link set lo up && ip address add {SEED}/16 dev lo && ip route replace local 10.78.0.0/16 dev lo && exec \"$@\""
     );
     let mut command = Command::new("unshare");
     command.args(["--net", "sh", "-c", &furnish, "sh"]).arg(program).args(std::env::args().skip(1)).env(INSIDE, "1");

@@ -74,13 +74,26 @@ impl Seed {
         everseed.arg("serve").arg("--site").arg(&content.site).arg("--data").arg(dir.join("data"));
         everseed.args(["--listen", &format!("{SEED}:8080"), "--peer-listen", &format!("{SEED}:6881")]);
         let mut libtorrent = Command::new(PYTHON);
-        libtorrent.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/seed/libtorrent.py"), "seed"]);
+        libtorrent.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/seed/client.py"), "seed"]);
         libtorrent.arg(format!("{SEED}:6882")).arg(&content.media).arg(&torrent);
         let profile = dir.join("qbittorrent");
         let mut qbittorrent = leechers::qbittorrent(&profile, &SEED.to_string(), 6883, &content.media, &torrent);
-        let mut transmission = Command::new("transmission-cli");
-        transmission.args(["--verify", "--port", "6884", "--config-dir"]).arg(dir.join("transmission"));
-        transmission.arg("--download-dir").arg(&content.media).arg(&torrent);
+        let (settings, watched) = (dir.join("transmission"), dir.join("watched"));
+        fs::create_dir_all(&watched).expect("made");
+        fs::copy(&torrent, watched.join("one.torrent")).expect("written");
+        let mut transmission = Command::new("transmission-daemon");
+        transmission.args([
+            "--foreground",
+            "--no-auth",
+            "--no-dht",
+            "--no-lpd",
+            "--port",
+            "7884",
+            "--peerport",
+            "6884",
+        ]);
+        transmission.args(["--bind-address-ipv4", &SEED.to_string()]).arg("--config-dir").arg(settings);
+        transmission.arg("--download-dir").arg(&content.media).arg("--watch-dir").arg(watched);
         let seeds = [
             ("everseed", 6881, &mut everseed),
             ("libtorrent", 6882, &mut libtorrent),
@@ -97,9 +110,9 @@ impl Seed {
             println!("{name} is not installed, and is left out as a seed");
             return None;
         };
-        let seed = Self { name: name.to_owned(), address: SocketAddrV4::new(SEED, port), child };
+        let mut seed = Self { name: name.to_owned(), address: SocketAddrV4::new(SEED, port), child };
         let start = Instant::now();
-        while start.elapsed() < READY_MAX {
+        while start.elapsed() < READY_MAX && seed.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             let sinks = sink::start(seed.address, content, 1, 64);
             let mut got = 0;
             loop {

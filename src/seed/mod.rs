@@ -37,6 +37,7 @@ mod test_peer;
 mod torrents;
 mod utp;
 mod utp_door;
+mod utp_wire;
 mod verify;
 mod warrant;
 
@@ -58,7 +59,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::id::{InfoHash, PeerId};
-use crate::pace::Pace;
+use crate::pace::{Allowance, Pace};
 use crate::wire::{Local, Offer, mse};
 use announce::Announcer;
 use dial::Calls;
@@ -347,6 +348,11 @@ impl Seed {
     /// Changes how many bytes a second leave to all peers together, at once.
     pub fn set_upload(&self, bytes_per_sec: Option<NonZeroU64>) {
         self.pace.set(bytes_per_sec);
+    }
+
+    /// Counts what leaves to peers as part of `allowance`, after which a slower pace holds.
+    pub fn share(&self, allowance: &Arc<Allowance>) {
+        self.pace.share(allowance);
     }
 
     /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.

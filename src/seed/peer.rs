@@ -96,6 +96,8 @@ struct Conversation {
     swarm: Option<Swarm>,
     /// Whether its handshake is done.
     is_known: bool,
+    /// What is known of the first that it said after its handshake.
+    first_word: FirstWord,
     /// Held while blocks are read or written.
     sending: Option<Sending>,
     /// Bytes that were written in this turn.
@@ -116,6 +118,14 @@ impl Drop for Sending {
     fn drop(&mut self) {
         self.0.sending.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The first that a peer says after its handshake, and whether it has had an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstWord {
+    Awaited,
+    Heard,
+    Answered,
 }
 
 /// What is being written.
@@ -200,6 +210,7 @@ impl Conversation {
             hashing: None,
             swarm: None,
             is_known: false,
+            first_word: FirstWord::Awaited,
             sending: None,
             turn_bytes: 0,
         }
@@ -282,6 +293,9 @@ impl Conversation {
         loop {
             let done = self.connection.receive(&self.inbox, now)?;
             self.inbox.drain(..done);
+            if done > 0 && self.is_known && self.first_word == FirstWord::Awaited {
+                self.first_word = FirstWord::Heard;
+            }
             debug_assert!(
                 self.inbox.len() <= PARTIAL_BYTES_MAX || !self.connection.wants_input(),
                 "what can be done with is done before more is read"
@@ -331,6 +345,14 @@ impl Conversation {
             return;
         }
         self.connection.take_output(&mut bytes, now);
+        if self.first_word == FirstWord::Heard {
+            self.first_word = FirstWord::Answered;
+            if self.stream.is_utp() && bytes.is_empty() {
+                // libtorrent says whether it is interested once this is acknowledged, and an acknowledgement that goes
+                // with nothing waits for 40 ms: it goes with a keep-alive.
+                bytes.extend_from_slice(&[0; 4]);
+            }
+        }
         if !bytes.is_empty() {
             return self.fill(bytes, 0);
         }

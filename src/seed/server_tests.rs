@@ -276,6 +276,27 @@ async fn over_utp_the_handshake_comes_in_a_packet_of_its_own() {
 }
 
 #[tokio::test]
+async fn over_utp_the_first_word_of_a_peer_has_an_answer_that_acknowledges_it() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    for way in Way::ALL {
+        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
+        assert_eq!(leecher.message().await.as_deref(), Some(&[5, 0x80][..]), "{way:?}");
+        let not_interested = [0, 0, 0, 1, 3];
+        leecher.send(&not_interested).await;
+        if way.is_utp() {
+            assert_eq!(leecher.message().await.as_deref(), Some(&[][..]), "a keep-alive");
+        }
+        // The second has none.
+        leecher.send(&not_interested).await;
+        leecher.ask(0, 0, 16).await;
+        let message = leecher.message().await.expect("the block, or the unchoke before it");
+        assert!(!message.is_empty(), "{way:?}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn hellos_that_are_cut_off_or_wrong_keep_nobody_else_out() {
     let house = House::new(&[("a", PIECE)]);
     let mut options = options();

@@ -1,7 +1,9 @@
 //! The gate by itself, and strangers who speak uTP by hand.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 
+use super::super::utp_wire::PACKET_BYTES_MAX;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -161,6 +163,14 @@ async fn a_peer_that_has_not_taken_everything_is_told_of_the_end() {
     }
     // Under the number that it listens to, and as an answer to the last that it has said.
     assert_eq!(resets, [header(RESET, 7, 0, 0, 2), header(RESET, 9, 0, 0, 2)]);
+}
+
+#[tokio::test]
+async fn a_call_is_made_also_where_the_system_has_not_said_yet_that_the_socket_has_room() {
+    let ((utp, at), (other, _)) = (at_loopback().await, at_loopback().await);
+    let both = async { tokio::join!(utp.accept(), other.connect(at)) };
+    let (_accepted, called) = timeout(PATIENCE, both).await.expect("in time");
+    assert_eq!(called.expect("an answer").address(), at);
 }
 
 #[tokio::test]

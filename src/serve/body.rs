@@ -279,7 +279,7 @@ impl FilePart {
 
 /// When `bytes` may go; `None` is now.
 fn turn(pace: Option<&Arc<Pace>>, bytes: u64) -> Option<Turn> {
-    let pace = Arc::clone(pace.filter(|pace| pace.bytes_per_sec().is_some())?);
+    let pace = Arc::clone(pace.filter(|pace| !pace.pass(bytes))?);
     Some(Box::pin(async move { pace.take(bytes).await }))
 }
 

@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::announce::Tracker;
@@ -22,6 +22,7 @@ use super::status::{Everseed, FAULTS_MAX, Row, Scrub, Scrubbing, Snapshot, carri
 use super::web::WebSent;
 use crate::id::InfoHash;
 use crate::metainfo::Kind;
+use crate::pace::Allowance;
 use crate::seed::{self, Health, Seed};
 use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
@@ -85,6 +86,8 @@ pub struct Inner {
     sampled: Mutex<Sampled>,
     /// What left in this month.
     meter: Mutex<Meter>,
+    /// What may still leave in it, where there is a quota.
+    allowance: OnceLock<Arc<Allowance>>,
     /// What is done, or would be, about those that are damaged.
     healing: Mutex<HashMap<InfoHash, String>>,
     /// Torrents that are not seeded, and what the operator was told of each.
@@ -134,14 +137,23 @@ impl State {
 
     /// Goes on counting what left in each month, under this quota.
     pub fn restore_months(&self, quota: Option<Quota>, months: impl IntoIterator<Item = MonthSent>) {
+        if let Some(quota) = quota {
+            let allowance = self.inner.allowance.get_or_init(|| Arc::new(Allowance::new(quota.of_each())));
+            self.web.pace().share(allowance);
+            self.seed.share(allowance);
+        }
         *lock(&self.inner.meter) = Meter::new(quota, months);
     }
 
-    /// Counts what has left since the last time, and slows everything down, or not any more, as the quota asks for.
+    /// Counts what has left since the last time, and slows everything down, or not any more, as the quota asks for. What
+    /// leaves until the next time is counted turn by turn, so that the quota's end holds at once.
     pub fn count_month(&self) {
         let mut meter = lock(&self.inner.meter);
         let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_bytes(), self.web.since_start());
         let then = meter.quota().map(Quota::of_each);
+        if let (Some(allowance), Some(left)) = (self.inner.allowance.get(), meter.left_bytes()) {
+            allowance.set(left);
+        }
         drop(meter);
         if let Some(month) = counted.grown {
             self.writer.month(month);
