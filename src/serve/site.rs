@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 use super::files::path;
+use super::packed::Packed;
 use crate::fsx;
 use crate::id::{InfoHash, InfoHashes};
 use crate::manifest::{self, Entry, Manifest};
@@ -44,8 +45,8 @@ pub struct Site {
 /// A torrent of a site: what is always wanted of it, as there are thousands of them, held for years.
 #[derive(Debug)]
 pub struct Published {
-    /// What the manifest says of it, but for the magnet link, which is empty.
-    pub entry: Entry,
+    /// What the manifest says of it.
+    pub entry: Packed,
     /// How many pieces it has.
     pub pieces: u64,
     /// Whether peers come from the trackers alone (BEP 27).
@@ -59,7 +60,7 @@ pub struct Published {
 impl Published {
     /// Reads its `.torrent` below the site's `root` again. It blocks.
     pub fn read(&self, root: &Path) -> Result<Torrent, Problem> {
-        let at = self.entry.torrent.below(root);
+        let at = root.join(self.entry.torrent());
         let torrent = read_torrent(&at)?;
         if torrent.info_hashes == self.entry.info_hashes {
             return Ok(torrent);
@@ -69,7 +70,7 @@ impl Published {
 
     /// Its files below the site's `root`, in the torrent's order. They need not exist.
     pub fn files(&self, root: &Path) -> impl Iterator<Item = PathBuf> {
-        self.entry.files.iter().map(|file| file.path.below(root))
+        self.entry.files().map(|file| root.join(file.path))
     }
 }
 
@@ -128,7 +129,8 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     let folders = seed::Folders::below(root);
     let mut reader =
         Reader { root, real: &real, manifest: &at, base_url: &base_url, own, folders, pads: HashMap::new() };
-    let (mut torrents, mut problems) = (Vec::new(), Vec::new());
+    // No larger than needed: of thousands, what a growing list takes beyond it is never used.
+    let (mut torrents, mut problems) = (Vec::with_capacity(manifest.torrents.len()), Vec::new());
     let (mut seen, mut swarms) = (HashSet::<InfoHashes>::new(), HashMap::<InfoHash, String>::new());
     for entry in manifest.torrents {
         if !seen.insert(entry.info_hashes) {
@@ -141,7 +143,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
                 problems.push(Problem::at(&at, message).help(AGAIN));
             }
         }
-        match reader.published(entry) {
+        match reader.published(&entry) {
             Ok(published) => torrents.push(published),
             Err(problem) => problems.push(problem),
         }
@@ -163,8 +165,8 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
 
 impl Site {
     /// The page of a torrent below the site's root, or the whole URL where it lies elsewhere.
-    pub fn page<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
-        let page = entry.page.as_deref()?;
+    pub fn page<'a>(&self, entry: &'a Packed) -> Option<&'a str> {
+        let page = entry.page()?;
         if self.is_mirror {
             return Some(page);
         }
@@ -174,8 +176,8 @@ impl Site {
     /// The torrent that the file at this path below the site's root belongs to.
     pub fn medium(&self, path: &str) -> Option<InfoHash> {
         // Of several torrents that have it the first.
-        let first = self.media.partition_point(|&place| file(&self.torrents, place).path.as_str() < path);
-        let place = *self.media.get(first).filter(|&&place| file(&self.torrents, place).path.as_str() == path)?;
+        let first = self.media.partition_point(|&place| file(&self.torrents, place) < path);
+        let place = *self.media.get(first).filter(|&&place| file(&self.torrents, place) == path)?;
         Some(self.torrents[place.0 as usize].entry.info_hashes.main())
     }
 
@@ -186,17 +188,17 @@ impl Site {
     }
 }
 
-fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &manifest::File {
-    &torrents[torrent as usize].entry.files[file as usize]
+fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &str {
+    torrents[torrent as usize].entry.file(file as usize).path
 }
 
 /// The files in the order of their paths, of one path in that of the torrents.
 fn media(torrents: &[Published]) -> Box<[(u32, u32)]> {
     let number = |index: usize| u32::try_from(index).expect("a manifest of so few bytes names fewer");
     let files =
-        |(index, one): (usize, &Published)| (0..one.entry.files.len()).map(move |file| (number(index), number(file)));
+        |(index, one): (usize, &Published)| (0..one.entry.files().len()).map(move |file| (number(index), number(file)));
     let mut media: Box<[_]> = torrents.iter().enumerate().flat_map(files).collect();
-    media.sort_unstable_by_key(|&place| (&file(torrents, place).path, place));
+    media.sort_unstable_by_key(|&place| (file(torrents, place), place));
     media
 }
 
@@ -220,7 +222,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn published(&mut self, mut entry: Entry) -> Result<Published, Problem> {
+    fn published(&mut self, entry: &Entry) -> Result<Published, Problem> {
         let at = self.below(&entry.torrent)?;
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
@@ -249,10 +251,9 @@ impl Reader<'_> {
             entry.files.iter().map(|file| self.folders.place(file.path.as_str(), file.url.is_some())).collect();
         let kept_at = self.folders.place(entry.torrent.as_str(), false);
         let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
-        self.pad(&entry, &torrent.metainfo.info);
-        entry.magnet = String::new();
+        self.pad(entry, &torrent.metainfo.info);
         let info = &torrent.metainfo.info;
-        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
+        Ok(Published { entry: Packed::of(entry), pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
     }
 
     /// Notes what padding there is, by the folders below the site's root in which clients look for it: those of the

@@ -21,6 +21,7 @@ use super::web::WebSent;
 use crate::id::InfoHash;
 use crate::metainfo::Kind;
 use crate::seed::{self, Health, Seed};
+use crate::sitepath::SitePath;
 use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
 
@@ -476,7 +477,7 @@ fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
 }
 
 fn title(one: &Published) -> &str {
-    if one.entry.title.is_empty() { &one.entry.name } else { &one.entry.title }
+    if one.entry.title().is_empty() { one.entry.name() } else { one.entry.title() }
 }
 
 /// What is written behind the info-hash of a verdict on a file that was found damaged since.
@@ -526,8 +527,8 @@ fn row<'a>(
         kind: Kind::of(hashes).as_str(),
         title: title(one).to_owned(),
         page: site.page(&one.entry).map(str::to_owned),
-        torrent: one.entry.torrent.url(),
-        bytes: one.entry.bytes,
+        torrent: SitePath::new(one.entry.torrent()).map(|path| path.url()).unwrap_or_default(),
+        bytes: one.entry.bytes(),
         seeds: counts.complete,
         leechers: counts.incomplete,
         completed: counts.downloaded,
@@ -546,8 +547,8 @@ fn row<'a>(
             .map(|(ago, bad_pieces)| Scrub { at: now.saturating_sub(ago.as_secs()), bad_pieces: bad_pieces.into() }),
         scrubbing: scrub.progress.map(|(done, of)| Scrubbing { done: done.into(), of: of.into() }),
         connections: seed.map_or(0, |seed| seed.connections as u64),
-        published: one.entry.published.clone(),
-        retired: one.entry.retired.clone(),
+        published: one.entry.published().map(str::to_owned),
+        retired: one.entry.retired().map(str::to_owned),
         swarms: hashes.swarms().collect(),
         ..Row::default()
     }
