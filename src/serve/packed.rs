@@ -52,6 +52,12 @@ pub struct FileWords<'a> {
     pub url: Option<&'a str>,
 }
 
+impl From<Entry> for Box<Packed> {
+    fn from(entry: Entry) -> Self {
+        Box::new(Packed::of(&entry))
+    }
+}
+
 impl Packed {
     /// Packs `entry`.
     pub fn of(entry: &Entry) -> Self {

@@ -1,7 +1,7 @@
 //! A built site as the tracker and the seed need it: its manifest and its torrents, read once and checked against
 //! each other. Pages, feeds and media are only paths here.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -14,12 +14,11 @@ use url::{Host, Url};
 use super::files::path;
 use super::packed::Packed;
 use crate::fsx;
-use crate::id::{InfoHash, InfoHashes};
-use crate::manifest::{self, Entry, Manifest};
+use crate::id::InfoHash;
+use crate::manifest::{self, Manifest};
 use crate::metainfo::{self, File, Info, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
 use crate::seed;
-use crate::sitepath::SitePath;
 
 /// A site that is served.
 #[derive(Debug, Default)]
@@ -46,7 +45,7 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Published {
     /// What the manifest says of it.
-    pub entry: Packed,
+    pub entry: Box<Packed>,
     /// How many pieces it has.
     pub pieces: u64,
     /// Whether peers come from the trackers alone (BEP 27).
@@ -111,12 +110,12 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
     }
     let at = root.join(manifest::FILE_NAME);
-    let manifest = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read) {
-        Ok(manifest) => manifest,
+    let read = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read_as::<Box<Packed>>) {
+        Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
         Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
     };
-    let manifest = manifest.map_err(|error| {
+    let (manifest, entries) = read.map_err(|error| {
         let problem = Problem::at(&at, error.to_string()).help(error.help());
         vec![error.line().filter(|&line| line > 0).map_or(problem.clone(), |line| problem.line(line))]
     })?;
@@ -129,21 +128,11 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     let folders = seed::Folders::below(root);
     let mut reader =
         Reader { root, real: &real, manifest: &at, base_url: &base_url, own, folders, pads: HashMap::new() };
+    let (firsts, mut problems) = firsts(&entries, &at);
     // No larger than needed: of thousands, what a growing list takes beyond it is never used.
-    let (mut torrents, mut problems) = (Vec::with_capacity(manifest.torrents.len()), Vec::new());
-    let (mut seen, mut swarms) = (HashSet::<InfoHashes>::new(), HashMap::<InfoHash, String>::new());
-    for entry in manifest.torrents {
-        if !seen.insert(entry.info_hashes) {
-            continue;
-        }
-        for hash in entry.info_hashes.swarms() {
-            // One swarm would be shared by two torrents, and its peers would be of neither.
-            if let Some(other) = swarms.insert(hash, entry.torrent.to_string()) {
-                let message = format!("{other} and {} are both torrents of the swarm {hash}", entry.torrent);
-                problems.push(Problem::at(&at, message).help(AGAIN));
-            }
-        }
-        match reader.published(&entry) {
+    let mut torrents = Vec::with_capacity(entries.len());
+    for (entry, _) in entries.into_iter().zip(firsts).filter(|(_, is_first)| *is_first) {
+        match reader.published(entry) {
             Ok(published) => torrents.push(published),
             Err(problem) => problems.push(problem),
         }
@@ -161,6 +150,29 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         has_manifest: true,
         is_mirror: own.is_mirror,
     })
+}
+
+/// Which of the manifest's torrents are there for the first time, and what is wrong with them as a set.
+fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut swarms = HashMap::<InfoHash, usize>::new();
+    let mut is_first = |(index, entry): (usize, &Box<Packed>)| {
+        let hashes = entry.info_hashes;
+        if swarms.get(&hashes.main()).is_some_and(|&other| entries[other].info_hashes == hashes) {
+            return false;
+        }
+        for hash in hashes.swarms() {
+            // One swarm would be shared by two torrents, and its peers would be of neither.
+            if let Some(other) = swarms.insert(hash, index) {
+                let (other, this) = (entries[other].torrent(), entry.torrent());
+                let message = format!("{other} and {this} are both torrents of the swarm {hash}");
+                problems.push(Problem::at(at, message).help(AGAIN));
+            }
+        }
+        true
+    };
+    let firsts = entries.iter().enumerate().map(&mut is_first).collect();
+    (firsts, problems)
 }
 
 impl Site {
@@ -222,8 +234,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn published(&mut self, entry: &Entry) -> Result<Published, Problem> {
-        let at = self.below(&entry.torrent)?;
+    fn published(&mut self, entry: Box<Packed>) -> Result<Published, Problem> {
+        let at = self.below(entry.torrent())?;
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
         let differing =
@@ -233,14 +245,14 @@ impl Reader<'_> {
             return Err(Problem::at(&at, differing.join("; ")).help(AGAIN));
         }
         let sizes = torrent.metainfo.info.files();
-        let same = sizes.len() == entry.files.len()
-            && sizes.iter().zip(&entry.files).all(|((_, bytes), file)| *bytes == file.bytes);
+        let same = sizes.len() == entry.files().len()
+            && sizes.iter().zip(entry.files()).all(|((_, bytes), file)| *bytes == file.bytes);
         if !same {
-            let message = format!("the files of {} are not those of {}", entry.torrent, entry.name);
+            let message = format!("the files of {} are not those of {}", entry.torrent(), entry.name());
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
-        for file in &entry.files {
-            self.below(&file.path)?;
+        for file in entry.files() {
+            self.below(file.path)?;
         }
         let others = |tier: &Vec<String>| -> Vec<String> {
             tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
@@ -248,17 +260,17 @@ impl Reader<'_> {
         let other_trackers: Vec<_> =
             torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
         let places =
-            entry.files.iter().map(|file| self.folders.place(file.path.as_str(), file.url.is_some())).collect();
-        let kept_at = self.folders.place(entry.torrent.as_str(), false);
+            entry.files().map(|file| self.folders.place(file.path, file.url.is_some())).collect();
+        let kept_at = self.folders.place(entry.torrent(), false);
         let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
-        self.pad(entry, &torrent.metainfo.info);
+        self.pad(&entry, &torrent.metainfo.info);
         let info = &torrent.metainfo.info;
-        Ok(Published { entry: Packed::of(entry), pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
+        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
     }
 
     /// Notes what padding there is, by the folders below the site's root in which clients look for it: those of the
     /// files.
-    fn pad(&mut self, entry: &Entry, info: &Info) {
+    fn pad(&mut self, entry: &Packed, info: &Info) {
         let Layout::Multi(files) = &info.layout else { return };
         // Padding fills the last piece of a file: it is never a whole one.
         let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
@@ -266,11 +278,11 @@ impl Reader<'_> {
         if sizes.is_empty() {
             return;
         }
-        let places = info.files().into_iter().zip(&entry.files);
+        let places = info.files().into_iter().zip(entry.files());
         // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
         let folders: BTreeSet<String> = places
             .filter_map(|((below, _), file)| {
-                let before = file.path.as_str().strip_suffix(&below)?;
+                let before = file.path.strip_suffix(below.as_str())?;
                 (before.is_empty() || before.ends_with('/')).then(|| format!("{before}{}", info.name))
             })
             .collect();
@@ -280,8 +292,8 @@ impl Reader<'_> {
     }
 
     /// The path on this machine, which symbolic links do not lead out of the site.
-    fn below(&self, path: &SitePath) -> Result<PathBuf, Problem> {
-        let at = path.below(self.root);
+    fn below(&self, path: &str) -> Result<PathBuf, Problem> {
+        let at = self.root.join(path);
         match at.canonicalize() {
             Ok(real) if !real.starts_with(self.real) => {
                 Err(Problem::at(&at, "a symbolic link that leads out of the site")
