@@ -60,12 +60,12 @@ use tokio::time::Instant;
 
 use crate::id::{InfoHash, PeerId};
 use crate::pace::{Allowance, Pace};
-use crate::wire::{Local, Offer, mse};
+use crate::wire::{Local, Offer};
 use announce::Announcer;
 use dial::Calls;
 use disks::Disks;
 use doors::Doors;
-use hello::EXCHANGES_MAX;
+use hello::{EXCHANGES_MAX, Keys};
 use reading::HASHINGS_MAX;
 use torrents::{Entry, Remembered};
 use utp_door::Door;
@@ -183,13 +183,13 @@ pub struct Seed {
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
     /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
-    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
+    /// Verdicts of a former run, in the order of their torrents.
+    remembered: Mutex<Vec<Verdict>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
     limits: Limits,
-    /// What names each torrent in an encrypted hello.
-    keys: RwLock<HashMap<[u8; 20], InfoHash>>,
+    keys: RwLock<Keys>,
     exchanges: Semaphore,
     calls: Calls,
     door: Mutex<Option<Door>>,
@@ -255,8 +255,7 @@ impl Seed {
             let entry = match former.get(&info_hash) {
                 Some(entry) if entry.is(&torrent) => gone.remove(&info_hash).unwrap_or_else(|| Arc::clone(entry)),
                 former => {
-                    let entry =
-                        Entry::new(&torrent, self.changes.clone(), &remembered.remove(&info_hash).unwrap_or_default());
+                    let entry = Entry::new(&torrent, self.changes.clone(), &recall(&remembered, info_hash));
                     if let Some(former) = former {
                         // Its files have moved; what it has sent stays told.
                         entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -268,12 +267,10 @@ impl Seed {
                 entries.insert(hash, Arc::clone(&entry));
             }
         }
-        let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        if remembered.is_empty() {
-            // Its room for thousands is never needed again.
-            *remembered = HashMap::new();
-        }
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys::of(entries.keys());
+        remembered.retain(|verdict| !entries.contains_key(&verdict.info_hash));
+        // Room for thousands is never needed again.
+        remembered.shrink_to_fit();
         drop((entries, remembered));
         gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -281,16 +278,15 @@ impl Seed {
     }
 
     /// Takes verdicts of a former run, for torrents that [`Seed::set_torrents`] brings after it.
-    pub fn remember(&self, verdicts: &[Verdict]) {
+    pub fn remember(&self, verdicts: Vec<Verdict>) {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        for verdict in verdicts {
-            let files = remembered.entry(verdict.info_hash).or_default();
-            let Verdict { fingerprint, mut is_damaged, .. } = *verdict;
-            // Of two that were kept of it the worse one counts: then it is read again.
-            let other = files.get(&verdict.path).filter(|other| other.fingerprint == fingerprint);
-            is_damaged |= other.is_some_and(|other| other.is_damaged);
-            files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
+        if remembered.is_empty() {
+            *remembered = verdicts;
+        } else {
+            remembered.extend(verdicts);
         }
+        // It is stable: of two verdicts on a file the later one stays behind the other.
+        remembered.sort_by_key(|verdict| verdict.info_hash);
     }
 
     /// The verdicts to give to [`Seed::remember`] after a restart, but those that were taken before and still hold.
@@ -311,6 +307,14 @@ impl Seed {
     /// How a torrent stands, in short; cheap enough to be asked on every announce.
     pub fn health(&self, info_hash: &InfoHash) -> Option<Health> {
         self.entry(info_hash).map(|entry| entry.health())
+    }
+
+    /// The torrents of which something was sent, and how much, in no order.
+    pub fn sent(&self) -> Vec<(InfoHash, u64)> {
+        let torrents = self.torrents.read().unwrap_or_else(PoisonError::into_inner);
+        // A hybrid one stands there twice.
+        let each = torrents.iter().filter(|(hash, entry)| entry.info_hash() == **hash);
+        each.map(|(hash, entry)| (*hash, entry.sent.load(Ordering::Relaxed))).filter(|(_, sent)| *sent > 0).collect()
     }
 
     /// How all torrents stand, in no order.
@@ -381,7 +385,7 @@ impl Seed {
         entry.pace(self.limits.upload_of_one_bytes_per_sec).into_iter().chain([&self.pace])
     }
 
-    fn keys(&self) -> RwLockReadGuard<'_, HashMap<[u8; 20], InfoHash>> {
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -402,4 +406,19 @@ impl Seed {
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
+}
+
+/// The verdicts on the files of a torrent, by their paths; of two on the same file the later one.
+fn recall(verdicts: &[Verdict], info_hash: InfoHash) -> HashMap<PathBuf, Remembered> {
+    let first = verdicts.partition_point(|verdict| verdict.info_hash < info_hash);
+    let own = verdicts[first..].iter().take_while(|verdict| verdict.info_hash == info_hash);
+    let mut files = HashMap::<PathBuf, Remembered>::new();
+    for verdict in own {
+        let Verdict { fingerprint, mut is_damaged, .. } = *verdict;
+        // Of two that were kept of it the worse one counts: then it is read again.
+        let other = files.get(&verdict.path).filter(|other| other.fingerprint == fingerprint);
+        is_damaged |= other.is_some_and(|other| other.is_damaged);
+        files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
+    }
+    files
 }

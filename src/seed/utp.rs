@@ -516,8 +516,7 @@ impl Gate {
         let streams: Vec<_> = self.state().streams.drain().collect();
         for ((address, number), said) in streams {
             let Some(packets) = said.and_then(|said| refusals(&spoken(number, said))) else { continue };
-            let address = self.on_the_wire(address);
-            packets.iter().for_each(|packet| drop(self.socket.try_send_to(packet, address)));
+            packets.iter().for_each(|packet| self.wire.send_alone(packet, address));
         }
     }
 

@@ -98,7 +98,7 @@ async fn what_is_verified_and_looks_as_it_did_is_read_without_hashing() {
     let house = House::new(&[("a", PIECE * 2)]);
     let verdicts = verified(&house).take_verdicts();
     let seed = seed_of(&[]);
-    seed.remember(&verdicts);
+    seed.remember(verdicts);
     seed.set_torrents(vec![house.torrent.clone()]);
     let reading = open(&seed, &house, "a", (0, 2 * PIECE_BYTES)).expect("known to be right");
     assert!(read(&reading, 0, 2 * PIECE).await.expect("readable") == house.content);

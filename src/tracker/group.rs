@@ -37,7 +37,7 @@ pub struct Group<const N: usize> {
 
 impl<const N: usize> Default for Group<N> {
     fn default() -> Self {
-        Self { peers: Vec::new(), seeds: 0, partials: 0, index: None }
+        Self::new()
     }
 }
 
@@ -55,6 +55,11 @@ pub struct Heard {
 }
 
 impl<const N: usize> Group<N> {
+    /// Nobody.
+    pub const fn new() -> Self {
+        Self { peers: Vec::new(), seeds: 0, partials: 0, index: None }
+    }
+
     /// All peers, the seeds first.
     pub fn peers(&self) -> &[Peer<N>] {
         &self.peers

@@ -14,7 +14,7 @@ use crate::id::{InfoHash, PeerId};
 /// from another port, completes once.
 const COMPLETED_REMEMBERED_MAX: usize = 16;
 
-/// The swarm of one torrent.
+/// The swarm of one torrent. There are thousands of them, of which few have peers: the others hold nothing for them.
 #[derive(Debug, Clone)]
 pub struct Swarm {
     pub info_hash: InfoHash,
@@ -22,10 +22,19 @@ pub struct Swarm {
     pub twin: Option<InfoHash>,
     pub seed: SeedState,
     pub tally: Tally,
+    crowd: Option<Box<Crowd>>,
+}
+
+/// Who is in a swarm, and who completed of late.
+#[derive(Debug, Clone, Default)]
+struct Crowd {
     v4: Group<6>,
     v6: Group<18>,
     completed: Vec<PeerId>,
 }
+
+/// What stands for the crowd of a swarm that has none.
+static NOBODY: Crowd = Crowd { v4: Group::new(), v6: Group::new(), completed: Vec::new() };
 
 /// Who asks, and what it may be given.
 pub struct Asker<'a> {
@@ -57,22 +66,19 @@ pub struct Cursor {
 
 impl Swarm {
     pub fn new(info_hash: InfoHash, twin: Option<InfoHash>, tally: Tally) -> Self {
-        Self {
-            info_hash,
-            twin,
-            seed: SeedState::default(),
-            tally,
-            v4: Group::default(),
-            v6: Group::default(),
-            completed: Vec::new(),
-        }
+        Self { info_hash, twin, seed: SeedState::default(), tally, crowd: None }
+    }
+
+    fn crowd(&self) -> &Crowd {
+        self.crowd.as_deref().unwrap_or(&NOBODY)
     }
 
     /// The swarm in numbers.
     pub fn counts(&self) -> Counts {
         let peers = self.peers() as u64;
         let seeds = self.seeds() as u64;
-        let partials = (self.v4.partials() + self.v6.partials()) as u64;
+        let Crowd { v4, v6, .. } = self.crowd();
+        let partials = (v4.partials() + v6.partials()) as u64;
         Counts {
             complete: seeds + u64::from(self.seed == SeedState::Offered),
             incomplete: peers - seeds,
@@ -83,12 +89,14 @@ impl Swarm {
 
     /// All peers; the everseed is none of them.
     pub fn peers(&self) -> usize {
-        self.v4.peers().len() + self.v6.peers().len()
+        let Crowd { v4, v6, .. } = self.crowd();
+        v4.peers().len() + v6.peers().len()
     }
 
     /// The seeds among them.
     pub fn seeds(&self) -> usize {
-        self.v4.seeds() + self.v6.seeds()
+        let Crowd { v4, v6, .. } = self.crowd();
+        v4.seeds() + v6.seeds()
     }
 
     /// Takes in what a peer says of itself, and says what that changed.
@@ -98,17 +106,18 @@ impl Swarm {
             let completed = heard.completed && !told;
             (position, Heard { completed, ..heard })
         };
+        let crowd = self.crowd.get_or_insert_default();
         match announce.addr {
             SocketAddr::V4(addr) => {
                 let packed = pack_v4(*addr.ip(), addr.port());
-                let heard = self.v4.hear(packed, announce, kind, now, room, keyed);
-                let counted = heard.is_some_and(|(position, _)| self.v4.peers()[position].counted);
+                let heard = crowd.v4.hear(packed, announce, kind, now, room, keyed);
+                let counted = heard.is_some_and(|(position, _)| crowd.v4.peers()[position].counted);
                 self.conclude(heard.map(news), counted, announce, kind, now, changes);
             }
             SocketAddr::V6(addr) => {
                 let packed = pack_v6(*addr.ip(), addr.port());
-                let heard = self.v6.hear(packed, announce, kind, now, room, keyed);
-                let counted = heard.is_some_and(|(position, _)| self.v6.peers()[position].counted);
+                let heard = crowd.v6.hear(packed, announce, kind, now, room, keyed);
+                let counted = heard.is_some_and(|(position, _)| crowd.v6.peers()[position].counted);
                 self.conclude(heard.map(news), counted, announce, kind, now, changes);
             }
         }
@@ -127,8 +136,9 @@ impl Swarm {
         let families = asker.announce.families;
         // A seed wants no seeds (rule 10): it draws from behind them.
         let from = |seeds: usize| if asker.kind == Kind::Seed { seeds } else { 0 };
-        let v4 = if families.v4() { &self.v4.peers()[from(self.v4.seeds())..] } else { &[] };
-        let v6 = if families.v6() { &self.v6.peers()[from(self.v6.seeds())..] } else { &[] };
+        let Crowd { v4, v6, .. } = self.crowd();
+        let v4 = if families.v4() { &v4.peers()[from(v4.seeds())..] } else { &[] };
+        let v6 = if families.v6() { &v6.peers()[from(v6.seeds())..] } else { &[] };
         shuffle.begin(v4.len() + v6.len());
         let mut open = want;
         while open > 0 {
@@ -152,8 +162,9 @@ impl Swarm {
     /// [`super::swarms::CALL_BATCH`] of each family at most.
     pub fn leechers(&self, max: usize, now: Seconds, life_secs: u64, random: &mut Random, into: &mut Vec<SocketAddr>) {
         let enough = into.len() + max;
-        downloading(&self.v4, enough, now, life_secs, random, into);
-        downloading(&self.v6, enough, now, life_secs, random, into);
+        let Some(crowd) = &self.crowd else { return };
+        downloading(&crowd.v4, enough, now, life_secs, random, into);
+        downloading(&crowd.v6, enough, now, life_secs, random, into);
     }
 
     /// Up to `max` peers, those that have everything first.
@@ -161,8 +172,9 @@ impl Swarm {
         fn unpacked<const N: usize>(peers: &[Peer<N>]) -> impl Iterator<Item = SocketAddr> {
             peers.iter().filter_map(|peer| unpack(&peer.addr))
         }
-        let (v4_seeds, v4_others) = self.v4.peers().split_at(self.v4.seeds());
-        let (v6_seeds, v6_others) = self.v6.peers().split_at(self.v6.seeds());
+        let Crowd { v4, v6, .. } = self.crowd();
+        let (v4_seeds, v4_others) = v4.peers().split_at(v4.seeds());
+        let (v6_seeds, v6_others) = v6.peers().split_at(v6.seeds());
         let seeds = unpacked(v4_seeds).chain(unpacked(v6_seeds));
         seeds.chain(unpacked(v4_others)).chain(unpacked(v6_others)).take(max).collect()
     }
@@ -177,24 +189,32 @@ impl Swarm {
         life_secs: u64,
         changes: &mut Vec<Change>,
     ) -> bool {
+        let Some(crowd) = &mut self.crowd else {
+            *cursor = Cursor::default();
+            return true;
+        };
         if !cursor.v6 {
-            if !sweep(&mut self.v4, self.info_hash, &mut cursor.next, budget, now, life_secs, changes) {
+            if !sweep(&mut crowd.v4, self.info_hash, &mut cursor.next, budget, now, life_secs, changes) {
                 return false;
             }
             *cursor = Cursor { v6: true, next: None };
         }
-        let done = sweep(&mut self.v6, self.info_hash, &mut cursor.next, budget, now, life_secs, changes);
+        let done = sweep(&mut crowd.v6, self.info_hash, &mut cursor.next, budget, now, life_secs, changes);
         if done {
             *cursor = Cursor::default();
+            if crowd.is_forgotten() {
+                self.crowd = None;
+            }
         }
         done
     }
 
     /// Puts back a peer that a store remembered, unless it is there.
     pub fn restore(&mut self, sighting: &Sighting, at: Seconds, keyed: Keyed) -> bool {
+        let crowd = self.crowd.get_or_insert_default();
         match sighting.addr {
-            SocketAddr::V4(addr) => put_back(&mut self.v4, pack_v4(*addr.ip(), addr.port()), sighting, at, keyed),
-            SocketAddr::V6(addr) => put_back(&mut self.v6, pack_v6(*addr.ip(), addr.port()), sighting, at, keyed),
+            SocketAddr::V4(addr) => put_back(&mut crowd.v4, pack_v4(*addr.ip(), addr.port()), sighting, at, keyed),
+            SocketAddr::V6(addr) => put_back(&mut crowd.v6, pack_v6(*addr.ip(), addr.port()), sighting, at, keyed),
         }
     }
 
@@ -225,9 +245,10 @@ impl Swarm {
             changes.push(Change::Moved { info_hash, uploaded, downloaded, at: now });
         }
         if announce.event == Event::Stopped {
+            let crowd = self.crowd.get_or_insert_default();
             match announce.addr {
-                SocketAddr::V4(_) => drop(self.v4.remove(position)),
-                SocketAddr::V6(_) => drop(self.v6.remove(position)),
+                SocketAddr::V4(_) => drop(crowd.v4.remove(position)),
+                SocketAddr::V6(_) => drop(crowd.v6.remove(position)),
             }
             changes.push(Change::Gone { info_hash, addr: announce.addr, at: now });
         } else {
@@ -246,7 +267,7 @@ impl Swarm {
 
     /// Whether this client is one of the last that completed.
     pub fn knows_completed(&self, peer_id: PeerId) -> bool {
-        self.completed.contains(&peer_id)
+        self.crowd().completed.contains(&peer_id)
     }
 
     /// Whether a completion of this client is a new one.
@@ -254,11 +275,19 @@ impl Swarm {
         if self.knows_completed(peer_id) {
             return false;
         }
-        if self.completed.len() == COMPLETED_REMEMBERED_MAX {
-            self.completed.remove(0);
+        let completed = &mut self.crowd.get_or_insert_default().completed;
+        if completed.len() == COMPLETED_REMEMBERED_MAX {
+            completed.remove(0);
         }
-        self.completed.push(peer_id);
+        completed.push(peer_id);
         true
+    }
+}
+
+impl Crowd {
+    /// Whether nothing of it would be missed.
+    fn is_forgotten(&self) -> bool {
+        self.v4.peers().is_empty() && self.v6.peers().is_empty() && self.completed.is_empty()
     }
 }
 

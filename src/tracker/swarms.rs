@@ -179,6 +179,8 @@ impl Swarms {
             self.each.iter().map(|swarm| swarm.info_hash).filter(|info_hash| !wanted.contains_key(info_hash)).collect();
         reloaded.removed = gone.len();
         gone.into_iter().for_each(|info_hash| self.withdraw(info_hash));
+        // No more than there are: of thousands, what a growing list takes beyond it is never used.
+        self.each.reserve_exact(wanted.len().saturating_sub(self.each.len()));
         for (info_hash, twin) in wanted {
             if !self.index.contains_key(&info_hash) {
                 let tally = self.retired.remove(&info_hash).unwrap_or_default();

@@ -7,6 +7,7 @@ use expect_test::expect;
 use super::show::{Show, link};
 use crate::id::{InfoHash, InfoHashV2, InfoHashes};
 use crate::metainfo::Kind;
+use crate::serve::packed::Packed;
 use crate::serve::site::{OwnTrackers, load};
 
 fn problems(show: &Show) -> String {
@@ -72,9 +73,10 @@ fn only_other_trackers_are_announced_to() {
     assert_eq!(mirror.torrents[0].other_trackers.concat(), urls);
     let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, ..own }).expect("a site");
     assert_eq!(mirror.torrents[0].other_trackers.len(), urls.len() - 1, "but for the one that it was told is its own");
-    let mut entry = mirror.torrents[0].entry.clone();
+    let mut entry = mirror.torrents[0].entry.unpack();
     entry.page = Some("https://show.example.org/episodes/ep1/".into());
-    assert_eq!((site.page(&entry), mirror.page(&entry)), (Some("episodes/ep1/"), entry.page.as_deref()));
+    let packed = Packed::of(&entry);
+    assert_eq!((site.page(&packed), mirror.page(&packed)), (Some("episodes/ep1/"), entry.page.as_deref()));
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn verdicts_are_remembered_by_path() {
     let mut found = store.verdicts().expect("read");
     found.sort_by(|a, b| a.path.cmp(&b.path));
     assert_eq!(found, [verdict("media/a.mp3", 3), verdict("media/b.mp3", 2)]);
-    store.retain_verdicts(|path| path.ends_with("b.mp3")).expect("written");
+    store.retain_verdicts(|verdict| verdict.path.ends_with("b.mp3")).expect("written");
     assert_eq!(store.verdicts(), Ok(vec![verdict("media/b.mp3", 2)]));
 }
 
