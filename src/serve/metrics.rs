@@ -183,6 +183,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a snapshot is whole")]
     fn every_metric_has_its_help_and_type() {
         let snapshot = snapshot();
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
