@@ -1,6 +1,7 @@
 //! What a `.torrent` says of the bytes: held while it is needed, and read again when it is needed again.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sha1::{Digest, Sha1};
 
@@ -10,6 +11,9 @@ use crate::id::{NodeHash, PieceHash};
 use crate::lanes::Kernel;
 use crate::metainfo::{self, Hashes, TORRENT_BYTES_MAX, Tree, merkle};
 use crate::units::PieceLength;
+
+/// The most hashes of blocks that are kept of a torrent, of 128 MiB; but always those of a piece.
+const KEPT_HASHES_MAX: usize = 8192;
 
 /// The `info` dictionary and the hashes of the pieces.
 #[derive(Debug)]
@@ -22,6 +26,10 @@ pub(super) struct Meta {
     pub trees: Vec<Tree>,
     /// What [`Meta::layers`] gives, once it was asked for: who wants all hashes of a file asks often.
     layers: Vec<OnceLock<Vec<Vec<NodeHash>>>>,
+    /// The hashes of the blocks of pieces that peers have asked for, as they are proved by the trees; the last ones
+    /// behind.
+    // A std Mutex: nothing awaits and no file is touched while it is held.
+    kept: Mutex<VecDeque<(u32, Arc<[NodeHash]>)>>,
 }
 
 impl Meta {
@@ -33,7 +41,7 @@ impl Meta {
         };
         let trees: Vec<Tree> = trees.into_iter().flatten().collect();
         let layers = trees.iter().map(|_| OnceLock::new()).collect();
-        Self { info_bytes: torrent.info_bytes().into(), pieces, trees, layers }
+        Self { info_bytes: torrent.info_bytes().into(), pieces, trees, layers, kept: Mutex::default() }
     }
 
     /// Finds it where `content` says; else says why it is not there. It blocks.
@@ -49,6 +57,22 @@ impl Meta {
             Ok(torrent) if torrent.info_hashes == content.info_hashes => Ok(Arc::new(Self::of(&torrent))),
             Ok(_) => Err(said("is another torrent now".into())),
             Err(error) => Err(said(format!("is damaged: {error}"))),
+        }
+    }
+
+    /// The hashes of the blocks of a piece, where they are kept.
+    pub fn kept_leaves(&self, piece: u32) -> Option<Arc<[NodeHash]>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().rev().find(|(number, _)| *number == piece).map(|(_, leaves)| Arc::clone(leaves))
+    }
+
+    /// Keeps them, in the place of those that were kept for the longest time.
+    pub fn keep_leaves(&self, piece: u32, leaves: Arc<[NodeHash]>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((piece, leaves));
+        let mut count: usize = kept.iter().map(|(_, leaves)| leaves.len()).sum();
+        while count > KEPT_HASHES_MAX && kept.len() > 1 {
+            count -= kept.pop_front().map_or(0, |(_, leaves)| leaves.len());
         }
     }
 

@@ -63,7 +63,7 @@ use dial::Calls;
 use disks::Disks;
 use doors::Doors;
 use hello::EXCHANGES_MAX;
-use reading::HASHINGS_MAX;
+use reading::{HASHED_BYTES_PER_SEC, HASHINGS_MAX};
 use torrents::{Entry, Remembered};
 use utp_door::Door;
 
@@ -184,6 +184,7 @@ pub struct Seed {
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
+    hash_pace: Pace,
     limits: Limits,
     /// What names each torrent in an encrypted hello.
     keys: RwLock<HashMap<[u8; 20], InfoHash>>,
@@ -218,6 +219,7 @@ impl Seed {
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             hashings: Arc::new(Semaphore::new(HASHINGS_MAX)),
+            hash_pace: Pace::new(Some(HASHED_BYTES_PER_SEC)),
             limits: options.limits.clone(),
             keys: RwLock::default(),
             exchanges: Semaphore::new(EXCHANGES_MAX),
