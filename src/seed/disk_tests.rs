@@ -164,9 +164,13 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     let kept_at = folders.place("torrents/set.torrent", false);
     let torrent = Torrent::kept_at(kept_at.clone(), &house.published, places, &[]).expect("a place for each");
     let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
+    let offers = entry.offers();
+    let offered = || offers.borrow().clone().expect("it is seeded");
+    assert!(offered().all());
     look(&entry);
     assert_eq!(read(&entry, 0, 0, 9), Err(Refused::Unknown));
     assert_eq!(entry.health(), Health::Degraded);
+    assert!(offered().none(), "nothing can be hashed");
     let why = "No such file or directory (os error 2)";
     assert_eq!(entry.status().faults, [format!("torrents/set.torrent cannot be read: {why}")]);
 
@@ -174,6 +178,7 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     fs::write(kept_at.path(), house.published.bytes()).expect("written");
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults), (Health::Verifying, Vec::new()));
+    assert!(offered().all());
     entry.age();
     (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
     assert_eq!(entry.health(), Health::Verified);
@@ -186,6 +191,14 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     (0..2).for_each(|_| entry.rest());
     verify_piece(&entry, 0).expect_err("it is another's");
     assert_eq!(entry.status().faults, ["torrents/set.torrent is another torrent now"]);
+    assert!(offered().all(), "all of it was hashed");
+    // As whoever touches it: what was hashed has to be hashed again, which can't be.
+    house.next_tick();
+    fs::write(house.path("c"), fs::read(house.path("c")).expect("a file")).expect("written");
+    look(&entry);
+    let left: Vec<bool> = (0..5).map(|piece| offered().get(piece)).collect();
+    let of_c = entry.content.pieces_of(2);
+    assert_eq!(left, (0..5).map(|piece| !of_c.contains(&piece)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -214,7 +214,8 @@ impl Entry {
             drop(state);
         } else {
             state.torrent_fault = fault;
-            self.settle(state, false);
+            // It makes a difference to what is offered.
+            self.settle(state, true);
         }
         let meta = found.ok()?;
         *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };
@@ -342,6 +343,7 @@ impl Entry {
             state.hashed.put(piece, false);
             state.recheck.put(piece, false);
         }
+        bad_changed |= state.torrent_fault.is_some();
         self.settle(state, bad_changed);
     }
 
