@@ -143,7 +143,7 @@ fn a_torrent_of_v2_alone_is_verified_by_the_trees_of_its_files() {
 }
 
 #[test]
-fn a_hybrid_torrent_is_verified_by_its_v1_pieces() {
+fn a_hybrid_torrent_is_verified_with_its_padding() {
     let house = House::hybrid(&[("a", PIECE * 5 / 2), ("b", 5), ("c", PIECE)]);
     let entry = verified(&house);
     for piece in 0..5 {

@@ -78,9 +78,9 @@ impl Meta {
 
     /// Hashes the piece `number` of `content`.
     pub fn check<'a>(&'a self, content: &Content, number: u32) -> Check<'a> {
-        match self.pieces.get(number as usize) {
-            Some(wanted) => Check::V1 { sha1: Sha1::new(), wanted },
-            None => Check::V2(self.leaves(content, number)),
+        Check {
+            v1: self.pieces.get(number as usize).map(|wanted| (Sha1::new(), wanted)),
+            v2: (!self.trees.is_empty()).then(|| self.leaves(content, number)),
         }
     }
 
@@ -105,31 +105,32 @@ impl Meta {
     }
 }
 
-/// The hashing of a piece, of bytes that come one behind the other.
-pub(super) enum Check<'a> {
-    V1 {
-        sha1: Sha1,
-        wanted: &'a PieceHash,
-    },
-    /// Nothing where the piece is none of a v2 file, and so can't match.
-    V2(Option<Leaves<'a>>),
+/// The hashing of a piece, of bytes that come one behind the other: by all hashes that its torrent has of it. Peers of
+/// the two swarms of a hybrid check by one of both, and bytes that suit one alone would be bad to the other.
+pub(super) struct Check<'a> {
+    v1: Option<(Sha1, &'a PieceHash)>,
+    /// Nothing in it where the piece is none of a v2 file, and so can't match.
+    v2: Option<Option<Leaves<'a>>>,
 }
 
 impl Check<'_> {
     /// Takes the next bytes: all but the last time a multiple of [`merkle::BLOCK_BYTES`].
     pub fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::V1 { sha1, .. } => sha1.update(bytes),
-            Self::V2(leaves) => leaves.iter_mut().for_each(|leaves| leaves.update(bytes)),
-        }
+        self.pad(bytes);
+        self.v2.iter_mut().flatten().for_each(|leaves| leaves.update(bytes));
+    }
+
+    /// Takes padding (BEP 47), which is nothing to v2.
+    pub fn pad(&mut self, zeros: &[u8]) {
+        self.v1.iter_mut().for_each(|(sha1, _)| sha1.update(zeros));
     }
 
     /// Whether the bytes are those of the piece.
     pub fn matches(self) -> bool {
-        match self {
-            Self::V1 { sha1, wanted } => <[u8; 20]>::from(sha1.finalize()) == *wanted,
-            Self::V2(leaves) => leaves.is_some_and(|leaves| leaves.matching().is_some()),
-        }
+        let is_any = self.v1.is_some() || self.v2.is_some();
+        is_any
+            && self.v1.is_none_or(|(sha1, wanted)| <[u8; 20]>::from(sha1.finalize()) == *wanted)
+            && self.v2.is_none_or(|leaves| leaves.is_some_and(|leaves| leaves.matching().is_some()))
     }
 }
 
@@ -158,5 +159,41 @@ impl Leaves<'_> {
             None => merkle::tree(&self.hashes, self.length).is_some_and(|found| found.root == tree.root),
         };
         matches.then_some(self.hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio::sync::watch;
+
+    use super::super::Torrent;
+    use super::super::disk::{self, Refused};
+    use super::super::test_house::{House, PIECE};
+    use super::super::torrents::Entry;
+    use super::*;
+
+    #[test]
+    fn a_hybrid_is_right_where_both_of_its_hashes_say_so() {
+        let house = House::hybrid(&[("a", PIECE * 2 + 7), ("b", PIECE), ("c", 5)]);
+        let entry = |torrent: &Torrent| Entry::new(torrent, watch::Sender::new(0), &HashMap::new());
+        let verified = |torrent: &Torrent| {
+            let entry = entry(torrent);
+            (0..entry.content.pieces()).map(|piece| disk::verify_piece(&entry, piece)).collect::<Vec<_>>()
+        };
+        assert_eq!(verified(&house.torrent), [Ok(()); 5]);
+        let other_v2 = house.with_info(|info| {
+            let Hashes::Hybrid { trees, .. } = &mut info.hashes else { panic!("a hybrid") };
+            let tree = trees[0].as_mut().expect("it has bytes");
+            tree.layer[1] = [7; 32];
+        });
+        let bad = Err(Refused::Bad);
+        assert_eq!(verified(&other_v2), [Ok(()), bad, Ok(()), Ok(()), Ok(())]);
+        let other_v1 = house.with_info(|info| {
+            let Hashes::Hybrid { pieces, .. } = &mut info.hashes else { panic!("a hybrid") };
+            pieces[4] = [7; 20];
+        });
+        assert_eq!(verified(&other_v1), [Ok(()), Ok(()), Ok(()), Ok(()), bad]);
     }
 }

@@ -3,8 +3,8 @@
 //! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
 //! only. Time is tokio's, so that a test can set it.
 //!
-//! A hybrid torrent is verified by its v1 pieces and known by both of its info-hashes, one of v2 alone by the trees of
-//! its files and the truncated one.
+//! A hybrid torrent is verified by its v1 pieces and by the trees of its files, and known by both of its info-hashes; one
+//! of v2 alone by the trees and the truncated one.
 //!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
