@@ -385,6 +385,7 @@ impl Conversation {
     /// the same thread, where what was written is to leave before more is; or other peers.
     fn wrote(&mut self, bytes: usize) -> bool {
         self.turn_bytes += bytes;
+        self.ticket.took(bytes as u64);
         let is_over = self.turn_bytes >= TURN_BYTES_MAX;
         if is_over {
             self.turn_bytes = 0;
