@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use tokio::sync::watch;
@@ -182,6 +183,16 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     entry.age();
     (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
     assert_eq!(entry.health(), Health::Verified);
+    let info_bytes = || entry.offer().and_then(|offer| offer.metadata).expect("it is not private");
+    let held = info_bytes();
+    (0..3).for_each(|_| entry.rest());
+    assert!(Arc::ptr_eq(&entry.offer_at_once().and_then(|offer| offer.metadata).expect("held by one"), &held));
+    verify_piece(&entry, 0).expect("its hash is read again");
+    assert!(Arc::ptr_eq(&info_bytes(), &held), "whoever comes holds the same");
+    drop(held);
+    (0..2).for_each(|_| entry.rest());
+    assert!(entry.offer_at_once().is_none(), "nobody holds it any more");
+    assert!(entry.offer().is_some());
 
     fs::write(kept_at.path(), House::new(&[("a", 7)]).published.bytes()).expect("written");
     read(&entry, 0, 0, 9).expect("it is known");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -61,7 +61,15 @@ pub(super) struct Remembered {
 #[derive(Debug, Default)]
 struct Held {
     meta: Option<Arc<Meta>>,
+    /// Its `info` dictionary, which connections may hold for longer: all hold the same.
+    info_bytes: Option<Weak<[u8]>>,
     is_used: bool,
+}
+
+impl Held {
+    fn info_bytes(&self) -> Option<Arc<[u8]>> {
+        self.info_bytes.as_ref()?.upgrade()
+    }
 }
 
 impl Entry {
@@ -217,15 +225,25 @@ impl Entry {
             // It makes a difference to what is offered.
             self.settle(state, true);
         }
-        let meta = found.ok()?;
-        *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };
-        Some(meta)
+        let mut found = found.ok()?;
+        let mut held = held();
+        held.is_used = true;
+        if let Some(meta) = &held.meta {
+            // Somebody else has read it meanwhile.
+            return Some(Arc::clone(meta));
+        }
+        if let (Some(own), Some(meta)) = (held.info_bytes(), Arc::get_mut(&mut found)) {
+            meta.info_bytes = own;
+        }
+        held.info_bytes = Some(Arc::downgrade(&found.info_bytes));
+        held.meta = Some(Arc::clone(&found));
+        Some(found)
     }
 
     /// The `info` dictionary, where it is held.
     fn held_info_bytes(&self) -> Option<Arc<[u8]>> {
         let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
-        let info_bytes = Arc::clone(&held.meta.as_ref()?.info_bytes);
+        let info_bytes = held.info_bytes()?;
         held.is_used = true;
         Some(info_bytes)
     }
@@ -240,6 +258,10 @@ impl Entry {
         let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::take(&mut held.is_used) {
             held.meta = None;
+        }
+        if held.info_bytes().is_none() {
+            // Its room is given back with the last who knows of it.
+            held.info_bytes = None;
         }
         drop(held);
         let mut state = self.state();
