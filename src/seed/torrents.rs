@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub connections: AtomicUsize,
     /// Grows with every bit that is read of its files.
     pulse: AtomicU32,
+    /// The piece from which on the next one is looked for that is to be tried again.
+    again_from: AtomicU32,
     pace: OnceLock<Box<Pace>>,
     /// Who is connected for it.
     pub peers: Peers,
@@ -94,6 +96,7 @@ impl Entry {
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             pulse: AtomicU32::new(0),
+            again_from: AtomicU32::new(0),
             pace: OnceLock::new(),
             peers: Peers::default(),
             changes,
@@ -416,6 +419,27 @@ impl Entry {
     pub fn unknown_piece(&self, from: u32) -> Option<u32> {
         let state = self.state();
         (from..state.good.len()).find(|&piece| !state.knows(piece))
+    }
+
+    /// The first piece from `from` on of which nothing is known.
+    pub fn new_piece(&self, from: u32) -> Option<u32> {
+        let state = self.state();
+        (from..state.good.len()).find(|&piece| !state.good.has(piece) && !state.bad.has(piece))
+    }
+
+    /// A piece that is bad and may be good by now, each time the next one of those.
+    pub fn piece_to_try_again(&self) -> Option<u32> {
+        let state = self.state();
+        let from = self.again_from.load(Ordering::Relaxed);
+        let mut pieces = (from..state.recheck.len()).chain(0..from);
+        let piece = pieces.find(|&piece| state.recheck.has(piece))?;
+        self.again_from.store(piece + 1, Ordering::Relaxed);
+        Some(piece)
+    }
+
+    /// Whether it is known, without further hashing, how a piece stands.
+    pub fn knows(&self, piece: u32) -> bool {
+        self.state().knows(piece)
     }
 
     /// How long, from `now`, until what is read of the files counts; nothing where it does already.
