@@ -210,7 +210,7 @@ fn group(address: IpAddr) -> IpAddr {
 }
 
 /// What counts as one address: an IPv4 address, however it is written, or the /64 that one IPv6 household has.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits())),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
