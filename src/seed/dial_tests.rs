@@ -177,7 +177,8 @@ fn many_leechers_of_one_torrent_keep_none_of_another_waiting() {
 fn of_one_network_few_are_called() {
     let calls = Calls::default();
     let ports = (PORT_MIN..PORT_MIN + 100).map(|port| SocketAddr::new([198, 51, 100, 1].into(), port));
-    let hosts = (0..100).map(|n| SocketAddr::new(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n).into(), 6881));
+    let hosts =
+        (0..100).map(|n| SocketAddr::new(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n).into(), 6881));
     calls.want(HASH, ports.chain(hosts).collect(), Instant::now());
     assert_eq!(std::iter::from_fn(|| calls.next(Instant::now())).count(), 2 * QUEUE_OF_NETWORK_MAX);
 }

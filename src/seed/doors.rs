@@ -309,7 +309,10 @@ mod tests {
         let second = known(&doors, "192.0.2.1").expect("the next one's");
         other.give_way().await;
         drop(other);
-        assert!(doors.admit(address("192.0.2.129")).is_none() && doors.admit(address("192.0.3.1")).is_none(), "all have one");
+        assert!(
+            doors.admit(address("192.0.2.129")).is_none() && doors.admit(address("192.0.3.1")).is_none(),
+            "all have one"
+        );
         drop((fast, alone, first, second));
         let state = doors.state();
         assert!(state.of_address.is_empty() && state.of_group.is_empty() && state.known.is_empty());

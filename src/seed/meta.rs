@@ -78,10 +78,10 @@ impl Meta {
 
     /// Hashes the piece `number` of `content`.
     pub fn check<'a>(&'a self, content: &Content, number: u32) -> Check<'a> {
-        Check {
-            v1: self.pieces.get(number as usize).map(|wanted| (Sha1::new(), wanted)),
-            v2: (!self.trees.is_empty()).then(|| self.leaves(content, number)),
-        }
+        let v1 = self.pieces.get(number as usize).map(|wanted| (Sha1::new(), wanted));
+        let v2 = self.leaves(content, number);
+        let is_one = if self.trees.is_empty() { v1.is_some() } else { v2.is_some() };
+        Check { v1, v2, is_one }
     }
 
     /// Hashes the blocks of the piece `number` of `content`, where there is v2.
@@ -109,15 +109,16 @@ impl Meta {
 /// the two swarms of a hybrid check by one of both, and bytes that suit one alone would be bad to the other.
 pub(super) struct Check<'a> {
     v1: Option<(Sha1, &'a PieceHash)>,
-    /// Nothing in it where the piece is none of a v2 file, and so can't match.
-    v2: Option<Option<Leaves<'a>>>,
+    v2: Option<Leaves<'a>>,
+    /// Whether there is such a piece, which else can't match.
+    is_one: bool,
 }
 
 impl Check<'_> {
     /// Takes the next bytes: all but the last time a multiple of [`merkle::BLOCK_BYTES`].
     pub fn update(&mut self, bytes: &[u8]) {
         self.pad(bytes);
-        self.v2.iter_mut().flatten().for_each(|leaves| leaves.update(bytes));
+        self.v2.iter_mut().for_each(|leaves| leaves.update(bytes));
     }
 
     /// Takes padding (BEP 47), which is nothing to v2.
@@ -127,10 +128,9 @@ impl Check<'_> {
 
     /// Whether the bytes are those of the piece.
     pub fn matches(self) -> bool {
-        let is_any = self.v1.is_some() || self.v2.is_some();
-        is_any
+        self.is_one
             && self.v1.is_none_or(|(sha1, wanted)| <[u8; 20]>::from(sha1.finalize()) == *wanted)
-            && self.v2.is_none_or(|leaves| leaves.is_some_and(|leaves| leaves.matching().is_some()))
+            && self.v2.is_none_or(|leaves| leaves.matching().is_some())
     }
 }
 

@@ -53,7 +53,8 @@ impl Seed {
             }
             let now = Instant::now();
             let count = turns.len();
-            let Some(index) = (next..next + count).map(|index| index % count).find(|&index| turns[index].from_at <= now)
+            let Some(index) =
+                (next..next + count).map(|index| index % count).find(|&index| turns[index].from_at <= now)
             else {
                 if let Some(at) = turns.iter().map(|turn| turn.from_at).min() {
                     sleep_until(at).await;

@@ -13,7 +13,8 @@ use super::handshake::Handshake;
 use super::message::{self, Block, id};
 use super::{
     Bitfield, Close, HANDSHAKE_BYTES, HANDSHAKE_WITHIN, HASH_REQUESTS_MAX, HashRequest, IDLE_MAX, KEEP_ALIVE_EVERY,
-    Local, METADATA_REQUESTS_MAX, MetadataPiece, OUTPUT_BYTES_MAX, Offer, PEX_EVERY, REQUESTS_MAX, SILENCE_MAX, USELESS_AFTER, extended, pex,
+    Local, METADATA_REQUESTS_MAX, MetadataPiece, OUTPUT_BYTES_MAX, Offer, PEX_EVERY, REQUESTS_MAX, SILENCE_MAX,
+    USELESS_AFTER, extended, pex,
 };
 use crate::id::{InfoHash, NodeHash, PeerId};
 
