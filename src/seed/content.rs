@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::announce::Announcer;
 use super::meta::Meta;
@@ -146,6 +146,8 @@ pub(super) struct Content {
     pub source: Source,
     /// The trackers of others that it is announced to.
     pub trackers: Box<[String]>,
+    /// What [`Content::wire_pieces`] gives, once it was asked for.
+    wire_pieces: OnceLock<wire::Pieces>,
 }
 
 /// Where to find what the `.torrent` says of the bytes.
@@ -243,6 +245,7 @@ impl Torrent {
             slots,
             source,
             trackers: Announcer::trackers_of(trackers).into(),
+            wire_pieces: OnceLock::new(),
         })))
     }
 
@@ -270,11 +273,14 @@ impl Content {
 
     /// The pieces as peers know them.
     pub fn wire_pieces(&self) -> wire::Pieces {
-        if self.is_by_file {
-            wire::Pieces::of_files(self.length, self.slots.iter().map(|slot| slot.bytes))
-        } else {
-            wire::Pieces::of_stream(self.length, self.stream_bytes)
-        }
+        let made = || {
+            if self.is_by_file {
+                wire::Pieces::of_files(self.length, self.slots.iter().map(|slot| slot.bytes))
+            } else {
+                wire::Pieces::of_stream(self.length, self.stream_bytes)
+            }
+        };
+        self.wire_pieces.get_or_init(made).clone()
     }
 
     /// Where `piece` begins in the torrent's bytes, and how many it has.

@@ -163,13 +163,41 @@ fn addresses_that_are_nobodys_are_not_called() {
 }
 
 #[test]
+fn many_leechers_of_one_torrent_keep_none_of_another_waiting() {
+    let calls = Calls::default();
+    let now = Instant::now();
+    calls.want(HASH, (0..QUEUE_MAX).map(address).collect(), now);
+    calls.want(InfoHash([2; 20]), vec![address(QUEUE_MAX), address(QUEUE_MAX + 1)], now);
+    let order: Vec<_> = std::iter::from_fn(|| calls.next(now)).map(|(info_hash, _)| info_hash.0[0]).collect();
+    assert_eq!((&order[..5], order.len()), (&[1, 2, 1, 2, 1][..], QUEUE_OF_ONE_MAX + 2));
+    assert!(calls.state().queues.is_empty() && calls.state().turns.is_empty());
+}
+
+#[test]
+fn of_one_network_few_are_called() {
+    let calls = Calls::default();
+    let ports = (PORT_MIN..PORT_MIN + 100).map(|port| SocketAddr::new([198, 51, 100, 1].into(), port));
+    let hosts =
+        (0..100).map(|n| SocketAddr::new(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n).into(), 6881));
+    calls.want(HASH, ports.chain(hosts).collect(), Instant::now());
+    assert_eq!(std::iter::from_fn(|| calls.next(Instant::now())).count(), 2 * QUEUE_OF_NETWORK_MAX);
+}
+
+#[test]
 fn the_queue_and_the_memory_are_bounded() {
     let calls = Calls::default();
     let now = Instant::now();
-    calls.want(HASH, (0..QUEUE_MAX + 100).map(address).collect(), now);
-    assert_eq!(std::iter::from_fn(|| calls.next(now)).count(), QUEUE_MAX);
-    for n in 1..=REMEMBERED_MAX / QUEUE_MAX {
-        calls.want(HASH, (n * QUEUE_MAX..(n + 1) * QUEUE_MAX).map(address).collect(), now);
+    let torrents = || (0..=u8::try_from(QUEUE_MAX / QUEUE_OF_ONE_MAX).expect("few")).map(|n| InfoHash([n; 20]));
+    let want_all = |round: usize| {
+        for (part, info_hash) in torrents().enumerate() {
+            let from = round * QUEUE_MAX + part * QUEUE_OF_ONE_MAX;
+            calls.want(info_hash, (from..from + QUEUE_OF_ONE_MAX).map(address).collect(), now);
+        }
+    };
+    want_all(0);
+    assert_eq!(std::iter::from_fn(|| calls.next(now)).count(), QUEUE_MAX, "the last torrent found no room");
+    for round in 1..=REMEMBERED_MAX / QUEUE_MAX {
+        want_all(round);
         while calls.next(now).is_some() {}
     }
     let remembered = calls.state().again_at.len();

@@ -280,7 +280,7 @@ fn hash_zeros(check: &mut Check, bytes: u64) {
     let mut rest = bytes;
     while rest > 0 {
         let part = usize::try_from(rest).map_or(CHUNK_BYTES, |rest| rest.min(CHUNK_BYTES));
-        check.update(&ZEROS[..part]);
+        check.pad(&ZEROS[..part]);
         rest -= part as u64;
     }
 }

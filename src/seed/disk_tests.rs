@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use tokio::sync::watch;
@@ -143,7 +144,7 @@ fn a_torrent_of_v2_alone_is_verified_by_the_trees_of_its_files() {
 }
 
 #[test]
-fn a_hybrid_torrent_is_verified_by_its_v1_pieces() {
+fn a_hybrid_torrent_is_verified_with_its_padding() {
     let house = House::hybrid(&[("a", PIECE * 5 / 2), ("b", 5), ("c", PIECE)]);
     let entry = verified(&house);
     for piece in 0..5 {
@@ -164,9 +165,13 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     let kept_at = folders.place("torrents/set.torrent", false);
     let torrent = Torrent::kept_at(kept_at.clone(), &house.published, places, &[]).expect("a place for each");
     let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
+    let offers = entry.offers();
+    let offered = || offers.borrow().clone().expect("it is seeded");
+    assert!(offered().all());
     look(&entry);
     assert_eq!(read(&entry, 0, 0, 9), Err(Refused::Unknown));
     assert_eq!(entry.health(), Health::Degraded);
+    assert!(offered().none(), "nothing can be hashed");
     let why = "No such file or directory (os error 2)";
     assert_eq!(entry.status().faults, [format!("torrents/set.torrent cannot be read: {why}")]);
 
@@ -174,9 +179,20 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     fs::write(kept_at.path(), house.published.bytes()).expect("written");
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults), (Health::Verifying, Vec::new()));
+    assert!(offered().all());
     entry.age();
     (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
     assert_eq!(entry.health(), Health::Verified);
+    let info_bytes = || entry.offer().and_then(|offer| offer.metadata).expect("it is not private");
+    let held = info_bytes();
+    (0..3).for_each(|_| entry.rest());
+    assert!(Arc::ptr_eq(&entry.offer_at_once().and_then(|offer| offer.metadata).expect("held by one"), &held));
+    verify_piece(&entry, 0).expect("its hash is read again");
+    assert!(Arc::ptr_eq(&info_bytes(), &held), "whoever comes holds the same");
+    drop(held);
+    (0..2).for_each(|_| entry.rest());
+    assert!(entry.offer_at_once().is_none(), "nobody holds it any more");
+    assert!(entry.offer().is_some());
 
     fs::write(kept_at.path(), House::new(&[("a", 7)]).published.bytes()).expect("written");
     read(&entry, 0, 0, 9).expect("it is known");
@@ -186,6 +202,14 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     (0..2).for_each(|_| entry.rest());
     verify_piece(&entry, 0).expect_err("it is another's");
     assert_eq!(entry.status().faults, ["torrents/set.torrent is another torrent now"]);
+    assert!(offered().all(), "all of it was hashed");
+    // As whoever touches it: what was hashed has to be hashed again, which can't be.
+    house.next_tick();
+    fs::write(house.path("c"), fs::read(house.path("c")).expect("a file")).expect("written");
+    look(&entry);
+    let left: Vec<bool> = (0..5).map(|piece| offered().get(piece)).collect();
+    let of_c = entry.content.pieces_of(2);
+    assert_eq!(left, (0..5).map(|piece| !of_c.contains(&piece)).collect::<Vec<_>>());
 }
 
 #[test]

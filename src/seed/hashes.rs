@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::disk;
 use super::meta::Meta;
@@ -26,8 +27,9 @@ pub(super) fn hashes(entry: &Entry, request: &HashRequest) -> Option<Vec<NodeHas
 /// How many bytes of files are to be hashed for that; nothing where there are no such hashes. It blocks.
 pub(super) fn bytes_to_hash(entry: &Entry, request: &HashRequest) -> Option<u64> {
     let meta = entry.meta()?;
-    let pieces = files(entry, &meta, request).next()?.pieces_below(request)?;
-    Some((pieces.end - pieces.start).saturating_mul(entry.content.piece_length().bytes().into()))
+    let file = files(entry, &meta, request).next()?;
+    let unknown = file.pieces_below(request)?.filter(|&piece| meta.kept_leaves(file.number(piece)).is_none());
+    Some((unknown.count() as u64).saturating_mul(entry.content.piece_length().bytes().into()))
 }
 
 /// The files whose tree the request fits.
@@ -42,7 +44,7 @@ fn of_file(meta: &Meta, file: &File<'_>, request: &HashRequest) -> Option<Vec<No
     let (first, length) = (u64::from(index), u64::from(length));
     let width = length.next_power_of_two();
     let above = meta.layers(&file.entry.content, file.slot);
-    let below = file.below(request)?;
+    let below = file.below(meta, request)?;
     let node = |layer: u32, index: u64| -> NodeHash {
         let (layers, layer_of, from) = if layer >= file.piece_height {
             (above, layer - file.piece_height, 0)
@@ -111,13 +113,27 @@ impl<'a> File<'a> {
     }
 
     /// Below the pieces, of each piece that holds what a request asks for; none where that is above.
-    fn below(&self, request: &HashRequest) -> Option<HashMap<u64, Layers>> {
-        let first = self.entry.content.pieces_of(self.slot).start;
+    fn below(&self, meta: &Meta, request: &HashRequest) -> Option<HashMap<u64, Layers>> {
         let layers = self.pieces_below(request)?.map(|piece| {
-            let leaves = disk::leaves(self.entry, first + u32::try_from(piece).ok()?)?;
-            Some((piece, merkle::layers(leaves, 0, self.piece_height)))
+            let leaves = self.leaves(meta, self.number(piece))?;
+            Some((piece, merkle::layers(leaves.to_vec(), 0, self.piece_height)))
         });
         layers.collect()
+    }
+
+    fn leaves(&self, meta: &Meta, number: u32) -> Option<Arc<[NodeHash]>> {
+        if let Some(kept) = meta.kept_leaves(number) {
+            return Some(kept);
+        }
+        let leaves: Arc<[NodeHash]> = disk::leaves(self.entry, number)?.into();
+        meta.keep_leaves(number, Arc::clone(&leaves));
+        Some(leaves)
+    }
+
+    /// The number in the torrent of a piece of the file.
+    fn number(&self, piece: u64) -> u32 {
+        let first = self.entry.content.pieces_of(self.slot).start;
+        u32::try_from(piece).ok().and_then(|piece| first.checked_add(piece)).unwrap_or(u32::MAX)
     }
 }
 

@@ -3,8 +3,8 @@
 //! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
 //! only. Time is tokio's, so that a test can set it.
 //!
-//! A hybrid torrent is verified by its v1 pieces and known by both of its info-hashes, one of v2 alone by the trees of
-//! its files and the truncated one.
+//! A hybrid torrent is verified by its v1 pieces and by the trees of its files, and known by both of its info-hashes; one
+//! of v2 alone by the trees and the truncated one.
 //!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
@@ -66,7 +66,7 @@ use dial::Calls;
 use disks::Disks;
 use doors::Doors;
 use hello::{EXCHANGES_MAX, Keys};
-use reading::HASHINGS_MAX;
+use reading::{HASHED_BYTES_PER_SEC, HASHINGS_MAX};
 use torrents::{Entry, Remembered};
 use utp_door::Door;
 
@@ -188,6 +188,7 @@ pub struct Seed {
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
+    hash_pace: Pace,
     limits: Limits,
     keys: RwLock<Keys>,
     exchanges: Semaphore,
@@ -221,6 +222,7 @@ impl Seed {
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             hashings: Arc::new(Semaphore::new(HASHINGS_MAX)),
+            hash_pace: Pace::new(Some(HASHED_BYTES_PER_SEC)),
             limits: options.limits.clone(),
             keys: RwLock::default(),
             exchanges: Semaphore::new(EXCHANGES_MAX),

@@ -102,6 +102,8 @@ struct Conversation {
     sending: Option<Sending>,
     /// Bytes that were written in this turn.
     turn_bytes: usize,
+    /// Whether the turn is over, so that nothing goes on over the stream before [`Stream::arrived`].
+    rests: bool,
 }
 
 /// One of those who hold bytes for their peers.
@@ -213,6 +215,7 @@ impl Conversation {
             first_word: FirstWord::Awaited,
             sending: None,
             turn_bytes: 0,
+            rests: false,
         }
     }
 
@@ -237,21 +240,17 @@ impl Conversation {
                     self.connection.give_back(read.rest);
                     self.fill(read.bytes, read.content);
                 }
-                moved = self.stream.transfer(wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {
-                    Moved::In(0) => return Err(End::Gone),
-                    Moved::In(bytes) => {
+                moved = go_on(&mut self.stream, self.rests, wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {
+                    // Meanwhile what is underway went on: it may hold the place that others wait for.
+                    None => self.rests = false,
+                    Some(Moved::In(0)) => return Err(End::Gone),
+                    Some(Moved::In(bytes)) => {
                         if let Some(ciphers) = &mut self.ciphers {
                             let from = self.inbox.len() - bytes;
                             ciphers.decrypt(&mut self.inbox[from..]);
                         }
                     }
-                    Moved::Out(bytes) => if self.wrote(bytes) {
-                        tokio::select! {
-                            biased;
-                            () = self.ticket.give_way() => return Err(End::Close),
-                            arrived = timeout_at(deadline, self.stream.arrived()) => arrived.map_err(|_| End::Close)??,
-                        }
-                    },
+                    Some(Moved::Out(bytes)) => self.rests = self.wrote(bytes),
                 },
                 () = sleep_until(deadline) => {
                     let now = self.seed.now();
@@ -407,6 +406,7 @@ impl Conversation {
     /// the same thread, where what was written is to leave before more is; or other peers.
     fn wrote(&mut self, bytes: usize) -> bool {
         self.turn_bytes += bytes;
+        self.ticket.took(bytes as u64);
         let is_over = self.turn_bytes >= TURN_BYTES_MAX;
         if is_over {
             self.turn_bytes = 0;
@@ -434,6 +434,16 @@ impl Outbox {
     fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
+}
+
+/// Reads or writes; where the stream rests, waits until it need not, and gives nothing.
+async fn go_on(
+    stream: &mut Stream,
+    rests: bool,
+    inbox: Option<&mut Vec<u8>>,
+    outbox: &[u8],
+) -> io::Result<Option<Moved>> {
+    if rests { stream.arrived().await.map(|()| None) } else { stream.transfer(inbox, outbox).await.map(Some) }
 }
 
 async fn finished<T>(underway: Option<&mut Underway<T>>) -> T {

@@ -2,6 +2,7 @@
 //! peers, so that a disk that stalls keeps nobody waiting who does not read from it. What is in the system's cache is read
 //! at once.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// [`super::hashes::HASHED_BYTES_MAX`].
 pub(super) const HASHINGS_MAX: usize = 1;
 
+/// At most how many bytes a second are hashed for all such requests together.
+pub(super) const HASHED_BYTES_PER_SEC: NonZeroU64 = NonZeroU64::new(64 * 1024 * 1024).expect("it is not 0");
 /// How long a request for hashes waits for those before it.
 pub(super) const HASHED_WITHIN: Duration = Duration::from_secs(20);
 /// When a job has hashed so many bytes for a peer, it ends, and what is left waits for another turn: whoever asks for
@@ -108,8 +111,11 @@ pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequ
     });
     match finding.await.ok()? {
         Ok(hashes) => hashes,
-        Err(_) => {
-            let place = Arc::clone(&seed.hashings).acquire_owned();
+        Err(bytes) => {
+            let place = async {
+                seed.hash_pace.take(bytes).await;
+                Arc::clone(&seed.hashings).acquire_owned().await
+            };
             let place = timeout(HASHED_WITHIN, place).await.ok()?.ok()?;
             let hashing = seed.hash_for_peer(&entry, place, move |entry| super::hashes::hashes(entry, &request));
             hashing.await.ok()?

@@ -91,3 +91,21 @@ async fn a_disk_that_hangs_keeps_no_hashes_of_others_waiting() {
     assert_eq!(seed.hashings.available_permits(), HASHINGS_MAX);
     stalled.obstacle().set(Way::Free);
 }
+
+#[tokio::test(start_paused = true)]
+async fn hashes_that_were_found_are_known_and_others_are_found_at_a_pace() {
+    const BLOCKS: u32 = 64;
+    let house = House::with_pieces(BLOCKS as usize * PIECE, Kind::V2, &[("a", 2 * BLOCKS as usize * PIECE)]);
+    let (seed, entry) = seeded(&house).await;
+    let ask = async |index| hashes(Arc::clone(&seed), Arc::clone(&entry), asked(&house, 0, index)).await;
+    let began = tokio::time::Instant::now();
+    let first = ask(0).await;
+    assert!(first.is_some() && began.elapsed().is_zero(), "the first turn is free");
+    assert!(ask(BLOCKS).await.is_some());
+    let bytes = u64::from(BLOCKS) * PIECE as u64;
+    let pause = Duration::from_nanos(1_000_000_000 * bytes / HASHED_BYTES_PER_SEC.get());
+    assert!(began.elapsed() >= pause, "{:?}", began.elapsed());
+    std::fs::remove_file(house.path("a")).expect("removed");
+    let before = tokio::time::Instant::now();
+    assert!(ask(0).await == first && ask(BLOCKS + 2).await.is_some() && before.elapsed().is_zero());
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub connections: AtomicUsize,
     /// Grows with every bit that is read of its files.
     pulse: AtomicU32,
+    /// The piece from which on the next one is looked for that is to be tried again.
+    again_from: AtomicU32,
     pace: OnceLock<Box<Pace>>,
     /// Who is connected for it.
     pub peers: Peers,
@@ -61,7 +63,15 @@ pub(super) struct Remembered {
 #[derive(Debug, Default)]
 struct Held {
     meta: Option<Arc<Meta>>,
+    /// Its `info` dictionary, which connections may hold for longer: all hold the same.
+    info_bytes: Option<Weak<[u8]>>,
     is_used: bool,
+}
+
+impl Held {
+    fn info_bytes(&self) -> Option<Arc<[u8]>> {
+        self.info_bytes.as_ref()?.upgrade()
+    }
 }
 
 impl Entry {
@@ -86,6 +96,7 @@ impl Entry {
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             pulse: AtomicU32::new(0),
+            again_from: AtomicU32::new(0),
             pace: OnceLock::new(),
             peers: Peers::default(),
             changes,
@@ -214,17 +225,28 @@ impl Entry {
             drop(state);
         } else {
             state.torrent_fault = fault;
-            self.settle(state, false);
+            // It makes a difference to what is offered.
+            self.settle(state, true);
         }
-        let meta = found.ok()?;
-        *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };
-        Some(meta)
+        let mut found = found.ok()?;
+        let mut held = held();
+        held.is_used = true;
+        if let Some(meta) = &held.meta {
+            // Somebody else has read it meanwhile.
+            return Some(Arc::clone(meta));
+        }
+        if let (Some(own), Some(meta)) = (held.info_bytes(), Arc::get_mut(&mut found)) {
+            meta.info_bytes = own;
+        }
+        held.info_bytes = Some(Arc::downgrade(&found.info_bytes));
+        held.meta = Some(Arc::clone(&found));
+        Some(found)
     }
 
     /// The `info` dictionary, where it is held.
     fn held_info_bytes(&self) -> Option<Arc<[u8]>> {
         let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
-        let info_bytes = Arc::clone(&held.meta.as_ref()?.info_bytes);
+        let info_bytes = held.info_bytes()?;
         held.is_used = true;
         Some(info_bytes)
     }
@@ -239,6 +261,10 @@ impl Entry {
         let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::take(&mut held.is_used) {
             held.meta = None;
+        }
+        if held.info_bytes().is_none() {
+            // Its room is given back with the last who knows of it.
+            held.info_bytes = None;
         }
         drop(held);
         let mut state = self.state();
@@ -348,6 +374,7 @@ impl Entry {
             state.recheck.put(piece, suspect);
             has_suspects |= suspect;
         }
+        bad_changed |= state.torrent_fault.is_some();
         self.settle(state, bad_changed);
         if has_suspects {
             self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -411,6 +438,27 @@ impl Entry {
         }
         let is_readable = |piece| self.content.slots_of(piece).all(|slot| state.files[slot].trouble.is_none());
         (from..state.recheck.len()).find(|&piece| state.recheck.has(piece) && is_readable(piece))
+    }
+
+    /// The first piece from `from` on of which nothing is known.
+    pub fn new_piece(&self, from: u32) -> Option<u32> {
+        let state = self.state();
+        (from..state.good.len()).find(|&piece| !state.good.has(piece) && !state.bad.has(piece))
+    }
+
+    /// A piece that is bad and may be good by now, each time the next one of those.
+    pub fn piece_to_try_again(&self) -> Option<u32> {
+        let state = self.state();
+        let from = self.again_from.load(Ordering::Relaxed);
+        let mut pieces = (from..state.recheck.len()).chain(0..from);
+        let piece = pieces.find(|&piece| state.recheck.has(piece))?;
+        self.again_from.store(piece + 1, Ordering::Relaxed);
+        Some(piece)
+    }
+
+    /// Whether it is known, without further hashing, how a piece stands.
+    pub fn knows(&self, piece: u32) -> bool {
+        self.state().knows(piece)
     }
 
     /// How long, from `now`, until what is read of the files counts; nothing where it does already.

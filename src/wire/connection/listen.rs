@@ -211,6 +211,7 @@ impl Connection {
             extended::HANDSHAKE => {
                 let said = extended::read_handshake(body);
                 let theirs = &mut self.theirs;
+                let known = (theirs.lt_donthave, theirs.upload_only);
                 for (known, said) in [
                     (&mut theirs.ut_metadata, said.ut_metadata),
                     (&mut theirs.ut_pex, said.ut_pex),
@@ -223,7 +224,8 @@ impl Connection {
                     }
                 }
                 theirs.port = said.port.or(theirs.port);
-                if said.lt_donthave.is_some() || said.upload_only_id.is_some() {
+                let is_new = |known: Option<u8>, now: Option<u8>| known.is_none() && now.is_some();
+                if is_new(known.0, theirs.lt_donthave) || is_new(known.1, theirs.upload_only) {
                     // What was withdrawn before can be told now.
                     talk.tell_from = Some(0);
                 }

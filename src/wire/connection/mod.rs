@@ -404,7 +404,8 @@ impl Talk {
         if !is_upload_only {
             self.tell_upload_only(false, theirs, output);
         }
-        for piece in from..self.offer.have.len() {
+        let all = if self.told == self.offer.have { from } else { self.offer.have.len() };
+        for piece in from..all {
             let have = self.offer.have.get(piece);
             if have == self.told.get(piece) || (!have && theirs.lt_donthave.is_none()) {
                 continue;
