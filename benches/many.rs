@@ -84,7 +84,13 @@ fn main() -> io::Result<()> {
     println!("| peak with the program's own pages | {} | {} | |", mb(peak_kb), mb(empty.peak_kb));
     #[expect(clippy::cast_precision_loss, reason = "a percentage with two digits")]
     let share = |time: Duration| format!("{:.3} %", 100.0 * time.as_nanos() as f64 / IDLE.as_nanos() as f64);
-    println!("| of a core, {} s idle | {} | {} | {} |", IDLE.as_secs(), share(idle), share(empty.idle), share(IDLE_MAX));
+    println!(
+        "| of a core, {} s idle | {} | {} | {} |",
+        IDLE.as_secs(),
+        share(idle),
+        share(empty.idle),
+        share(IDLE_MAX)
+    );
     Ok(())
 }
 

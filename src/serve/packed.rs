@@ -64,7 +64,8 @@ impl Packed {
         let optional_bytes = |word: &Option<String>| word.as_ref().map_or(0, |word| HERE.len() + word.len());
         let own = entry.name.len() + entry.title.len() + entry.torrent.as_str().len();
         let optional: usize = [&entry.page, &entry.published, &entry.retired].into_iter().map(optional_bytes).sum();
-        let of_files = entry.files.iter().map(|file| file.path.as_str().len() + optional_bytes(&file.url)).sum::<usize>();
+        let of_files =
+            entry.files.iter().map(|file| file.path.as_str().len() + optional_bytes(&file.url)).sum::<usize>();
         // As long as it will be: what is cut off later leaves holes in the memory.
         let mut text = String::with_capacity(own + optional + of_files);
         let end = |text: &String| u32::try_from(text.len()).expect("a whole manifest has fewer bytes");
@@ -96,11 +97,8 @@ impl Packed {
     /// The entry, with an empty magnet link.
     pub fn unpack(&self) -> Entry {
         let path = |path: &str| SitePath::new(path).expect("one was packed");
-        let file = |file: FileWords<'_>| File {
-            path: path(file.path),
-            bytes: file.bytes,
-            url: file.url.map(str::to_owned),
-        };
+        let file =
+            |file: FileWords<'_>| File { path: path(file.path), bytes: file.bytes, url: file.url.map(str::to_owned) };
         Entry {
             info_hashes: self.info_hashes,
             name: self.name().to_owned(),

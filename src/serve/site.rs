@@ -259,8 +259,7 @@ impl Reader<'_> {
         };
         let other_trackers: Vec<_> =
             torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
-        let places =
-            entry.files().map(|file| self.folders.place(file.path, file.url.is_some())).collect();
+        let places = entry.files().map(|file| self.folders.place(file.path, file.url.is_some())).collect();
         let kept_at = self.folders.place(entry.torrent(), false);
         let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
         self.pad(&entry, &torrent.metainfo.info);
