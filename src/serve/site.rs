@@ -156,7 +156,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
 fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut swarms = HashMap::<InfoHash, usize>::new();
-    let mut is_first = |(index, entry): (usize, &Box<Packed>)| {
+    let mut is_first = |(index, entry): (usize, &Packed)| {
         let hashes = entry.info_hashes;
         if swarms.get(&hashes.main()).is_some_and(|&other| entries[other].info_hashes == hashes) {
             return false;
@@ -171,7 +171,7 @@ fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
         }
         true
     };
-    let firsts = entries.iter().enumerate().map(&mut is_first).collect();
+    let firsts = entries.iter().map(|entry| &**entry).enumerate().map(&mut is_first).collect();
     (firsts, problems)
 }
 
