@@ -72,7 +72,7 @@ fn main() -> io::Result<()> {
     secs("restart to first block", warm_block, FIRST_BLOCK_MAX);
     secs("restart to all offered", warm_offered, OFFERED_MAX);
     #[expect(clippy::cast_precision_loss, reason = "megabytes with one digit")]
-    let mb = |kb: u64| format!("{:.1} MB", kb as f64 / 1024.0);
+    let mb = |kb: u64| format!("{:.1} MiB", kb as f64 / 1024.0);
     let memory = |what: &str, kb: u64, floor: String| {
         println!("| memory {what} | {} | {floor} | {} |", mb(kb), mb(ANON_KB_MAX));
     };

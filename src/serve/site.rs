@@ -110,12 +110,12 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
     }
     let at = root.join(manifest::FILE_NAME);
-    let read = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read_as::<Box<Packed>>) {
-        Ok(read) => read,
+    let parsed = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read_as::<Box<Packed>>) {
+        Ok(parsed) => parsed,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
         Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
     };
-    let (manifest, entries) = read.map_err(|error| {
+    let (manifest, entries) = parsed.map_err(|error| {
         let problem = Problem::at(&at, error.to_string()).help(error.help());
         vec![error.line().filter(|&line| line > 0).map_or(problem.clone(), |line| problem.line(line))]
     })?;
@@ -156,7 +156,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
 fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut swarms = HashMap::<InfoHash, usize>::new();
-    let mut is_first = |(index, entry): (usize, &Box<Packed>)| {
+    let mut is_first = |(index, entry): (usize, &Packed)| {
         let hashes = entry.info_hashes;
         if swarms.get(&hashes.main()).is_some_and(|&other| entries[other].info_hashes == hashes) {
             return false;
@@ -171,7 +171,7 @@ fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
         }
         true
     };
-    let firsts = entries.iter().enumerate().map(&mut is_first).collect();
+    let firsts = entries.iter().map(|entry| &**entry).enumerate().map(&mut is_first).collect();
     (firsts, problems)
 }
 

@@ -163,11 +163,11 @@ fn info_hashes_of_both_versions_are_compared_and_a_swarm_is_of_one_torrent() {
         text = text.replace(&hash.v2().expect("it is hybrid").to_string(), &format!("V2-{n}"));
     }
     expect![[r#"
+        SITE/everseed.json: torrents/b.torrent and torrents/d.torrent are both torrents of the swarm V1-1
+          help: build the site again, or copy all of it
         SITE/torrents/b.torrent: its info-hash of v2 is V2-1, the manifest says none
           help: build the site again, or copy all of it
         SITE/torrents/c.torrent: its info-hash is V1-2, the manifest says 0101010101010101010101010101010101010101; its info-hash of v2 is V2-2, the manifest says 0202020202020202020202020202020202020202020202020202020202020202
-          help: build the site again, or copy all of it
-        SITE/everseed.json: torrents/b.torrent and torrents/d.torrent are both torrents of the swarm V1-1
           help: build the site again, or copy all of it
         SITE/torrents/d.torrent: its info-hash is V1-3, the manifest says V1-1
           help: build the site again, or copy all of it
