@@ -81,7 +81,7 @@ impl Leecher {
         let torrent = folder.path().join("wanted.torrent");
         fs::write(&torrent, content.torrent(&format!("http://{}/announce", tracker.address))).expect("written");
         let start = |number: usize| {
-            let (own, address) = (folder.path().join(number.to_string()), network::leecher(number + 1).to_string());
+            let (own, address) = (folder.path().join(number.to_string()), network::leecher().to_string());
             fs::create_dir(&own).expect("made");
             let mut command = match self {
                 Self::Sink => unreachable!("it is no program"),

@@ -18,6 +18,9 @@ pub const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/judges/venv/bin/
 /// How long a seed may take until it has checked the file.
 const READY_MAX: Duration = Duration::from_secs(180);
 
+/// How long a leecher of that time may have nothing: Transmission gives slots every ten seconds.
+const QUIET_MAX: Duration = Duration::from_secs(12);
+
 /// The file, as a site that the everseed serves.
 pub struct Content {
     site: PathBuf,
@@ -114,17 +117,18 @@ impl Seed {
         let start = Instant::now();
         while start.elapsed() < READY_MAX && seed.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             let sinks = sink::start(seed.address, content, 1, 64);
-            let mut got = 0;
+            let (mut got, mut since) = (0, Instant::now());
             loop {
                 std::thread::sleep(Duration::from_millis(300));
                 let now: u64 = sinks.each().iter().sum();
                 if now >= content.bytes {
                     return Some(seed);
                 }
-                if now == got {
+                if now > got {
+                    (got, since) = (now, Instant::now());
+                } else if since.elapsed() > QUIET_MAX || sinks.are_over() {
                     break;
                 }
-                got = now;
             }
         }
         println!("{name} serves nothing, and is left out as a seed");
