@@ -273,7 +273,11 @@ mod tests {
         disk::look(&entry);
         entry.age();
         house.obstacle().set(Way::ReadsFail(5));
-        assert_eq!((hash_batch(&entry, Entry::new_piece, 0).pieces, hash_batch(&entry, Entry::new_piece, 0).pieces), (5, 0), "each once");
+        assert_eq!(
+            (hash_batch(&entry, Entry::new_piece, 0).pieces, hash_batch(&entry, Entry::new_piece, 0).pieces),
+            (5, 0),
+            "each once"
+        );
         assert_eq!([0; 3].map(|_| entry.piece_to_try_again()), [0, 1, 2].map(Some), "another one each time");
         assert_eq!(try_again(&entry).pieces, 1);
         house.obstacle().set(Way::Free);
