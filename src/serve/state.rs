@@ -138,7 +138,7 @@ impl State {
     /// Counts what has left since the last time, and slows everything down, or not any more, as the quota asks for.
     pub fn count_month(&self) {
         let mut meter = lock(&self.inner.meter);
-        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_bytes(), self.web.since_start());
+        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_in_all_bytes(), self.web.since_start());
         let then = meter.quota().map(Quota::of_each);
         drop(meter);
         if let Some(month) = counted.grown {
