@@ -202,6 +202,8 @@ pub struct Seed {
     look_wanted: Notify,
     verify_wanted: Notify,
     sent: AtomicU64,
+    /// Bytes of metadata and hashes that were sent.
+    sent_beside: AtomicU64,
     /// How many peers something is read or written for.
     sending: AtomicUsize,
 }
@@ -236,6 +238,7 @@ impl Seed {
             look_wanted: Notify::new(),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
+            sent_beside: AtomicU64::new(0),
             sending: AtomicUsize::new(0),
         })
     }
@@ -337,6 +340,11 @@ impl Seed {
     /// Bytes of content sent to peers since this was made; what [`Seed::add_sent`] restored is not among them.
     pub fn sent_bytes(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The same with the metadata and the hashes that were sent: what a quota is to count.
+    pub fn sent_in_all_bytes(&self) -> u64 {
+        self.sent_bytes() + self.sent_beside.load(Ordering::Relaxed)
     }
 
     /// Adds bytes that a former run sent to what a torrent's [`Status`] shows; call it after [`Seed::set_torrents`].

@@ -4,6 +4,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -87,6 +88,7 @@ pub(super) async fn read(seed: Arc<Seed>, entry: Arc<Entry>, blocks: Vec<Block>,
 /// A piece of the metadata, at the pace of blocks.
 pub(super) async fn metadata(seed: Arc<Seed>, entry: Arc<Entry>, piece: MetadataPiece) -> Read {
     take_turns(&seed, &entry, piece.bytes()).await;
+    seed.sent_beside.fetch_add(piece.bytes(), Ordering::Relaxed);
     let mut bytes = Vec::new();
     piece.write(&mut bytes);
     Read { bytes, content: 0, bad: Vec::new(), rest: Vec::new() }
@@ -99,12 +101,18 @@ async fn take_turns(seed: &Seed, entry: &Entry, bytes: u64) {
     }
 }
 
-/// The hashes that a peer asks for (BEP 52), where there are such. Where files are to be hashed for them, that is done
-/// beside the reads of blocks, whose places it does not take.
+/// The hashes that a peer asks for (BEP 52), where there are such.
 pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
     let answer = u64::from(request.length + request.uncles()) * size_of::<NodeHash>() as u64;
     take_turns(&seed, &entry, answer).await;
-    let finding = seed.read_for_peer(&entry, move |entry| match super::hashes::bytes_to_hash(entry, &request) {
+    let hashes = find_hashes(&seed, &entry, request).await?;
+    seed.sent_beside.fetch_add(size_of_val(&hashes[..]) as u64, Ordering::Relaxed);
+    Some(hashes)
+}
+
+/// Where files are to be hashed for them, that is done beside the reads of blocks, whose places it does not take.
+async fn find_hashes(seed: &Arc<Seed>, entry: &Arc<Entry>, request: HashRequest) -> Option<Vec<NodeHash>> {
+    let finding = seed.read_for_peer(entry, move |entry| match super::hashes::bytes_to_hash(entry, &request) {
         Some(0) => Ok(super::hashes::hashes(entry, &request)),
         Some(bytes) => Err(bytes),
         None => Ok(None),
@@ -117,7 +125,7 @@ pub(super) async fn hashes(seed: Arc<Seed>, entry: Arc<Entry>, request: HashRequ
                 Arc::clone(&seed.hashings).acquire_owned().await
             };
             let place = timeout(HASHED_WITHIN, place).await.ok()?.ok()?;
-            let hashing = seed.hash_for_peer(&entry, place, move |entry| super::hashes::hashes(entry, &request));
+            let hashing = seed.hash_for_peer(entry, place, move |entry| super::hashes::hashes(entry, &request));
             hashing.await.ok()?
         }
     }

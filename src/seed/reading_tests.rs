@@ -101,6 +101,7 @@ async fn hashes_that_were_found_are_known_and_others_are_found_at_a_pace() {
     let began = tokio::time::Instant::now();
     let first = ask(0).await;
     assert!(first.is_some() && began.elapsed().is_zero(), "the first turn is free");
+    assert_eq!((seed.sent_bytes(), seed.sent_in_all_bytes()), (0, 2 * 32), "no content, but bytes");
     assert!(ask(BLOCKS).await.is_some());
     let bytes = u64::from(BLOCKS) * PIECE as u64;
     let pause = Duration::from_nanos(1_000_000_000 * bytes / HASHED_BYTES_PER_SEC.get());

@@ -150,7 +150,7 @@ impl State {
     /// leaves until the next time is counted turn by turn, so that the quota's end holds at once.
     pub fn count_month(&self) {
         let mut meter = lock(&self.inner.meter);
-        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_bytes(), self.web.since_start());
+        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_in_all_bytes(), self.web.since_start());
         let then = meter.quota().map(Quota::of_each);
         if let (Some(allowance), Some(left)) = (self.inner.allowance.get(), meter.left_bytes()) {
             allowance.set(left);
