@@ -16,6 +16,9 @@ const TURN: Duration = Duration::from_millis(250);
 /// The least bytes of a turn, however slow the pace is: a block as clients ask for them.
 const TURN_BYTES_MIN: u32 = 16 * 1024;
 
+/// Bytes that have taken their turn and not left yet, at most; of more, some never will.
+const ON_ITS_WAY_MAX: u64 = 8 << 20;
+
 /// A pace that may be changed at any time, or none.
 #[derive(Debug)]
 pub struct Pace {
@@ -43,6 +46,14 @@ impl Allowance {
     /// Sets how many bytes are left.
     pub fn set(&self, left: u64) {
         self.left.store(left, Ordering::Relaxed);
+    }
+
+    /// Takes in how many bytes are left as somebody says who counts what has left. What is counted here is about to
+    /// leave: that others know of a little more means nothing.
+    pub fn correct(&self, left: u64) {
+        let correct = |known: u64| (left < known || left - known > ON_ITS_WAY_MAX).then_some(left);
+        // It stays as it is where that is right.
+        let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, correct);
     }
 
     fn take(&self, bytes: u64) {
@@ -241,6 +252,11 @@ mod tests {
         one.set(None);
         allowance.set(10);
         assert!(one.pass(10) && !one.pass(1));
+        allowance.correct(ON_ITS_WAY_MAX);
+        assert!(!one.pass(1), "it is on its way");
+        allowance.correct(ON_ITS_WAY_MAX + 1);
+        allowance.correct(5);
+        assert!(one.pass(5) && !one.pass(1));
     }
 
     #[test]

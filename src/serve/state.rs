@@ -153,7 +153,10 @@ impl State {
         let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_in_all_bytes(), self.web.since_start());
         let then = meter.quota().map(Quota::of_each);
         if let (Some(allowance), Some(left)) = (self.inner.allowance.get(), meter.left_bytes()) {
-            allowance.set(left);
+            match counted.turned {
+                Some(Stage::Free) => allowance.set(left),
+                _ => allowance.correct(left),
+            }
         }
         drop(meter);
         if let Some(month) = counted.grown {
