@@ -68,7 +68,7 @@ fn nothing_that_was_written_is_lost_however_often_it_is_killed() {
         }
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| lives(&house, &crowd, ends)));
         crowd.done.store(true, Ordering::Relaxed);
-        told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }
 
@@ -125,7 +125,7 @@ fn downloaded(server: &Server, info_hash: &InfoHash) -> u64 {
 }
 
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"))
 }
 
 /// All clients.
