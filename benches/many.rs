@@ -1,5 +1,6 @@
 //! A site of 5,000 torrents of 1 MiB: how soon after its start `everseed serve` sends the first block and offers all of
-//! them, with an empty database and after a restart; what it holds in memory; and what it costs while nobody comes.
+//! them, with an empty database and after a restart; what it holds in memory; and what it costs while nobody comes. A
+//! site without torrents in the same run tells how much of that any server takes.
 //!
 //! `cargo bench --bench many`, on Linux: memory and processor time are read from `/proc`.
 
@@ -21,13 +22,15 @@ const BYTES: u64 = 1 << 20;
 /// The bytes of each file that differ from those of every other; the rest is a hole.
 const OWN_BYTES: usize = 64;
 const IDLE: Duration = Duration::from_secs(60);
+/// What follows a start is over by then: the time series has its first point of every torrent within a minute.
+const SETTLED_AFTER: Duration = Duration::from_secs(70);
+/// Ticks in a second of `/proc/PID/stat`: `USER_HZ`, the same on every Linux that is in use.
+const TICKS_PER_SEC: u64 = 100;
 /// How long reading all of it for the first time may take.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(300);
 /// As many hashes as fit into a request line.
 const SCRAPED_AT_A_TIME: usize = 64;
 const BLOCK_BYTES: u32 = 16 * 1024;
-/// Ticks in a second of `/proc/PID/stat`: `USER_HZ`, the same on every Linux that is in use.
-const TICKS_PER_SEC: u64 = 100;
 
 /// What is measured, as it is wanted at most.
 const FIRST_BLOCK_MAX: Duration = Duration::from_secs(2);
@@ -37,6 +40,7 @@ const IDLE_MAX: Duration = Duration::from_millis(60);
 
 fn main() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
+    let empty = measure_empty(folder.path())?;
     let (site, data) = (folder.path().join("site"), folder.path().join("data"));
     let hashes = publish(&site);
 
@@ -50,37 +54,67 @@ fn main() -> io::Result<()> {
     let warm = Served::start(&site, &data);
     let (warm_block, warm_offered) = (warm.first_block(hashes[TORRENTS / 3])?, warm.all_offered(&hashes)?);
     let warm_anon = warm.anon_kb()?;
-    // What follows a start, and what it was asked here, is over by then.
-    sleep(Duration::from_secs(5));
-    let before = warm.processor_time()?;
-    sleep(IDLE);
-    let idle = warm.processor_time()?.saturating_sub(before);
+    sleep(SETTLED_AFTER);
+    let idle = warm.idle()?;
     let idle_anon = warm.anon_kb()?;
     warm.status_page()?;
     let asked_anon = warm.anon_kb()?;
+    let peak_kb = warm.status_kb("VmHWM:")?;
     warm.stop()?;
 
-    println!("| {TORRENTS} torrents of 1 MiB | measured | at most |");
-    println!("|---|---:|---:|");
+    println!("| {TORRENTS} torrents of 1 MiB, a file each | measured | no torrents | at most |");
+    println!("|---|---:|---:|---:|");
     let secs = |what: &str, took: Duration, most: Duration| {
-        println!("| {what} | {:.2} s | {:.2} s |", took.as_secs_f64(), most.as_secs_f64());
+        println!("| {what} | {:.2} s | | {:.0} s |", took.as_secs_f64(), most.as_secs_f64());
     };
     secs("first start to first block", cold_block, FIRST_BLOCK_MAX);
     secs("first start to all offered", cold_offered, OFFERED_MAX);
     secs("restart to first block", warm_block, FIRST_BLOCK_MAX);
     secs("restart to all offered", warm_offered, OFFERED_MAX);
     #[expect(clippy::cast_precision_loss, reason = "megabytes with one digit")]
-    let memory = |what: &str, kb: u64, most: u64| {
-        println!("| memory {what} | {:.1} MB | {:.1} MB |", kb as f64 / 1024.0, most as f64 / 1024.0);
+    let mb = |kb: u64| format!("{:.1} MiB", kb as f64 / 1024.0);
+    let memory = |what: &str, kb: u64, floor: String| {
+        println!("| memory {what} | {} | {floor} | {} |", mb(kb), mb(ANON_KB_MAX));
     };
-    memory("after the first start", cold_anon, ANON_KB_MAX);
-    memory("when all is verified", verified_anon, ANON_KB_MAX);
-    memory("after a restart", warm_anon, ANON_KB_MAX);
-    memory("idle", idle_anon, ANON_KB_MAX);
-    memory("after the status page", asked_anon, ANON_KB_MAX);
-    let ms = |time: Duration| time.as_millis();
-    println!("| processor time of {} s idle | {} ms | {} ms |", IDLE.as_secs(), ms(idle), ms(IDLE_MAX));
+    memory("after the first start", cold_anon, String::new());
+    memory("when all was read once", verified_anon, String::new());
+    memory("after a restart", warm_anon, String::new());
+    memory("idle", idle_anon, mb(empty.idle_anon_kb));
+    memory("after the status page and all of its JSON", asked_anon, mb(empty.asked_anon_kb));
+    println!("| peak with the program's own pages | {} | {} | |", mb(peak_kb), mb(empty.peak_kb));
+    #[expect(clippy::cast_precision_loss, reason = "a percentage with two digits")]
+    let share = |time: Duration| format!("{:.3} %", 100.0 * time.as_nanos() as f64 / IDLE.as_nanos() as f64);
+    println!(
+        "| of a core, {} s idle | {} | {} | {} |",
+        IDLE.as_secs(),
+        share(idle),
+        share(empty.idle),
+        share(IDLE_MAX)
+    );
     Ok(())
+}
+
+/// What a server without torrents takes.
+struct Empty {
+    idle: Duration,
+    idle_anon_kb: u64,
+    asked_anon_kb: u64,
+    peak_kb: u64,
+}
+
+fn measure_empty(folder: &Path) -> io::Result<Empty> {
+    let (site, data) = (folder.join("empty"), folder.join("empty-data"));
+    fs::create_dir_all(&site)?;
+    let manifest = Manifest { base_url: "https://show.example.org/".into(), ..Manifest::default() };
+    fs::write(site.join(manifest::FILE_NAME), manifest.to_json())?;
+    let served = Served::start(&site, &data);
+    sleep(SETTLED_AFTER);
+    let idle = served.idle()?;
+    let idle_anon_kb = served.anon_kb()?;
+    served.status_page()?;
+    let (asked_anon_kb, peak_kb) = (served.anon_kb()?, served.status_kb("VmHWM:")?);
+    served.stop()?;
+    Ok(Empty { idle, idle_anon_kb, asked_anon_kb, peak_kb })
 }
 
 /// Writes the site, and returns its info-hashes.
@@ -226,9 +260,20 @@ impl Served {
 
     /// Memory that is no page of a file, in KiB.
     fn anon_kb(&self) -> io::Result<u64> {
+        self.status_kb("RssAnon:")
+    }
+
+    fn status_kb(&self, name: &str) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         Ok(line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("Linux tells it"))
+    }
+
+    /// The processor time of [`IDLE`].
+    fn idle(&self) -> io::Result<Duration> {
+        let before = self.processor_time()?;
+        sleep(IDLE);
+        Ok(self.processor_time()?.saturating_sub(before))
     }
 
     /// Of user and system together.

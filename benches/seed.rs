@@ -1,7 +1,7 @@
 //! The everseed against other seeds of the same file, to the same leechers: bytes a second, bytes for each second of
 //! the seed's processor time, fairness among 200 leechers, and how long a client waits for its first block.
 //!
-//! `cargo bench --bench seed` (as root, on Linux: it makes a network of its own); `cargo bench --bench seed -- 256`
+//! `cargo bench --bench seed` (eight minutes, as root, on Linux: it makes a network of its own); `cargo bench --bench seed -- 256`
 //! takes a file of 256 MiB instead of 1 GiB. `.ci/install-judges` installs the other seeds and the leechers; what is
 //! not there is told and left out. All seeds have checked the file before, and it is in the page cache.
 
@@ -23,17 +23,17 @@ use leechers::Leecher;
 use network::Tracker;
 use seeds::{Content, Seed};
 
-/// Times that each figure is measured; the best counts, the others having been disturbed by the machine.
-const ROUNDS: usize = 2;
+/// Times that each figure is measured, one seed after another; the median counts.
+const ROUNDS: usize = 3;
 /// How long each of them is measured.
-const WINDOW: Duration = Duration::from_secs(3);
+const WINDOW: Duration = Duration::from_secs(2);
 /// Leechers at a time.
 const COUNTS: [usize; 2] = [1, 8];
 /// Leechers among whom fairness is measured, and for how long: some seeds give slots in turns.
 const CROWD: usize = 200;
 const CROWD_WINDOW: Duration = Duration::from_secs(6);
 /// How long a first block is waited for.
-const FIRST_BLOCK_MAX: Duration = Duration::from_secs(20);
+const FIRST_BLOCK_MAX: Duration = Duration::from_secs(12);
 const MIB: u64 = 1 << 20;
 
 fn main() {
@@ -46,35 +46,37 @@ fn main() {
     let content = Content::new(dir.path(), size * MIB);
     let seeds: Vec<Seed> = Seed::all(dir.path(), &content);
     let leechers = Leecher::all();
-    println!(
-        "{size} MiB, best of {ROUNDS} rounds of {} s; MB/s (MB for each second of the seed's CPU)\n",
-        WINDOW.as_secs()
-    );
-    let names: Vec<_> = seeds.iter().map(|seed| seed.name.as_str()).collect();
-    println!("| leechers | {} | to the best other | for CPU |", names.join(" | "));
-    println!("|---|{}---|---|", "---|".repeat(names.len()));
-    for leecher in &leechers {
+    println!("{size} MiB, medians of {ROUNDS} rounds of {} s\n", WINDOW.as_secs());
+    println!("| leechers | seed | MB/s | CPU s/GiB | MB/s to the best other | bytes a CPU second to the best other |");
+    println!("|---|---|---|---|---|---|");
+    for leecher in leechers.iter().filter(|leecher| leecher.is_measured()) {
         for count in COUNTS {
-            let mut best = vec![Rate::default(); seeds.len()];
+            let mut rates = vec![Vec::new(); seeds.len()];
             for _ in 0..ROUNDS {
-                for (seed, best) in seeds.iter().zip(&mut best) {
-                    let rate = measured(seed, &content, *leecher, count);
-                    *best = Rate { wall: best.wall.max(rate.wall), cpu: best.cpu.max(rate.cpu) };
+                for (seed, rates) in seeds.iter().zip(&mut rates) {
+                    rates.push(measured(seed, &content, *leecher, count));
                 }
             }
-            let cells: Vec<_> = best.iter().map(|rate| format!("{:.0} ({:.0})", rate.wall, rate.cpu)).collect();
-            let wall = ratio(&best.iter().map(|rate| rate.wall).collect::<Vec<_>>());
-            let cpu = ratio(&best.iter().map(|rate| rate.cpu).collect::<Vec<_>>());
-            println!("| {count} × {} | {} | {wall} | {cpu} |", leecher.name(), cells.join(" | "));
+            let median = |figure: fn(&Rate) -> f64| -> Vec<f64> {
+                rates.iter().map(|rates| middle(rates.iter().map(figure).collect())).collect()
+            };
+            let (wall, cpu) = (median(|rate| rate.wall), median(|rate| rate.cpu));
+            for (number, seed) in seeds.iter().enumerate() {
+                let gib = if cpu[number] > 0.0 { format!("{:.2}", 1073.74 / cpu[number]) } else { "-".to_owned() };
+                let (to_wall, to_cpu) = (ratio(&wall, number), ratio(&cpu, number));
+                let (leecher, mbs) = (leecher.name(), wall[number]);
+                println!("| {count} × {leecher} | {} | {mbs:.0} | {gib} | {to_wall} | {to_cpu} |", seed.name);
+            }
         }
     }
+    let names: Vec<_> = seeds.iter().map(|seed| seed.name.as_str()).collect();
     println!("\n| | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len()));
-    let cells: Vec<_> = seeds.iter().map(|seed| fairness(seed, &content)).collect();
-    println!("| least of {CROWD} leechers to the mean | {} |", cells.join(" | "));
-    for leecher in leechers.iter().filter(|leecher| leecher.has_defaults()) {
+    for leecher in leechers.iter().filter(|leecher| leecher.is_timed()) {
         let cells: Vec<_> = seeds.iter().map(|seed| first_block(seed, &content, *leecher)).collect();
         println!("| first block to {} | {} |", leecher.name(), cells.join(" | "));
     }
+    let cells: Vec<_> = seeds.iter().map(|seed| fairness(seed, &content)).collect();
+    println!("| least of {CROWD} leechers to the mean | {} |", cells.join(" | "));
 }
 
 /// Millions of bytes, a second and a second of the seed's processor time.
@@ -102,10 +104,16 @@ fn measured(seed: &Seed, content: &Content, leecher: Leecher, count: usize) -> R
     Rate { wall: megabytes / took.as_secs_f64(), cpu: megabytes / cpu.as_secs_f64().max(0.01) }
 }
 
-/// The first one's to the best of the others.
-fn ratio(figures: &[f64]) -> String {
-    let best = figures[1..].iter().copied().fold(0.0, f64::max);
-    if best > 0.0 { format!("{:.2}", figures[0] / best) } else { "-".to_owned() }
+fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// One's figure to the best of the others.
+fn ratio(figures: &[f64], number: usize) -> String {
+    let others = figures.iter().enumerate().filter(|(other, _)| *other != number);
+    let best = others.map(|(_, figure)| *figure).fold(0.0, f64::max);
+    if best > 0.0 { format!("{:.2}", figures[number] / best) } else { "-".to_owned() }
 }
 
 /// What the least served of many leechers with one demand got, to what they got in the mean.
@@ -123,16 +131,23 @@ fn fairness(seed: &Seed, content: &Content) -> String {
 
 /// From a client's first announce to its first block.
 fn first_block(seed: &Seed, content: &Content, leecher: Leecher) -> String {
-    let tracker = Tracker::new(seed.address);
-    let _at_work = leecher.start_with(&tracker, content, 1);
-    let Some(asked) = tracker.asked(FIRST_BLOCK_MAX) else { return "never asked".to_owned() };
-    let quiet = network::bytes();
-    // As much as no greeting has.
-    while network::bytes() < quiet + 48 * 1024 {
-        if asked.elapsed() > FIRST_BLOCK_MAX {
-            return format!("> {} s", FIRST_BLOCK_MAX.as_secs());
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let tracker = Tracker::new(seed.address);
+        let at_work = leecher.start_with(&tracker, content, 1);
+        let Some(asked) = tracker.asked(FIRST_BLOCK_MAX) else { return "never asked".to_owned() };
+        let quiet = network::bytes();
+        // As much as no greeting has.
+        while network::bytes() < quiet + 48 * 1024 {
+            if asked.elapsed() > FIRST_BLOCK_MAX {
+                return format!("> {} s", FIRST_BLOCK_MAX.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        std::thread::sleep(Duration::from_millis(2));
+        times.push(asked.elapsed().as_secs_f64());
+        drop(at_work);
+        // What is under way arrives, and is not taken for the next one's.
+        std::thread::sleep(Duration::from_millis(300));
     }
-    format!("{:.2} s", asked.elapsed().as_secs_f64())
+    format!("{:.2} s", middle(times))
 }

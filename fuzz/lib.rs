@@ -1,5 +1,5 @@
-//! The pure modules that are fuzzed, compiled from where they stand: `wire` and what is below it. An import of anything
-//! else shows here first.
+//! The pure modules that are fuzzed, compiled from where they stand: `wire`, `tracker` and what is below them. An import of
+//! anything else shows here first.
 
 #![allow(dead_code, reason = "the crate uses what the targets do not")]
 
@@ -7,6 +7,8 @@
 pub mod bencode;
 #[path = "../src/id.rs"]
 pub mod id;
+#[path = "../src/tracker/mod.rs"]
+pub mod tracker;
 #[path = "../src/units.rs"]
 pub mod units;
 #[path = "../src/wire/mod.rs"]

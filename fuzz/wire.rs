@@ -264,6 +264,9 @@ impl Shell {
         self.connection.take_output(&mut out, self.now);
         let most = OUTPUT_BYTES_MAX + REPLY_BYTES_MAX + 2 * REQUESTS_MAX * REJECT_BYTES;
         assert!(out.len() <= most, "{} bytes wait", out.len());
+        while let Some(piece) = self.connection.take_metadata(self.now) {
+            piece.write(&mut out);
+        }
         self.transcript.said.append(&mut out);
         self.check_answers();
     }

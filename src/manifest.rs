@@ -34,6 +34,7 @@
 
 use std::fmt;
 use std::io::{self, BufReader, Read as _};
+use std::marker::PhantomData;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -181,15 +182,23 @@ impl Manifest {
         if version != u64::from(VERSION) {
             return Err(Error::Version(version));
         }
-        serde_json::from_slice::<Whole>(json).map_err(|error| json_error(&error))?.manifest()
+        let whole = serde_json::from_slice::<Whole<Entry>>(json).map_err(|error| json_error(&error))?;
+        whole.manifest().map(|(manifest, torrents)| Self { torrents, ..manifest })
     }
 
     /// Reads a manifest of at most [`BYTES_MAX`], without holding its text. The outer error is that of the file.
-    pub fn read(mut file: impl io::Read + io::Seek) -> io::Result<Result<Self, Error>> {
+    pub fn read(file: impl io::Read + io::Seek) -> io::Result<Result<Self, Error>> {
+        let manifest = |(manifest, torrents)| Self { torrents, ..manifest };
+        Self::read_as(file).map(|read| read.map(manifest))
+    }
+
+    /// The same, with each torrent made into what it is kept as, while it is read: of thousands there are never two
+    /// copies. They stand beside the manifest, which names none.
+    pub fn read_as<T: From<Entry>>(mut file: impl io::Read + io::Seek) -> io::Result<Result<(Self, Vec<T>), Error>> {
         let version = serde_json::from_reader(text(&mut file)?);
         let read = match version {
             Ok(Version { version }) if version != u64::from(VERSION) => return Ok(Err(Error::Version(version))),
-            Ok(_) => serde_json::from_reader::<_, Whole>(text(&mut file)?),
+            Ok(_) => serde_json::from_reader::<_, Whole<T>>(text(&mut file)?),
             Err(error) => Err(error),
         };
         match read {
@@ -237,47 +246,48 @@ struct Wire {
 }
 
 #[derive(Deserialize)]
-struct Whole {
+#[serde(bound = "T: From<Entry>")]
+struct Whole<T> {
     #[serde(default)]
     generator: String,
     #[serde(default)]
     title: String,
     base_url: String,
-    torrents: Entries,
+    torrents: Entries<T>,
 }
 
-impl Whole {
-    fn manifest(self) -> Result<Manifest, Error> {
+impl<T> Whole<T> {
+    fn manifest(self) -> Result<(Manifest, Vec<T>), Error> {
         let Self { generator, title, base_url, torrents } = self;
-        Ok(Manifest { generator, title, base_url, torrents: torrents.0? })
+        Ok((Manifest { generator, title, base_url, torrents: Vec::new() }, torrents.0?))
     }
 }
 
-/// The torrents, each taken as it is read: of thousands there are never two copies.
-struct Entries(Result<Vec<Entry>, Error>);
+/// The torrents, each taken as it is read.
+struct Entries<T>(Result<Vec<T>, Error>);
 
-impl<'de> Deserialize<'de> for Entries {
+impl<'de, T: From<Entry>> Deserialize<'de> for Entries<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(EntriesVisitor)
+        deserializer.deserialize_seq(EntriesVisitor(PhantomData))
     }
 }
 
-struct EntriesVisitor;
+struct EntriesVisitor<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries;
+impl<'de, T: From<Entry>> Visitor<'de> for EntriesVisitor<T> {
+    type Value = Entries<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a sequence")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut wires: A) -> Result<Entries, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut wires: A) -> Result<Entries<T>, A::Error> {
         let (mut entries, mut count) = (Ok(Vec::new()), 0);
         // To the end: what is no JSON is told before what is wrong in it.
         while let Some(wire) = wires.next_element::<WireEntry>()? {
             if let Ok(parsed) = &mut entries {
                 match wire.parse() {
-                    Ok(entry) => parsed.push(entry),
+                    Ok(entry) => parsed.push(entry.into()),
                     Err(message) => entries = Err(Error::Field { torrent: count, message }),
                 }
             }

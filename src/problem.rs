@@ -63,6 +63,11 @@ impl Problem {
         self
     }
 
+    /// The file or folder that it is one of.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// What is wrong, without place and remedy.
     pub fn message(&self) -> &str {
         &self.message

@@ -4,6 +4,11 @@
 mod house;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use everseed::metainfo;
 use expect_test::expect;
@@ -108,6 +113,140 @@ fn a_damaged_and_a_missing_medium_are_named_loudly_and_the_others_are_seeded() {
     let health = server.get("/healthz");
     assert_eq!(health.status, 200);
     assert!(health.text().contains("degraded"), "{}", health.text());
+}
+
+/// Changes a bit of a file in place.
+fn flip(path: &Path, at: u64) {
+    let file = fs::File::options().read(true).write(true).open(path).expect("a file");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).expect("it is so long");
+    file.write_all_at(&[byte[0] ^ 1], at).expect("written");
+}
+
+fn piece_bytes(house: &House, slug: &str) -> usize {
+    let torrent = fs::read(house.public().join(format!("torrents/{slug}.torrent"))).expect("built");
+    metainfo::parse(torrent).expect("a torrent").metainfo.info.piece_length.bytes() as usize
+}
+
+fn ranged(server: &Server, path: &str, from: usize, to: usize) -> house::Response {
+    server
+        .request(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nRange: bytes={from}-{to}\r\nConnection: close\r\n\r\n"))
+}
+
+#[test]
+fn bytes_that_are_known_to_be_bad_do_not_leave_over_http() {
+    let house = House::furnished();
+    house.build().ok();
+    let [one, two] = ["ep1", "ep2"].map(|slug| house.public().join(format!("media/{slug}.mp3")));
+    let whole = fs::read(&two).expect("built");
+    let piece = piece_bytes(&house, "ep2");
+    let (bad, pieces) = (500_000 / piece, whole.len().div_ceil(piece));
+    flip(&two, 500_000);
+    fs::File::options().write(true).open(&one).and_then(|file| file.set_len(1000)).expect("cut short");
+    let server = house.serve_site();
+    server.said("Two is not seeded, it is degraded");
+
+    let path = "/media/ep2.mp3";
+    let refused = server.get(path);
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")));
+    assert_eq!(refused.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(refused.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(refused.header("etag"), None);
+    assert_eq!(
+        refused.text(),
+        format!(
+            "media/ep2.mp3 differs from its torrent in 1 of {pieces} pieces: bytes that are not right are not sent. \
+             Peers, and other servers that have this file, may give them.\n"
+        )
+    );
+    let head = server.request(&format!("HEAD {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"));
+    assert_eq!((head.status, head.header("retry-after"), head.body.len()), (503, Some("5"), 0));
+    let bad = (bad * piece, (bad + 1) * piece);
+    for (from, to, status) in [
+        (0, bad.0 - 1, 206),
+        (0, bad.0, 503),
+        (bad.0, bad.1 - 1, 503),
+        (bad.1 - 1, bad.1, 503),
+        (bad.1, whole.len() - 1, 206),
+        (500_000, 500_000, 503),
+    ] {
+        let answer = ranged(&server, path, from, to);
+        assert_eq!(answer.status, status, "{from} to {to}");
+        assert!(status == 503 || answer.body == whole[from..=to], "{from} to {to}");
+    }
+    let short = ranged(&server, "/media/ep1.mp3", 0, 9);
+    assert_eq!(short.status, 503);
+    assert!(
+        short.text().starts_with("media/ep1.mp3 is 306200 bytes shorter than its torrent says: "),
+        "{}",
+        short.text()
+    );
+    assert!(fs::read(house.public().join("media/set/a.bin")).is_ok_and(|a| server.get("/media/set/a.bin").body == a));
+
+    // A change that repairs nothing is none: it stays told.
+    fs::File::options().write(true).open(&two).and_then(|file| file.set_modified(UNIX_EPOCH)).expect("touched");
+    server.signal("HUP");
+    server.said("the site was read again");
+    assert_eq!((shown(&server, "ep2", "health"), server.get(path).status), ("degraded".into(), 503));
+
+    fs::write(&two, &whole).expect("restored");
+    until("it is given again", || server.get(path).body == whole);
+    until("it is seeded again", || shown(&server, "ep2", "health") == "verified");
+}
+
+#[test]
+fn a_download_ends_before_bytes_that_have_become_bad() {
+    let house = House::new().page("ep1.md", &episode("One", "2026-05-01", "ep1.bin")).media("ep1.bin", 24 * house::MIB);
+    house.build().ok();
+    let medium = house.public().join("media/ep1.bin");
+    let whole = fs::read(&medium).expect("built");
+    let bad = whole.len() - 5 * piece_bytes(&house, "ep1");
+    let server = house.serve_site();
+    until("it is verified", || shown(&server, "ep1", "health") == "verified");
+    let begin = || {
+        let mut stream = TcpStream::connect(server.http()).expect("connected");
+        stream.set_read_timeout(Some(house::PATIENCE)).expect("set");
+        stream.write_all(b"GET /media/ep1.bin HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("asked");
+        stream.read_exact(&mut [0]).expect("an answer");
+        stream
+    };
+    let rest = |mut stream: TcpStream| {
+        let mut bytes = Vec::new();
+        // That the connection is broken off says that it is not all.
+        let _ = stream.read_to_end(&mut bytes);
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a header's end");
+        assert!(String::from_utf8_lossy(&bytes[..head]).contains(&format!("content-length: {}", whole.len())));
+        bytes.split_off(head + 4)
+    };
+
+    // Whoever downloads what another file replaces gets the former one to its end.
+    let stream = begin();
+    let new = house.public().join("media/new");
+    fs::write(&new, &whole).expect("written");
+    fs::rename(&new, &medium).expect("renamed");
+    assert!(rest(stream) == whole);
+
+    until("it is verified", || server.get("/media/ep1.bin").body == whole);
+    let stream = begin();
+    flip(&medium, bad as u64 + 9);
+    let got = rest(stream);
+    assert!(got.len() <= bad && got == whole[..got.len()], "{} of {}", got.len(), whole.len());
+    until("it is told", || server.get("/media/ep1.bin").status == 503);
+}
+
+#[test]
+fn a_medium_that_its_author_replaces_goes_out_as_soon_as_it_is_published() {
+    let house = House::furnished();
+    house.build().ok();
+    let server = house.serve_site();
+    let path = "/media/ep1.mp3";
+    until("it is verified", || shown(&server, "ep1", "health") == "verified");
+    let house = house.media("ep1.mp3", 300 * KIB + 1);
+    let new = fs::read(house.root().join("content/ep1.mp3")).expect("written");
+    assert!(server.get(path).body != new);
+    house.run(&["build", "--accept-changed"]).ok();
+    server.signal("HUP");
+    until("it goes out", || server.get(path).body == new);
 }
 
 /// Nothing can be told where stderr is full; what is missing is not handed out all the same.

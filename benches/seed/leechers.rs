@@ -56,9 +56,14 @@ impl Leecher {
         }
     }
 
-    /// Whether its default settings make a difference to how soon it is served: it tries uTP and encryption first.
-    pub fn has_defaults(self) -> bool {
+    /// Whether it is timed to its first block: its default settings try uTP and encryption first.
+    pub fn is_timed(self) -> bool {
         matches!(self, Self::Libtorrent | Self::Qbittorrent)
+    }
+
+    /// Whether it is measured how much it gets. As a leecher, qBittorrent is libtorrent once more.
+    pub fn is_measured(self) -> bool {
+        self != Self::Qbittorrent
     }
 
     /// So many of it, each at an address of its own.
@@ -76,19 +81,20 @@ impl Leecher {
         let torrent = folder.path().join("wanted.torrent");
         fs::write(&torrent, content.torrent(&format!("http://{}/announce", tracker.address))).expect("written");
         let start = |number: usize| {
-            let (own, address) = (folder.path().join(number.to_string()), network::leecher(number + 1).to_string());
+            let (own, address) = (folder.path().join(number.to_string()), network::leecher().to_string());
             fs::create_dir(&own).expect("made");
             let mut command = match self {
                 Self::Sink => unreachable!("it is no program"),
                 Self::Libtorrent => {
                     let mut command = Command::new(PYTHON);
-                    command.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/seed/libtorrent.py"), "leech"]);
+                    command.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/seed/client.py"), "leech"]);
                     command.arg(format!("{address}:6881")).arg(&own).arg(&torrent);
                     command
                 }
                 Self::Aria2 => {
                     let mut command = Command::new("aria2c");
                     command.args(["--no-conf", "--file-allocation=none", "--enable-dht=false", "--seed-time=0"]);
+                    command.arg("--enable-peer-exchange=false");
                     command.arg(format!("--interface={address}")).arg("--dir").arg(&own).arg(&torrent);
                     command
                 }
@@ -118,11 +124,13 @@ impl Drop for AtWork {
     }
 }
 
-/// qBittorrent with its default settings but for where it is and what it may keep.
+/// qBittorrent with its default settings but for where it is, what it may keep, and that it finds peers by the tracker
+/// alone.
 pub fn qbittorrent(profile: &Path, address: &str, port: u16, save: &Path, torrent: &Path) -> Command {
     let settings = format!(
         "[LegalNotice]\nAccepted=true\n\
          [BitTorrent]\nSession\\Port={port}\nSession\\InterfaceAddress={address}\nSession\\DefaultSavePath={}\n\
+         Session\\DHTEnabled=false\nSession\\LSDEnabled=false\nSession\\PeXEnabled=false\n\
          [Preferences]\nWebUI\\Enabled=false\nWebUI\\Port={}\nWebUI\\LocalHostAuth=false\n",
         save.display(),
         port + 1000,

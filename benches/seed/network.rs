@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ pub fn is_inside() -> bool {
 pub fn enter() {
     let program = std::env::current_exe().expect("it runs");
     let furnish = format!(
-        "ip link set lo up && ip address add {SEED}/16 dev lo && ip route add local 10.78.0.0/16 dev lo && exec \"$@\""
+        "ip link set lo up && ip address add {SEED}/16 dev lo && ip route replace local 10.78.0.0/16 dev lo && exec \"$@\""
     );
     let mut command = Command::new("unshare");
     command.args(["--net", "sh", "-c", &furnish, "sh"]).arg(program).args(std::env::args().skip(1)).env(INSIDE, "1");
@@ -29,10 +30,12 @@ pub fn enter() {
     }
 }
 
-/// The address of the leecher with this number.
-pub fn leecher(number: usize) -> Ipv4Addr {
-    let [high, low] = u16::try_from(number).expect("leechers are few").to_be_bytes();
-    Ipv4Addr::new(10, 78, high + 1, low)
+/// An address for a leecher, which nobody had before: some seeds turn away who comes from the address of one that they
+/// have not missed yet.
+pub fn leecher() -> Ipv4Addr {
+    static LEECHERS: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = LEECHERS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(10, 78, high.checked_add(1).expect("leechers are few"), low)
 }
 
 /// All bytes that went through the network.

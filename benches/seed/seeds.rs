@@ -18,6 +18,9 @@ pub const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/judges/venv/bin/
 /// How long a seed may take until it has checked the file.
 const READY_MAX: Duration = Duration::from_secs(180);
 
+/// How long a leecher of that time may have nothing: Transmission gives slots every ten seconds.
+const QUIET_MAX: Duration = Duration::from_secs(12);
+
 /// The file, as a site that the everseed serves.
 pub struct Content {
     site: PathBuf,
@@ -74,13 +77,26 @@ impl Seed {
         everseed.arg("serve").arg("--site").arg(&content.site).arg("--data").arg(dir.join("data"));
         everseed.args(["--listen", &format!("{SEED}:8080"), "--peer-listen", &format!("{SEED}:6881")]);
         let mut libtorrent = Command::new(PYTHON);
-        libtorrent.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/seed/libtorrent.py"), "seed"]);
+        libtorrent.args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/seed/client.py"), "seed"]);
         libtorrent.arg(format!("{SEED}:6882")).arg(&content.media).arg(&torrent);
         let profile = dir.join("qbittorrent");
         let mut qbittorrent = leechers::qbittorrent(&profile, &SEED.to_string(), 6883, &content.media, &torrent);
-        let mut transmission = Command::new("transmission-cli");
-        transmission.args(["--verify", "--port", "6884", "--config-dir"]).arg(dir.join("transmission"));
-        transmission.arg("--download-dir").arg(&content.media).arg(&torrent);
+        let (settings, watched) = (dir.join("transmission"), dir.join("watched"));
+        fs::create_dir_all(&watched).expect("made");
+        fs::copy(&torrent, watched.join("one.torrent")).expect("written");
+        let mut transmission = Command::new("transmission-daemon");
+        transmission.args([
+            "--foreground",
+            "--no-auth",
+            "--no-dht",
+            "--no-lpd",
+            "--port",
+            "7884",
+            "--peerport",
+            "6884",
+        ]);
+        transmission.args(["--bind-address-ipv4", &SEED.to_string()]).arg("--config-dir").arg(settings);
+        transmission.arg("--download-dir").arg(&content.media).arg("--watch-dir").arg(watched);
         let seeds = [
             ("everseed", 6881, &mut everseed),
             ("libtorrent", 6882, &mut libtorrent),
@@ -97,21 +113,22 @@ impl Seed {
             println!("{name} is not installed, and is left out as a seed");
             return None;
         };
-        let seed = Self { name: name.to_owned(), address: SocketAddrV4::new(SEED, port), child };
+        let mut seed = Self { name: name.to_owned(), address: SocketAddrV4::new(SEED, port), child };
         let start = Instant::now();
-        while start.elapsed() < READY_MAX {
+        while start.elapsed() < READY_MAX && seed.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             let sinks = sink::start(seed.address, content, 1, 64);
-            let mut got = 0;
+            let (mut got, mut since) = (0, Instant::now());
             loop {
                 std::thread::sleep(Duration::from_millis(300));
                 let now: u64 = sinks.each().iter().sum();
                 if now >= content.bytes {
                     return Some(seed);
                 }
-                if now == got {
+                if now > got {
+                    (got, since) = (now, Instant::now());
+                } else if since.elapsed() > QUIET_MAX || sinks.are_over() {
                     break;
                 }
-                got = now;
             }
         }
         println!("{name} serves nothing, and is left out as a seed");

@@ -30,7 +30,7 @@ pub struct Sinks {
 pub fn start(seed: SocketAddrV4, content: &Content, sinks: usize, ahead: u64) -> Sinks {
     let mut all = Sinks { counts: Vec::new(), over: Arc::default(), streams: Vec::new(), threads: Vec::new() };
     for number in 0..sinks {
-        let Ok(stream) = connect(number, seed) else { continue };
+        let Ok(stream) = connect(seed) else { continue };
         let count = Arc::new(AtomicU64::new(0));
         let (blocks, of_piece) = (content.bytes / BLOCK, content.piece_bytes / BLOCK);
         let sink = Sink {
@@ -57,6 +57,13 @@ impl Sinks {
     }
 }
 
+impl Sinks {
+    /// Whether none of them is connected any more.
+    pub fn are_over(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+}
+
 impl Drop for Sinks {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
@@ -71,9 +78,9 @@ impl Drop for Sinks {
     }
 }
 
-fn connect(number: usize, to: SocketAddrV4) -> io::Result<TcpStream> {
+fn connect(to: SocketAddrV4) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::new(network::leecher(number + 1).into(), 0).into())?;
+    socket.bind(&SocketAddr::new(network::leecher().into(), 0).into())?;
     socket.connect(&to.into())?;
     socket.set_tcp_nodelay(true)?;
     Ok(socket.into())

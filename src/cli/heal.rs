@@ -263,10 +263,10 @@ fn is_named(one: &Published, word: &str) -> bool {
 
 /// What a torrent is called, beside its info-hash.
 fn names(one: &Published) -> Vec<String> {
-    let path = one.entry.torrent.as_str();
+    let path = one.entry.torrent();
     let file = path.rsplit('/').next().unwrap_or(path);
     let stem = file.strip_suffix(".torrent").unwrap_or(file);
-    [path, file, stem, &one.entry.name, &one.entry.title].map(str::to_owned).to_vec()
+    [path, file, stem, one.entry.name(), one.entry.title()].map(str::to_owned).to_vec()
 }
 
 /// Refuses words that name nothing.

@@ -14,14 +14,15 @@ use url::Url;
 
 use super::report::{self, Failure};
 use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
+use crate::baseurl::BaseUrl;
 use crate::config::{Config, Typed};
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
-use crate::mirror::{self, Mirror, Pace, Summary};
+use crate::mirror::{self, Mirror, Pace, Reread, Round, Summary};
 use crate::names;
 use crate::problem::Problem;
 use crate::serve::{Bound, DataFolder, Log, Server, StartError};
-use crate::units::{parse_size, size_text};
+use crate::units::{count_text, parse_size, size_text};
 
 /// The pause between two looks at the show unless somebody says otherwise.
 const EVERY_SECS: u32 = 3600;
@@ -37,6 +38,7 @@ const EVERY_SECS_MAX: u32 = 7 * 24 * 3600;
 /// show's trackers. New episodes follow, and what the show withdraws or replaces is kept as retired. Runs until Ctrl-C or
 /// SIGTERM; SIGHUP looks at the show at once.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 #[command(
     after_help = "With --once, exit codes: 0 all is here, or as much as the budget allows, 1 trouble or a show that \
     can't be read, 2 something could not be fetched."
@@ -62,9 +64,17 @@ pub struct MirrorArgs {
     /// Fetch what is missing, verify it, and end [default: serve, and follow the show]
     #[arg(long)]
     pub once: bool,
+    /// Read all files that are here, and fetch again what is damaged [default: those that look otherwise than when they
+    /// were last found right, and those that were not read for `[seed] scrub_days`]
+    #[arg(long, requires = "once")]
+    pub verify: bool,
     /// Look at the show every SECS seconds, and up to an eighth longer [default: 3600]
     #[arg(long, value_name = "SECS", env = "EVERSEED_EVERY")]
     pub every: Option<u32>,
+    /// Name this mirror, its tracker and its files as a web seed, in the torrents and magnet links that it hands out: its
+    /// site is reached at URL [default: they name the show's alone]
+    #[arg(long, value_name = "URL", env = "EVERSEED_BASE_URL", value_parser = base_url)]
+    pub base_url: Option<BaseUrl>,
     /// Read the configuration from FILE: its tables [seed], [serve] and [tracker] hold for a mirror too [default: none]
     #[arg(long, value_name = "FILE", env = "EVERSEED_CONFIG")]
     pub config: Option<PathBuf>,
@@ -83,6 +93,11 @@ pub struct MirrorArgs {
 /// Reads a number of bytes.
 fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "it is not a number of bytes; write it as 200 GB or 1.5 TiB".to_owned())
+}
+
+/// Reads the address of this mirror.
+fn base_url(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(text).map_err(|error| format!("{error}; {}", BaseUrl::HELP))
 }
 
 /// Mirrors until Ctrl-C or SIGTERM, or once.
@@ -125,6 +140,7 @@ fn options(args: &MirrorArgs, dht: Option<Dht>) -> mirror::Options {
     options.budget_bytes = args.budget;
     options.is_rolling = args.rolling;
     options.forgets_withdrawn = args.forget_withdrawn;
+    options.base_url.clone_from(&args.base_url);
     options.dht = dht;
     options
 }
@@ -139,13 +155,21 @@ fn once(args: &MirrorArgs, config: &Config, data: PathBuf) -> Result<(), Failure
     let dht = config.heal_options().map_err(Failure::Usage)?.dht;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
-    let mut mirror = open(data.path(), options(args, dht), &log)?;
+    let mut options = options(args, dht);
+    options.reread = match config.scrub_period() {
+        _ if args.verify => Reread::Always,
+        // Nobody else reads them where no server runs.
+        Some(period) => Reread::After(period),
+        None => Reread::Never,
+    };
+    let mut mirror = open(data.path(), options, &log)?;
     let round = mirror.round(now(), None);
     log.flush();
+    let not_read = unread(&round);
     if let Some(problem) = round.trouble.or(round.unread.map(|failed| *failed.problem)) {
         return Err(Failure::Trouble(problem));
     }
-    report::say(stand(&mirror.summary()))?;
+    report::say(format!("{}{}", stand(&mirror.summary()), not_read))?;
     if round.missing > 0 { Err(Failure::Findings) } else { Ok(()) }
 }
 
@@ -176,6 +200,9 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     let shown = (args.source.clone(), data.path().display().to_string());
     server_options.site = site;
     server_options.is_mirror = true;
+    // The configuration may be the show's: its trackers are not this one.
+    let own = args.base_url.clone().map(mirror::Own::at);
+    server_options.own_trackers = own.iter().map(mirror::Own::tracker).collect();
     // What is right, here the torrent alone says.
     if config.seed.heal.is_none() {
         server_options.healing.mode = Mode::On;
@@ -192,18 +219,23 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     })?;
     let seeding = server.summary();
     let title = if summary.title.is_empty() { String::new() } else { format!("{}, ", summary.title) };
+    let links = match &args.base_url {
+        Some(base_url) => format!("name {base_url} beside the show"),
+        None => "name the show alone; --base-url URL adds this mirror".to_owned(),
+    };
     let greeting = [
         format!("mirror    {title}{}", shown.0),
         format!("kept      {} in {}", size_text(summary.bytes), shown.1),
         format!("site      {}", urls.0),
         format!("swarms    {}swarms", urls.0),
         format!("peers     {}", urls.1),
+        format!("links     {links}"),
         format!("seeding   {} of {} torrents", seeding.seeded, seeding.torrents),
     ];
     // A mirror whose first words nobody reads mirrors all the same.
     let _ = report::say(greeting.join("\n"));
     let pace = Pace { every, now, chance, wake: Arc::clone(&wake) };
-    let follow = mirror::follow(mirror, pace);
+    let follow = Box::pin(mirror::follow(mirror, pace));
     let mut fallen = Ok(());
     let until = async {
         let hangup = async {
@@ -229,6 +261,15 @@ fn stand(summary: &Summary) -> String {
     let title = if title.is_empty() { "the show" } else { title };
     let retired = if *retired > 0 { format!(", {retired} retired") } else { String::new() };
     format!("{title}: {mirrored} of {published} torrents here{retired}, {}", size_text(*bytes))
+}
+
+/// What was not looked into, so that nobody takes it for more than it is.
+fn unread(round: &Round) -> String {
+    if round.remembered == 0 {
+        return String::new();
+    }
+    let torrents = count_text(round.remembered, "torrent");
+    format!("; not read: {torrents} with files as they were last found right (--verify reads all)")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the command line; what it tells is passed on")]

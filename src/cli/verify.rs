@@ -120,7 +120,7 @@ fn remembered(data: &Path) -> Remembered {
 fn looks_as_remembered(root: &Path, one: &Published, remembered: &Remembered) -> bool {
     let info_hash = one.entry.info_hashes.main();
     !remembered.is_empty()
-        && one.files(root).zip(&one.entry.files).all(|(path, file)| {
+        && one.files(root).zip(one.entry.files()).all(|(path, file)| {
             let Ok(metadata) = path.metadata() else { return false };
             let is_empty = file.bytes == 0 && metadata.is_file() && metadata.len() == 0;
             is_empty || remembered.get(&path) == Some(&(info_hash, Fingerprint::of(&metadata)))
@@ -131,7 +131,7 @@ fn looks_as_remembered(root: &Path, one: &Published, remembered: &Remembered) ->
 fn bytes_here(root: &Path, one: &Published) -> u64 {
     let here = |path: &PathBuf, bytes: u64| path.metadata().is_ok_and(|found| found.is_file() && found.len() == bytes);
     one.files(root)
-        .zip(&one.entry.files)
+        .zip(one.entry.files())
         .filter(|(path, file)| here(path, file.bytes))
         .map(|(_, file)| file.bytes)
         .sum()
@@ -199,7 +199,7 @@ enum Fault {
 impl Report {
     /// Reads the files of a torrent of the site below `root`. What is wrong with them, if something is.
     fn read(&mut self, root: &Path, one: &Published, progress: &dyn Progress) -> Option<Damage> {
-        let places = one.files(root).zip(&one.entry.files);
+        let places = one.files(root).zip(one.entry.unpack().files);
         let places = places.map(|(path, file)| Place { path, is_elsewhere: file.url.is_some() });
         let checked = one.read(root).and_then(|torrent| {
             let info = &torrent.metainfo.info;
@@ -225,11 +225,11 @@ impl Report {
         let hashes = one.entry.info_hashes;
         Some(Damage {
             site: root.to_owned(),
-            torrent: one.entry.torrent.as_str().to_owned(),
+            torrent: one.entry.torrent().to_owned(),
             info_hash: hashes.v1().map(|hash| hash.to_string()),
             info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
-            title: one.entry.title.clone(),
-            retired: one.entry.retired.is_some(),
+            title: one.entry.title().to_owned(),
+            retired: one.entry.retired().is_some(),
             files: ills,
             more_files,
             problem,
@@ -239,7 +239,7 @@ impl Report {
 
 /// The damaged files of a torrent.
 fn ills(one: &Published, checked: &Checked) -> Vec<Ill> {
-    let ill = |(file, entry): (&check::Outcome, &manifest::File)| {
+    let ill = |(file, entry): (&check::Outcome, manifest::File)| {
         let fault = match &file.absence {
             Some(Absence::Elsewhere) => return None,
             Some(Absence::Missing(_)) => Fault::Missing,
@@ -259,7 +259,7 @@ fn ills(one: &Published, checked: &Checked) -> Vec<Ill> {
         };
         Some(Ill { path: entry.path.as_str().to_owned(), fault })
     };
-    checked.files.iter().zip(&one.entry.files).filter_map(ill).collect()
+    checked.files.iter().zip(one.entry.unpack().files).filter_map(ill).collect()
 }
 
 /// To be said behind the name of the torrent.

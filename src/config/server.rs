@@ -161,14 +161,18 @@ impl Config {
         limits.upload_bytes_per_sec = rate("upload_rate", seed.upload_rate.as_ref());
         limits.upload_of_one_bytes_per_sec = rate("upload_rate_per_torrent", seed.upload_rate_per_torrent.as_ref());
         let scrub_rate = faults.ok(self.scrub_rate()).flatten();
-        let days = seed.scrub_days.unwrap_or(SCRUB_DAYS);
-        limits.scrub = (days > 0).then(|| Scrub {
-            period: Duration::from_secs(u64::from(days) * 24 * 3600),
-            bytes_per_sec: scrub_rate.unwrap_or(seed::SCRUB_BYTES_PER_SEC),
-        });
+        limits.scrub = self
+            .scrub_period()
+            .map(|period| Scrub { period, bytes_per_sec: scrub_rate.unwrap_or(seed::SCRUB_BYTES_PER_SEC) });
         limits.dial = seed.dial.unwrap_or(limits.dial);
         limits.pex = seed.pex.unwrap_or(limits.pex);
         limits
+    }
+
+    /// Within which time all media are read again, if they are.
+    pub fn scrub_period(&self) -> Option<Duration> {
+        let days = self.seed.scrub_days.unwrap_or(SCRUB_DAYS);
+        (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3600))
     }
 
     /// How much may leave in a month.

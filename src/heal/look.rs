@@ -153,7 +153,7 @@ impl Standing {
     fn of(path: &Path, is_elsewhere: bool) -> Self {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => Self::Here(Fingerprint::of(&metadata)),
-            Ok(_) => Self::Blocked("is not a file".into()),
+            Ok(_) => Self::Blocked("is not a regular file".into()),
             // A link that leads nowhere is no place for a file.
             Err(error) if error.kind() == ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() => {
                 Self::Blocked("is a symbolic link that leads nowhere".into())

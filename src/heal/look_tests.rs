@@ -48,7 +48,7 @@ fn each_kind_of_damage_is_told_apart() {
               media/a has decayed: 1 bad piece (16.4 kB), and neither its size nor its time has changed
               media/b is missing (32.8 kB)
               media/c has 5 bytes now, and may be a new version: 1 bad piece (16.4 kB)
-              media/d is not a file
+              media/d is not a regular file
               media/e is missing (0 B)
               3 pieces (49.2 kB) would be fetched from https://a.example.org/
               bad: {1, 3, 4, 5, 6} of 7"#]]

@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod amend;
 mod build;
 mod kind;
 mod magnet;
@@ -41,6 +42,7 @@ mod parse;
 mod tree;
 mod urls;
 
+pub use amend::with_sources;
 pub use build::{Draft, encode, encoded_bytes};
 pub use kind::{Kind, NotAKind};
 pub use magnet::{full_magnet, magnet};

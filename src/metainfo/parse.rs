@@ -17,7 +17,7 @@ pub const FILES_MAX: usize = 1_000_000;
 pub const PATH_NAMES_MAX: usize = 64;
 
 /// So that a `file tree` can be as deep as a path, and [`FILES_MAX`] files with three names each can be read.
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { depth_max: PATH_NAMES_MAX + 4, bytes_max: TORRENT_BYTES_MAX, values_max: 6 * FILES_MAX + 1000 };
 
 /// Why bytes are no torrent.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
@@ -132,7 +133,14 @@ fn take_what_is_here(
         if let Some(here) = here {
             room(root, bytes)?;
             let taken = fs::create_dir_all(path.parent().unwrap_or(path)).and_then(|()| fsx::duplicate(&here, path));
-            taken.map_err(|error| Problem::at(path, format!("can't be written: {error}")))?;
+            match taken {
+                Err(error) if error.kind() == ErrorKind::StorageFull => {
+                    return Err(Problem::at(path, format!("can't be written: {error}")).into());
+                }
+                // What the disk does not give is fetched as if it were not there.
+                Err(_) => _ = fsx::remove_if_there(path),
+                Ok(()) => {}
+            }
         }
     }
     Ok(())
@@ -180,7 +188,11 @@ fn room(folder: &Path, bytes: u64) -> Result<(), Failure> {
     match fsx::available_bytes(folder) {
         Some(available) if available < bytes.saturating_add(RESERVE_BYTES) => {
             let (wanted, available) = (size_text(bytes), size_text(available));
-            let problem = Problem::at(folder, format!("{wanted} are to come, and the disk has {available} left"));
+            let reserve = size_text(RESERVE_BYTES);
+            let problem = Problem::at(
+                folder,
+                format!("{wanted} are to come, and the disk has {available} left, of which {reserve} stay free"),
+            );
             Err(Failure::ThisOne(problem.help("make room on the disk, or name a folder on another one with --data")))
         }
         _ => Ok(()),

@@ -11,18 +11,24 @@
 //!                                             -> plan (.torrent files, newest first, within the budget)
 //!                                             -> gather: web seeds, then the swarm -> site/
 //!
-//! DATA/site/            everseed.json, .torrent files and media
+//! DATA/site/            everseed.json, .torrent files and media; index.html and torrents.xml
 //!      waiting/         .torrent files whose content is still to come
 //!      fetching/        content that is on its way
+//!      published/       .torrent files as they were published, where others are handed out
 //!      mirror.json      what is remembered of the show, with mirror.document
+//!      verified.json    how the files looked when they were last read and found right
 //! ```
 
 mod budget;
 mod content;
 mod follow;
 mod gather;
+mod look;
+mod own;
+mod page;
 mod place;
 mod plan;
+mod record;
 mod round;
 mod settle;
 mod site;
@@ -42,18 +48,23 @@ use tokio::time::Instant;
 use url::Url;
 
 pub use follow::{Pace, follow};
+pub use own::Own;
+pub use page::TORRENTS_MAX as PAGE_TORRENTS_MAX;
 pub use plan::{FILES_MAX, RESERVE_BYTES};
+pub use record::Reread;
 pub use round::Round;
 pub use stop::Stop;
 pub use waiting::WAITING_BYTES_MAX;
 pub use web::WEB_SEEDS_MAX;
 pub use wish::DOCUMENT_BYTES_MAX;
 
+use crate::baseurl::BaseUrl;
 use crate::fetch::swarm::{self, Dht};
 use crate::fetch::{self, Client};
 use crate::id::InfoHash;
 use crate::problem::Problem;
 use budget::Ledger;
+use record::Record;
 use site::Site;
 use state::State;
 use waiting::Waiting;
@@ -74,6 +85,10 @@ pub struct Options {
     pub is_rolling: bool,
     /// Whether what the show does not name any more is removed.
     pub forgets_withdrawn: bool,
+    /// When files are read again that look as they did when they were last found right.
+    pub reread: Reread,
+    /// Where this mirror's own site stands, with a tracker below it; unset, what it hands out names the show's alone.
+    pub base_url: Option<BaseUrl>,
     /// The port that trackers are told where they are asked for peers.
     pub peer_port: u16,
     /// The mainline DHT, if it may be asked for peers.
@@ -92,6 +107,8 @@ impl Options {
             budget_bytes: None,
             is_rolling: false,
             forgets_withdrawn: false,
+            reread: Reread::default(),
+            base_url: None,
             peer_port: 6881,
             dht: None,
             fetch: fetch::Options::default(),
@@ -124,7 +141,12 @@ pub struct Mirror {
     data: PathBuf,
     client: Client,
     site: Site,
+    /// Where the site of the show stands.
+    show_url: BaseUrl,
+    /// Where it stands itself, if that is known.
+    address: Option<Own>,
     state: State,
+    record: Record,
     /// What the show said last.
     show: Option<Show>,
     /// Whether it said so in this round.
@@ -179,20 +201,25 @@ impl Mirror {
                     options.source
                 ));
             }
+            let base_url = state.base_url.take();
             state = State::of(&options.source, state.ours);
+            state.base_url = base_url;
         }
         let document = state.read_document(&data);
         let show = document.and_then(|(url, document)| Show::read(&document, &Url::parse(&url).ok()?).ok());
         let base_url = show.as_ref().map_or_else(|| wish::folder(&source), |show| show.base_url.clone());
-        let site = Site::open(data.join(SITE), &base_url)?;
+        let site = Site::open(data.join(SITE), options.base_url.as_ref().unwrap_or(&base_url))?;
         state.ours.extend(site.lost().iter().map(ToString::to_string));
         let mut mirror = Self {
             client: Client::new(&options.fetch)?,
             waiting: Waiting::open(&data)?,
+            record: Record::read(&data),
             ledger: Ledger::new(options.budget_bytes, options.is_rolling),
+            address: options.base_url.clone().map(Own::at),
             options,
             data,
             site,
+            show_url: base_url,
             state,
             show,
             is_new: true,
@@ -203,8 +230,10 @@ impl Mirror {
             stop: Stop::default(),
             tell,
         };
+        mirror.hand_out_all()?;
         // There is something to be served from now on, were it nothing.
         mirror.write()?;
+        mirror.write_pages()?;
         Ok(mirror)
     }
 
@@ -234,7 +263,7 @@ impl Mirror {
         let current = wishes.iter().filter(|wish| wish.retired.is_none());
         let is_here = |wish: &&wish::Wish| {
             let entry = self.hash_of(wish).and_then(|hash| self.site.entry(hash));
-            entry.is_some_and(|entry| self.site.is_whole(entry))
+            entry.is_some_and(|entry| self.is_whole(entry))
         };
         let entries = self.site.entries();
         Summary {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use percent_encoding::percent_decode_str;
 
+use super::page;
 use super::web;
 use super::wish::Wish;
 use crate::baseurl::BaseUrl;
@@ -97,7 +98,8 @@ fn is_harmless(path: &SitePath) -> bool {
     let folded = names::folded(path.as_str());
     let first = folded.split('/').next().unwrap_or_default();
     let is_served = manifest::SERVED.iter().any(|served| folded == *served || first == *served);
-    path.names().all(is_name) && !is_served && first != FOLDER && first != manifest::FILE_NAME
+    let is_ours = [FOLDER, manifest::FILE_NAME, page::PAGE, page::FEED].contains(&first);
+    path.names().all(is_name) && !is_served && !is_ours
 }
 
 /// The paths that are taken, and by which torrent.
@@ -195,6 +197,8 @@ mod tests {
             "everseed.json",
             "Everseed.JSON",
             "everseed.json/a",
+            "Index.html",
+            "torrents.xml",
             "kept",
             "Kept/a",
             "announce",

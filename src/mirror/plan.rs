@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::budget::Verdict;
@@ -35,8 +36,8 @@ const FETCHING: &str = "fetching";
 /// A torrent that is to be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Planned {
-    /// Its place among the wishes.
-    wish: usize,
+    /// Its place among the wishes, where the show still names it.
+    wish: Option<usize>,
     hash: InfoHash,
 }
 
@@ -97,7 +98,7 @@ impl Mirror {
                 continue;
             }
             match self.site.entry(hash) {
-                Some(entry) if self.site.is_whole(entry) => continue,
+                Some(entry) if self.is_whole(entry) => continue,
                 Some(_) => {}
                 None => {
                     let bytes = self.waiting.content_bytes(hash).unwrap_or_default();
@@ -112,8 +113,12 @@ impl Mirror {
                     room.put(hash, size(bytes));
                 }
             }
-            plan.push(Planned { wish: place, hash });
+            plan.push(Planned { wish: Some(place), hash });
         }
+        // What the show has given up is mended too, as far as anybody still has it.
+        let given_up = self.site.entries().iter().filter(|entry| !self.is_whole(entry));
+        let given_up = given_up.map(|entry| entry.info_hashes.main()).filter(|hash| !seen.contains(hash));
+        plan.extend(given_up.map(|hash| Planned { wish: None, hash }));
         self.state.write(&self.data)?;
         Ok(plan)
     }
@@ -124,8 +129,10 @@ impl Mirror {
         let is_here = said.is_some_and(|hash| {
             let entry = self.site.entry(hash);
             // With another link it may have other trackers.
-            entry.is_some_and(|entry| wish.magnet.as_ref().is_none_or(|magnet| entry.magnet == *magnet))
-                || entry.is_none() && self.waiting.content_bytes(hash).is_some()
+            let has_its_torrent = |entry| !self.record.is_damaged(hash) || self.site.torrent(entry).is_some();
+            entry.is_some_and(|entry| {
+                wish.magnet.as_ref().is_none_or(|magnet| self.is_link_of(entry, magnet)) && has_its_torrent(entry)
+            }) || entry.is_none() && self.waiting.content_bytes(hash).is_some()
         });
         // Where the document does not tell, only the server can; and it is asked where the document is another one.
         let is_told = wish.said != Said::Nothing || !self.is_new;
@@ -177,9 +184,7 @@ impl Mirror {
 
     /// Puts another `.torrent` of the same torrent in the place of the one that is kept: its trackers have changed.
     fn renew(&mut self, mut entry: Entry, torrent: &Torrent, wish: &Wish) -> Result<(), Problem> {
-        let at = entry.torrent.below(self.site.root());
-        fsx::write_whole(&at, torrent.bytes()).map_err(|error| output::unwritable(&at, &error))?;
-        entry.magnet = magnet_of(torrent, wish);
+        self.hand_out(&mut entry, torrent, wish.magnet.as_deref())?;
         self.site.renew(entry);
         Ok(())
     }
@@ -190,16 +195,22 @@ impl Mirror {
         planned: &Planned,
         show: &Show,
         known: &Known,
+        now: OffsetDateTime,
         round: &mut Round,
     ) -> Result<(), Problem> {
-        let Planned { wish: place, hash } = *planned;
-        let wish = &show.wishes[place];
+        let hash = planned.hash;
+        let kept = self.site.entry(hash).cloned();
+        let wish = match (planned.wish, &kept) {
+            (Some(place), _) => show.wishes[place].clone(),
+            (None, Some(entry)) => Wish::of_kept(entry),
+            (None, None) => return Ok(()),
+        };
+        let (place, wish) = (planned.wish.unwrap_or(usize::MAX), &wish);
         if self.tries.get(&hash).is_some_and(|last| last.next > Instant::now()) {
             round.missing += 1;
             return Ok(());
         }
-        let kept = self.site.entry(hash).cloned();
-        let torrent = kept.as_ref().and_then(|entry| self.site.torrent(entry)).or_else(|| self.waiting.read(hash));
+        let torrent = kept.as_ref().and_then(|entry| self.published(entry)).or_else(|| self.waiting.read(hash));
         let Some(torrent) = torrent else {
             round.missing += 1;
             return Ok(());
@@ -237,15 +248,24 @@ impl Mirror {
         };
         self.own(places.all().map(ToString::to_string).collect())?;
         fsx::sync_below(&folder).map_err(|error| output::unwritable(&folder, &error))?;
-        self.site.place(&paths_in(&folder, &torrent), &torrent, &places)?;
-        self.site.put(entry_of(&torrent, wish, &places));
+        let handed_out = self.handed_out(&torrent, &places)?;
+        self.site.place(&paths_in(&folder, &torrent), &handed_out, &places)?;
+        let link = self.link(&torrent, wish.magnet.as_deref(), &places);
+        self.site.put(entry_of(&torrent, wish, &places, link));
         self.ledger.put(hash, size);
         self.waiting.remove(hash);
         self.tries.remove(&hash);
         self.told.remove(&wish.torrent_url);
         let _ = fs::remove_dir_all(&folder);
         round.fetched += 1;
-        self.tell(&format!("mirror: {} is here, {}, {how}", name_of(wish), size_text(bytes)));
+        let entry = self.site.entry(hash).cloned();
+        if let Some(looks) = entry.and_then(|entry| self.looks(&entry).ok()) {
+            // All of it was read before it was put there.
+            self.record.found_right(hash, looks, now);
+        }
+        self.told.remove(&format!("files of {hash}"));
+        let deed = if kept.is_some() { "is whole again" } else { "is here" };
+        self.tell(&format!("mirror: {} {deed}, {}, {how}", name_of(wish), size_text(bytes)));
         Ok(())
     }
 
@@ -262,7 +282,8 @@ impl Mirror {
     /// Removes what was left by torrents that are not wished any more, or are here.
     pub(super) fn tidy(&mut self, known: &Known) -> Result<(), Problem> {
         let is_missing = |hash: InfoHash| {
-            known.contains_key(&hash) && self.site.entry(hash).is_none_or(|entry| !self.site.is_whole(entry))
+            let entry = self.site.entry(hash);
+            entry.map_or_else(|| known.contains_key(&hash), |entry| !self.is_whole(entry))
         };
         let fetching = self.data.join(FETCHING);
         for left in fs::read_dir(&fetching).into_iter().flatten().flatten() {
@@ -274,6 +295,7 @@ impl Mirror {
         let missing: HashSet<_> = known.keys().copied().filter(|hash| is_missing(*hash)).collect();
         self.waiting.retain(|hash| missing.contains(&hash));
         self.tries.retain(|hash, _| missing.contains(hash));
+        self.tidy_published();
         let left = self.state.own_paths();
         if !left.is_empty() {
             self.site.doom(left);
@@ -322,7 +344,7 @@ fn check_files(torrent: &Torrent) -> Result<(), Problem> {
     }
 }
 
-fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
+fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places, magnet: String) -> Entry {
     let info = &torrent.metainfo.info;
     let sizes = info.files();
     let files = places.files.iter().zip(&sizes);
@@ -331,7 +353,7 @@ fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
         name: info.name.clone(),
         title: String::new(),
         torrent: places.torrent.clone(),
-        magnet: magnet_of(torrent, wish),
+        magnet,
         bytes: info.total_bytes(),
         files: files.map(|(path, (_, bytes))| File { path: path.clone(), bytes: *bytes, url: None }).collect(),
         page: None,
@@ -340,11 +362,6 @@ fn entry_of(torrent: &Torrent, wish: &Wish, places: &Places) -> Entry {
     };
     describe(&mut entry, wish);
     entry
-}
-
-/// The link as the show has it, so that another one is news.
-fn magnet_of(torrent: &Torrent, wish: &Wish) -> String {
-    wish.magnet.clone().unwrap_or_else(|| metainfo::magnet(torrent))
 }
 
 /// What a person calls a wished torrent.

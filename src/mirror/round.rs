@@ -29,7 +29,11 @@ pub struct Round {
     pub unread: Option<Failed>,
     /// What stood in the way on this machine; the round has ended there.
     pub trouble: Option<Problem>,
-    /// Torrents that were fetched.
+    /// Torrents whose files were read to see whether they are still right.
+    pub read: u64,
+    /// Torrents whose files were not read, as they look as they did when they were last found right.
+    pub remembered: u64,
+    /// Torrents that were fetched, or mended.
     pub fetched: u64,
     /// Torrents that could not be fetched, or are not what the show says.
     pub missing: u64,
@@ -147,6 +151,7 @@ impl Mirror {
         round: &mut Round,
     ) -> Result<(), Problem> {
         self.settle(show, now)?;
+        self.look(now, until, round)?;
         let plan = self.plan(show, until, round)?;
         // Again: some are known by their `.torrent` alone.
         let known = self.known(show);
@@ -156,7 +161,7 @@ impl Mirror {
                 round.is_cut = true;
                 break;
             }
-            self.fetch(&planned, show, &known, round)?;
+            self.fetch(&planned, show, &known, now, round)?;
             if self.written.is_none_or(|written| written.elapsed() >= WRITE_EVERY) {
                 self.write()?;
             }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Mirror;
 use super::budget::{Ledger, Size, Standing};
+use super::own::Own;
 use super::place::{Free, Places};
 use super::wish::{Show, Wish, moment};
 use crate::id::InfoHash;
@@ -24,7 +25,9 @@ impl Mirror {
     /// Brings what is kept in line with the show, and writes the manifest.
     pub(super) fn settle(&mut self, show: &Show, now: OffsetDateTime) -> Result<(), Problem> {
         let known = self.known(show);
-        self.site.describe(&show.title, &show.base_url);
+        self.show_url = show.base_url.clone();
+        let base_url = self.address.as_ref().map_or(&show.base_url, Own::base_url);
+        self.site.describe(&show.title, base_url);
         self.describe_entries(show, &known, now);
         if self.options.forgets_withdrawn {
             let hashes: Vec<_> = self.site.entries().iter().map(|entry| entry.info_hashes.main()).collect();
@@ -155,13 +158,22 @@ impl Mirror {
         if former == *places {
             return Ok(());
         }
+        let is_known = self.is_known(&entry);
         self.own(places.all().map(ToString::to_string).collect())?;
         self.site.copy_to(&entry, places)?;
         entry.torrent = places.torrent.clone();
         entry.files.iter_mut().zip(&places.files).for_each(|(file, path)| file.path = path.clone());
-        self.site.put(entry);
+        if let Some(published) = self.address.as_ref().and_then(|_| self.published(&entry)) {
+            let magnet = entry.magnet.clone();
+            self.hand_out(&mut entry, &published, Some(&magnet))?;
+        }
+        self.site.put(entry.clone());
         self.site.doom(former.all().cloned());
-        self.write()
+        self.write()?;
+        if is_known {
+            self.still_knows(&entry);
+        }
+        Ok(())
     }
 
     /// Writes down, before anything is written to them, that files at these paths are the mirror's.
@@ -180,6 +192,8 @@ impl Mirror {
             self.own(doomed.clone())?;
         }
         self.site.write()?;
+        self.record.write(&self.data)?;
+        self.write_pages()?;
         // What the manifest names now is known by it, and the others are gone.
         let doomed: HashSet<_> = doomed.into_iter().collect();
         let taken = self.site.taken();
@@ -193,6 +207,8 @@ impl Mirror {
     /// Takes a torrent out of the site; its files go when the manifest is written.
     pub(super) fn drop_torrent(&mut self, hash: InfoHash, why: &str) {
         self.ledger.remove(hash);
+        self.record.remove(hash);
+        self.forget_published(hash);
         if let Some(entry) = self.site.remove(hash) {
             self.tell(&format!("mirror: {} is removed, {}: {why}", title_of(&entry), size_text(entry.bytes)));
         }

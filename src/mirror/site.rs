@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::sitepath::SitePath;
 
 /// What the manifest's generator ends with.
-const MIRROR: &str = " mirror";
+pub const MIRROR: &str = " mirror";
 
 /// The folder, and what its manifest says or is about to.
 #[derive(Debug)]
@@ -85,6 +85,16 @@ impl Site {
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The title of the show, or else this.
+    pub fn title_or<'a>(&'a self, untitled: &'a str) -> &'a str {
+        if self.manifest.title.is_empty() { untitled } else { &self.manifest.title }
+    }
+
+    /// The program that writes the manifest.
+    pub fn generator(&self) -> &str {
+        &self.manifest.generator
     }
 
     /// What the manifest names.

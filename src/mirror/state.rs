@@ -33,6 +33,9 @@ pub struct State {
     pub document: Option<String>,
     #[serde(default)]
     said: Seen,
+    /// The address of this mirror that the torrents name which are handed out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
     /// The torrents that feeds name without an info-hash, by their URLs.
     #[serde(default)]
     torrents: BTreeMap<String, SeenTorrent>,

@@ -163,6 +163,22 @@ impl Wish {
         }
     }
 
+    /// What is kept and nobody wishes any more: it is to stay as it is.
+    pub fn of_kept(entry: &Entry) -> Self {
+        Self {
+            torrent_url: entry.torrent.to_string(),
+            said: Said::All(entry.info_hashes),
+            file_urls: Vec::new(),
+            places: Some(Places::of(entry)),
+            title: entry.title.clone(),
+            magnet: Some(entry.magnet.clone()),
+            page: entry.page.clone(),
+            published: entry.published.clone(),
+            retired: entry.retired.clone(),
+            bytes: Some(entry.bytes),
+        }
+    }
+
     /// The torrents of an item of the feed at `url`.
     fn of_item(item: &Item, url: &Url) -> Vec<Self> {
         let resolved = |text: &str, base: Option<&str>| {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::announce::Announcer;
 use super::meta::Meta;
@@ -22,6 +23,8 @@ pub struct Torrent(pub(super) Arc<Content>);
 /// A folder that holds files of torrents, held once however many files it has.
 pub struct Folder {
     path: PathBuf,
+    /// The folder that no file's place leads out of.
+    root: Arc<Path>,
     /// As people know it, with a `/` at its end; empty for the root.
     name: Box<str>,
     /// The device that it was last seen on; 0 before.
@@ -33,7 +36,7 @@ pub struct Folder {
 /// Places of files below one root.
 #[derive(Debug)]
 pub struct Folders {
-    root: PathBuf,
+    root: Arc<Path>,
     known: HashMap<Box<str>, Arc<Folder>>,
 }
 
@@ -47,9 +50,9 @@ pub struct Place {
 }
 
 impl Folders {
-    /// Places below `root`, an absolute path.
-    pub fn below(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), known: HashMap::new() }
+    /// Places below `root`, an absolute path, which no symbolic link at one of them leads out of.
+    pub fn below(root: impl AsRef<Path>) -> Self {
+        Self { root: root.as_ref().into(), known: HashMap::new() }
     }
 
     /// The place of the file at `name`, a path with `/` between its names, by which people know it.
@@ -59,6 +62,7 @@ impl Folders {
             let path = self.root.join(folder.trim_end_matches('/'));
             let made = Folder {
                 path,
+                root: Arc::clone(&self.root),
                 name: folder.into(),
                 device: AtomicU64::new(0),
                 #[cfg(test)]
@@ -79,6 +83,16 @@ impl Place {
     /// As people know it.
     pub fn name(&self) -> String {
         format!("{}{}", self.folder.name, self.file)
+    }
+
+    /// Whether the symbolic link that stands here leads to something below the root.
+    pub(super) fn leads_inside(&self) -> io::Result<bool> {
+        Ok(self.path().canonicalize()?.starts_with(self.folder.root.canonicalize()?))
+    }
+
+    /// Whether people know it so.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        name.strip_prefix(&*self.folder.name) == Some(&*self.file)
     }
 
     pub(super) fn folder(&self) -> &Arc<Folder> {
@@ -132,6 +146,8 @@ pub(super) struct Content {
     pub source: Source,
     /// The trackers of others that it is announced to.
     pub trackers: Box<[String]>,
+    /// What [`Content::wire_pieces`] gives, once it was asked for.
+    wire_pieces: OnceLock<wire::Pieces>,
 }
 
 /// Where to find what the `.torrent` says of the bytes.
@@ -229,6 +245,7 @@ impl Torrent {
             slots,
             source,
             trackers: Announcer::trackers_of(trackers).into(),
+            wire_pieces: OnceLock::new(),
         })))
     }
 
@@ -256,11 +273,14 @@ impl Content {
 
     /// The pieces as peers know them.
     pub fn wire_pieces(&self) -> wire::Pieces {
-        if self.is_by_file {
-            wire::Pieces::of_files(self.length, self.slots.iter().map(|slot| slot.bytes))
-        } else {
-            wire::Pieces::of_stream(self.length, self.stream_bytes)
-        }
+        let made = || {
+            if self.is_by_file {
+                wire::Pieces::of_files(self.length, self.slots.iter().map(|slot| slot.bytes))
+            } else {
+                wire::Pieces::of_stream(self.length, self.stream_bytes)
+            }
+        };
+        self.wire_pieces.get_or_init(made).clone()
     }
 
     /// Where `piece` begins in the torrent's bytes, and how many it has.

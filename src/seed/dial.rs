@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::Seed;
+use super::doors::network;
 use super::hello::{self, Hello};
 use super::peer::{self, Swarm};
 use super::stream::Stream;
@@ -23,6 +24,10 @@ use crate::wire::{Connection, HANDSHAKE_WITHIN};
 
 /// Addresses that wait to be called; those beyond it are not.
 pub const QUEUE_MAX: usize = 2048;
+/// The same of one torrent: invented leechers of one leave room for those of others.
+pub const QUEUE_OF_ONE_MAX: usize = 128;
+/// The most of these at one IPv4 address or one IPv6 /64.
+pub const QUEUE_OF_NETWORK_MAX: usize = 8;
 /// Calls at a time that have not led to a conversation yet.
 pub const CALLS_MAX: usize = 32;
 /// How long an address is left alone after a call, whatever came of it.
@@ -46,7 +51,10 @@ pub(super) struct Calls {
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<(InfoHash, SocketAddr)>,
+    /// The addresses of each torrent that has any.
+    queues: HashMap<InfoHash, VecDeque<SocketAddr>>,
+    /// These torrents in the order of their turns, so that many addresses of one keep none of another's waiting.
+    turns: VecDeque<InfoHash>,
     /// The same for those who ask whether an address stands there.
     queued: HashSet<(InfoHash, SocketAddr)>,
     /// When each address may be called again. An address is a client, which is called for one torrent at a time.
@@ -56,26 +64,35 @@ struct State {
 impl Calls {
     /// Queues addresses of leechers of a torrent.
     fn want(&self, info_hash: InfoHash, addresses: Vec<SocketAddr>, now: Instant) {
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         state.forget_what_is_past(now);
         for address in addresses {
             let ip = address.ip().to_canonical();
             let address = SocketAddr::new(ip, address.port());
             let nobody = ip.is_unspecified() || ip.is_multicast() || address.port() < PORT_MIN;
-            let room = state.queue.len() < QUEUE_MAX;
-            if room && !nobody && !state.again_at.contains_key(&address) && state.queued.insert((info_hash, address)) {
-                state.queue.push_back((info_hash, address));
+            if nobody || state.queued.len() >= QUEUE_MAX || state.again_at.contains_key(&address) {
+                continue;
+            }
+            let queue = state.queues.entry(info_hash).or_default();
+            let near = || queue.iter().filter(|queued| network(queued.ip()) == network(ip)).count();
+            let has_room = queue.len() < QUEUE_OF_ONE_MAX && near() < QUEUE_OF_NETWORK_MAX;
+            if has_room && state.queued.insert((info_hash, address)) {
+                if queue.is_empty() {
+                    state.turns.push_back(info_hash);
+                }
+                queue.push_back(address);
             }
         }
-        drop(state);
+        drop(guard);
         self.wanted.notify_one();
     }
 
     /// The next one to be called.
     fn next(&self, now: Instant) -> Option<(InfoHash, SocketAddr)> {
-        let mut state = self.state();
-        while let Some(next) = state.queue.pop_front() {
-            state.queued.remove(&next);
+        let mut guard = self.state();
+        let state = &mut *guard;
+        while let Some(next) = state.pop() {
             if state.again_at.len() < REMEMBERED_MAX && !state.again_at.contains_key(&next.1) {
                 state.again_at.insert(next.1, now + AGAIN_AFTER);
                 return Some(next);
@@ -90,6 +107,20 @@ impl Calls {
 }
 
 impl State {
+    /// The next one of those that are queued.
+    fn pop(&mut self) -> Option<(InfoHash, SocketAddr)> {
+        let info_hash = self.turns.pop_front()?;
+        let queue = self.queues.get_mut(&info_hash)?;
+        let address = queue.pop_front()?;
+        if queue.is_empty() {
+            self.queues.remove(&info_hash);
+        } else {
+            self.turns.push_back(info_hash);
+        }
+        self.queued.remove(&(info_hash, address));
+        Some((info_hash, address))
+    }
+
     fn forget_what_is_past(&mut self, now: Instant) {
         self.again_at.retain(|_, at| *at > now);
         if self.again_at.is_empty() {
@@ -202,6 +233,8 @@ impl Call {
         if self.is_ourselves(&stream) {
             return Outcome::Enough;
         }
+        // Before it is offered: what is withdrawn from now on is withdrawn from this peer too.
+        let swarm = Swarm::call(Arc::clone(&self.entry), self.info_hash, self.address, place);
         let Some(offer) = self.seed.offer(&self.entry).await else { return Outcome::Enough };
         let began = self.seed.now();
         let mut connection =
@@ -220,7 +253,6 @@ impl Call {
                 },
             };
         }
-        let swarm = Swarm::call(Arc::clone(&self.entry), self.info_hash, self.address, place);
         let conversation = peer::converse_called(Arc::clone(&self.seed), stream, ticket, (connection, hello), swarm);
         let spoken = conversation.await;
         if spoken {

@@ -62,6 +62,30 @@ async fn one_that_insists_on_encryption_is_called_once_more() {
 }
 
 #[tokio::test]
+async fn a_torrent_that_is_retired_during_the_hello_is_not_served() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (listener, address) = listener();
+    let info_hash = house.torrent.info_hash();
+    running.seed.dial(&info_hash, vec![address]);
+    drop(called(&listener).await);
+    let mut stream = called(&listener).await;
+    let own = Seed::new(&options());
+    own.set_torrents(vec![house.torrent.clone()]);
+    // It has said its part of the hello, and so has been offered the torrent.
+    let mut came = Vec::new();
+    timeout(PATIENCE, stream.read(&mut came)).await.expect("in time").expect("the first part");
+    let entry = running.seed.entry(&info_hash).expect("seeded");
+    assert_eq!((entry.connections.load(Ordering::Relaxed), entry.peers.has(address)), (1, true), "it counts");
+    running.seed.set_torrents(Vec::new());
+    let hello = timeout(PATIENCE, hello::accept(&own, &mut stream, came)).await.expect("in time").expect("a good one");
+    let mut leecher = Leecher::on(stream, hello);
+    leecher.take(HANDSHAKE_BYTES).await.expect("said before it was retired");
+    assert_eq!(leecher.take(1).await, None, "hung up on");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn one_that_takes_no_tcp_is_called_over_utp() {
     let house = House::new(&[("a", PIECE * 3 + 7)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
@@ -139,13 +163,41 @@ fn addresses_that_are_nobodys_are_not_called() {
 }
 
 #[test]
+fn many_leechers_of_one_torrent_keep_none_of_another_waiting() {
+    let calls = Calls::default();
+    let now = Instant::now();
+    calls.want(HASH, (0..QUEUE_MAX).map(address).collect(), now);
+    calls.want(InfoHash([2; 20]), vec![address(QUEUE_MAX), address(QUEUE_MAX + 1)], now);
+    let order: Vec<_> = std::iter::from_fn(|| calls.next(now)).map(|(info_hash, _)| info_hash.0[0]).collect();
+    assert_eq!((&order[..5], order.len()), (&[1, 2, 1, 2, 1][..], QUEUE_OF_ONE_MAX + 2));
+    assert!(calls.state().queues.is_empty() && calls.state().turns.is_empty());
+}
+
+#[test]
+fn of_one_network_few_are_called() {
+    let calls = Calls::default();
+    let ports = (PORT_MIN..PORT_MIN + 100).map(|port| SocketAddr::new([198, 51, 100, 1].into(), port));
+    let hosts =
+        (0..100).map(|n| SocketAddr::new(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, n).into(), 6881));
+    calls.want(HASH, ports.chain(hosts).collect(), Instant::now());
+    assert_eq!(std::iter::from_fn(|| calls.next(Instant::now())).count(), 2 * QUEUE_OF_NETWORK_MAX);
+}
+
+#[test]
 fn the_queue_and_the_memory_are_bounded() {
     let calls = Calls::default();
     let now = Instant::now();
-    calls.want(HASH, (0..QUEUE_MAX + 100).map(address).collect(), now);
-    assert_eq!(std::iter::from_fn(|| calls.next(now)).count(), QUEUE_MAX);
-    for n in 1..=REMEMBERED_MAX / QUEUE_MAX {
-        calls.want(HASH, (n * QUEUE_MAX..(n + 1) * QUEUE_MAX).map(address).collect(), now);
+    let torrents = || (0..=u8::try_from(QUEUE_MAX / QUEUE_OF_ONE_MAX).expect("few")).map(|n| InfoHash([n; 20]));
+    let want_all = |round: usize| {
+        for (part, info_hash) in torrents().enumerate() {
+            let from = round * QUEUE_MAX + part * QUEUE_OF_ONE_MAX;
+            calls.want(info_hash, (from..from + QUEUE_OF_ONE_MAX).map(address).collect(), now);
+        }
+    };
+    want_all(0);
+    assert_eq!(std::iter::from_fn(|| calls.next(now)).count(), QUEUE_MAX, "the last torrent found no room");
+    for round in 1..=REMEMBERED_MAX / QUEUE_MAX {
+        want_all(round);
         while calls.next(now).is_some() {}
     }
     let remembered = calls.state().again_at.len();

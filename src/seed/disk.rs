@@ -2,8 +2,9 @@
 //!
 //! A piece is hashed when it is first asked for, and again when size, modification time, inode or change time of one
 //! of its files differ from what they were. The bytes sent are those that were hashed, or bytes read later from a file
-//! that looks the same before and after the reading. Files are opened for reading only. A symbolic link is followed:
-//! wherever it leads, only bytes with the torrent's hashes are sent.
+//! that looks the same before and after the reading. Files are opened for reading only. A symbolic link is
+//! followed where it leads to a file of the site; another one is a fault, as it is where the site is read, and nothing
+//! of it is sent, neither to peers nor over HTTP.
 //!
 //! A file system stamps changes with the ticks of a clock, so two changes within one tick look alike. What is read
 //! within [`settles_within`] of first seeing a fingerprint is therefore sent, if it matches, and not
@@ -37,6 +38,8 @@ pub(super) enum FileFault {
     Missing,
     /// It is a folder, a pipe or a device.
     NotAFile,
+    /// It is a symbolic link to something that is not of the site.
+    LeadsOut,
     /// It has this many bytes.
     Size(u64),
     /// The system says why.
@@ -108,10 +111,12 @@ pub(super) fn look(entry: &Entry) {
     }
     for slot in 0..entry.content.slots.len() {
         look_at(entry, slot);
+        entry.beat();
     }
 }
 
-fn look_at(entry: &Entry, slot: usize) {
+/// Looks at one of its files.
+pub(super) fn look_at(entry: &Entry, slot: usize) {
     // What looks as it did needs no opening; a change of its permissions shows in its change time.
     if let Ok(metadata) = metadata(&entry.content.slots[slot])
         && metadata.is_file()
@@ -275,7 +280,7 @@ fn hash_zeros(check: &mut Check, bytes: u64) {
     let mut rest = bytes;
     while rest > 0 {
         let part = usize::try_from(rest).map_or(CHUNK_BYTES, |rest| rest.min(CHUNK_BYTES));
-        check.update(&ZEROS[..part]);
+        check.pad(&ZEROS[..part]);
         rest -= part as u64;
     }
 }
@@ -343,10 +348,17 @@ fn open(slot: &Slot) -> Result<(File, Fingerprint), Trouble> {
 }
 
 /// How a file looks at its path.
-fn metadata(slot: &Slot) -> io::Result<Metadata> {
+fn metadata(slot: &Slot) -> Result<Metadata, Trouble> {
     #[cfg(test)]
     slot.place.folder().obstacle.on_look();
-    let metadata = std::fs::metadata(slot.place.path())?;
+    let path = slot.place.path();
+    let mut metadata = std::fs::symlink_metadata(&path)?;
+    if metadata.is_symlink() {
+        if !slot.place.leads_inside()? {
+            return Err(Trouble::File(FileFault::LeadsOut));
+        }
+        metadata = std::fs::metadata(&path)?;
+    }
     slot.place.folder().is_on(metadata.dev());
     Ok(metadata)
 }
@@ -378,7 +390,8 @@ impl FileFault {
     pub fn said_of(&self, bytes: u64) -> String {
         match self {
             Self::Missing => "is missing".into(),
-            Self::NotAFile => "is not a file".into(),
+            Self::NotAFile => "is not a regular file".into(),
+            Self::LeadsOut => "is a symbolic link that leads out of the site".into(),
             Self::Unreadable(why) => format!("cannot be read: {why}"),
             Self::Size(size) => {
                 let (difference, word) =
@@ -391,7 +404,7 @@ impl FileFault {
 
     /// Whether there is nothing to read, rather than something else.
     pub fn is_absence(&self) -> bool {
-        !matches!(self, Self::Size(_))
+        matches!(self, Self::Missing | Self::Unreadable(_))
     }
 }
 

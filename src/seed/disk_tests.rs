@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use tokio::sync::watch;
@@ -143,7 +144,7 @@ fn a_torrent_of_v2_alone_is_verified_by_the_trees_of_its_files() {
 }
 
 #[test]
-fn a_hybrid_torrent_is_verified_by_its_v1_pieces() {
+fn a_hybrid_torrent_is_verified_with_its_padding() {
     let house = House::hybrid(&[("a", PIECE * 5 / 2), ("b", 5), ("c", PIECE)]);
     let entry = verified(&house);
     for piece in 0..5 {
@@ -164,9 +165,13 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     let kept_at = folders.place("torrents/set.torrent", false);
     let torrent = Torrent::kept_at(kept_at.clone(), &house.published, places, &[]).expect("a place for each");
     let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
+    let offers = entry.offers();
+    let offered = || offers.borrow().clone().expect("it is seeded");
+    assert!(offered().all());
     look(&entry);
     assert_eq!(read(&entry, 0, 0, 9), Err(Refused::Unknown));
     assert_eq!(entry.health(), Health::Degraded);
+    assert!(offered().none(), "nothing can be hashed");
     let why = "No such file or directory (os error 2)";
     assert_eq!(entry.status().faults, [format!("torrents/set.torrent cannot be read: {why}")]);
 
@@ -174,9 +179,20 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     fs::write(kept_at.path(), house.published.bytes()).expect("written");
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults), (Health::Verifying, Vec::new()));
+    assert!(offered().all());
     entry.age();
     (0..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
     assert_eq!(entry.health(), Health::Verified);
+    let info_bytes = || entry.offer().and_then(|offer| offer.metadata).expect("it is not private");
+    let held = info_bytes();
+    (0..3).for_each(|_| entry.rest());
+    assert!(Arc::ptr_eq(&entry.offer_at_once().and_then(|offer| offer.metadata).expect("held by one"), &held));
+    verify_piece(&entry, 0).expect("its hash is read again");
+    assert!(Arc::ptr_eq(&info_bytes(), &held), "whoever comes holds the same");
+    drop(held);
+    (0..2).for_each(|_| entry.rest());
+    assert!(entry.offer_at_once().is_none(), "nobody holds it any more");
+    assert!(entry.offer().is_some());
 
     fs::write(kept_at.path(), House::new(&[("a", 7)]).published.bytes()).expect("written");
     read(&entry, 0, 0, 9).expect("it is known");
@@ -186,6 +202,14 @@ fn a_torrent_file_is_read_again_while_it_is_needed_and_its_loss_is_told() {
     (0..2).for_each(|_| entry.rest());
     verify_piece(&entry, 0).expect_err("it is another's");
     assert_eq!(entry.status().faults, ["torrents/set.torrent is another torrent now"]);
+    assert!(offered().all(), "all of it was hashed");
+    // As whoever touches it: what was hashed has to be hashed again, which can't be.
+    house.next_tick();
+    fs::write(house.path("c"), fs::read(house.path("c")).expect("a file")).expect("written");
+    look(&entry);
+    let left: Vec<bool> = (0..5).map(|piece| offered().get(piece)).collect();
+    let of_c = entry.content.pieces_of(2);
+    assert_eq!(left, (0..5).map(|piece| !of_c.contains(&piece)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -211,7 +235,11 @@ fn what_is_published_elsewhere_need_not_be_here_and_is_sent_where_it_is() {
     verify_piece(&entry, 3).expect_err("damaged");
     assert_eq!(entry.status().faults, ["media/c differs from its torrent in 1 of 3 pieces"]);
     assert_eq!(entry.health(), Health::Degraded);
+    house.next_tick();
     flip(&house, "c", PIECE);
+    look(&entry);
+    entry.age();
+    verify_piece(&entry, 3).expect("restored");
     fs::remove_file(house.path("b")).expect("removed");
     look(&entry);
     assert_eq!((entry.health(), entry.status().faults.join("")), (Health::Degraded, "media/b is missing".into()));
@@ -305,10 +333,26 @@ fn a_byte_flipped_in_the_same_tick_of_the_clock_is_not_sent_either() {
     assert_eq!((entry.health(), entry.unknown_piece(0)), (Health::Verified, None));
 }
 
+/// Puts a pipe in the place of a file: whoever opens it waits.
+fn pipe(path: &std::path::Path) {
+    fs::remove_file(path).expect("removed");
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+}
+
+#[test]
+fn a_link_within_the_site_is_followed() {
+    let house = house();
+    fs::rename(house.path("a"), house.dir.path().join("elsewhere")).expect("renamed");
+    std::os::unix::fs::symlink("../elsewhere", house.path("a")).expect("linked");
+    let entry = verified(&house);
+    assert!(read(&entry, 0, 0, 16).is_ok_and(|block| block == piece_of(&house, 0)[..16]));
+}
+
 #[test]
 fn damage_is_named_and_a_restored_file_is_served_again() {
     type Damage = fn(&House);
-    let cases: [(Damage, &str, Health); 6] = [
+    let cases: [(Damage, &str, Health); 8] = [
         (
             |h| truncate(h, PIECE as u64 * 5 / 2 - 3),
             "media/a is 3 bytes shorter than its torrent says",
@@ -321,7 +365,17 @@ fn damage_is_named_and_a_restored_file_is_served_again() {
                 fs::remove_file(h.path("a")).expect("removed");
                 fs::create_dir(h.path("a")).expect("a folder");
             },
-            "media/a is not a file",
+            "media/a is not a regular file",
+            Health::Degraded,
+        ),
+        (|h| pipe(&h.path("a")), "media/a is not a regular file", Health::Degraded),
+        (
+            |h| {
+                fs::remove_file(h.path("a")).expect("removed");
+                let outside = std::env::current_exe().expect("it has a path");
+                std::os::unix::fs::symlink(outside, h.path("a")).expect("linked");
+            },
+            "media/a is a symbolic link that leads out of the site",
             Health::Degraded,
         ),
         (
@@ -362,13 +416,51 @@ fn damage_is_named_and_a_restored_file_is_served_again() {
         house.restore();
         look(&entry);
         entry.age();
-        assert_eq!(entry.health(), Health::Verifying, "{fault}");
+        // What was found by hashing stays so until the hash says otherwise.
+        let until_hashed = if fault.contains("differs") { Health::Degraded } else { Health::Verifying };
+        assert_eq!(entry.health(), until_hashed, "{fault}");
         while let Some(piece) = entry.unknown_piece(0) {
             verify_piece(&entry, piece).expect("restored");
         }
         assert_eq!(entry.health(), Health::Verified, "{fault}");
         assert!(offered(&entry).all());
     }
+}
+
+#[test]
+fn a_damaged_file_that_changes_stays_damaged_until_it_is_hashed() {
+    let house = house();
+    let entry = verified(&house);
+    flip(&house, "a", 3);
+    look(&entry);
+    entry.age();
+    (0..5).for_each(|piece| _ = verify_piece(&entry, piece));
+    let faults = ["media/a differs from its torrent in 1 of 3 pieces"];
+    let mut changes = entry.changes();
+    for is_restored in [false, true] {
+        house.next_tick();
+        if is_restored {
+            flip(&house, "a", 3);
+        } else {
+            let file = OpenOptions::new().write(true).open(house.path("a")).expect("writable");
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("touched");
+        }
+        changes.mark_unchanged();
+        look(&entry);
+        assert!(changes.has_changed().expect("it lives"), "whoever hashes what is suspect is woken");
+        assert_eq!(
+            (entry.health(), entry.status().faults.as_slice()),
+            (Health::Degraded, &faults.map(String::from)[..])
+        );
+        assert!(!offered(&entry).get(0) && offered(&entry).count() == 4);
+        assert_eq!((entry.suspect_piece(0), entry.suspect_piece(1)), (Some(0), None));
+        entry.age();
+        assert_eq!(verify_piece(&entry, 0).is_ok(), is_restored);
+        assert_eq!((entry.suspect_piece(0), offered(&entry).get(0)), (None, is_restored));
+    }
+    assert_eq!((entry.health(), entry.status().faults), (Health::Verifying, Vec::new()));
+    (1..5).for_each(|piece| verify_piece(&entry, piece).expect("as its hash says"));
+    assert_eq!(entry.health(), Health::Verified);
 }
 
 #[test]

@@ -70,7 +70,21 @@ impl Seed {
     ) -> Result<T, Refused> {
         let own = self.turn_of(entry).await?;
         let all = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| Refused::Busy)?;
-        self.supervised(entry, own, Some(all), work).await
+        self.supervised(entry, Some(own), Some(all), work).await
+    }
+
+    /// The same in a `place` that is its own: it is given back when the disk falls silent, and not when the thread comes
+    /// back from there.
+    pub(super) async fn hash_for_peer<T: Send + 'static>(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        place: OwnedSemaphorePermit,
+        work: impl FnOnce(&Entry) -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        if self.is_silent(entry) {
+            return Err(Refused::Silent);
+        }
+        self.supervised(entry, None, Some(place), work).await
     }
 
     /// Does `work` in the background.
@@ -80,11 +94,16 @@ impl Seed {
         work: impl FnOnce(&Entry) -> T + Send + 'static,
     ) -> Result<T, Refused> {
         let own = self.turn_of(entry).await?;
-        self.supervised(entry, own, None, work).await
+        self.supervised(entry, Some(own), None, work).await
+    }
+
+    /// Whether nothing is asked of a torrent's disk just now.
+    pub(super) fn is_silent(&self, entry: &Entry) -> bool {
+        entry.is_stuck() || self.disks.are_silent(entry)
     }
 
     async fn turn_of(&self, entry: &Arc<Entry>) -> Result<OwnedSemaphorePermit, Refused> {
-        if entry.is_stuck() || self.disks.are_silent(entry) {
+        if self.is_silent(entry) {
             return Err(Refused::Silent);
         }
         // Closed when the torrent falls silent.
@@ -94,7 +113,7 @@ impl Seed {
     async fn supervised<T: Send + 'static>(
         self: &Arc<Self>,
         entry: &Arc<Entry>,
-        own: OwnedSemaphorePermit,
+        own: Option<OwnedSemaphorePermit>,
         all: Option<OwnedSemaphorePermit>,
         work: impl FnOnce(&Entry) -> T + Send + 'static,
     ) -> Result<T, Refused> {
@@ -133,22 +152,27 @@ impl Seed {
                     at.store(entries.len(), Ordering::Relaxed);
                 })
             };
-            let mut seen = from;
+            // How far it is: at which torrent, and how many of its files it has looked at.
+            let so_far = || {
+                let index = at.load(Ordering::Relaxed);
+                (index, entries.get(index).map(|entry| entry.pulse()))
+            };
+            let mut seen = so_far();
             loop {
                 // A task can only fail by a panic, which the panic hook has told of.
                 if timeout(ANSWER_WITHIN, &mut task).await.is_ok() {
                     return;
                 }
-                let now = at.load(Ordering::Relaxed);
+                let now = so_far();
                 if std::mem::replace(&mut seen, now) == now {
                     break;
                 }
             }
             given_up.store(true, Ordering::Relaxed);
-            if let Some(entry) = entries.get(seen) {
+            if let Some(entry) = entries.get(seen.0) {
                 self.leave_stuck(entry, task, STUCK_OF_A_DISK_MAX);
             }
-            from = seen + 1;
+            from = seen.0 + 1;
         }
     }
 

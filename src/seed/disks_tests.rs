@@ -143,6 +143,45 @@ async fn a_disk_that_reads_slowly_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_that_is_slow_to_tell_of_many_files_is_waited_for() {
+    let house = House::new(&["a", "b", "c", "d", "e"].map(|name| (name, PIECE)));
+    let seed = seed(&[(&house, 1)]).await;
+    let entry = entry(&seed, &house);
+    for of_all in [true, false] {
+        house.obstacle().set(Way::LooksHang);
+        let looking = tokio::spawn({
+            let (seed, entry) = (Arc::clone(&seed), Arc::clone(&entry));
+            async move {
+                if of_all {
+                    seed.look().await;
+                } else {
+                    seed.read_by_itself(&entry, disk::look).await.expect("it answers");
+                }
+            }
+        });
+        // All of them together take longer than a disk may take for one.
+        for _ in 0..4 {
+            while house.obstacle().waiting() == 0 {
+                tokio::task::yield_now().await;
+            }
+            advance(ANSWER_WITHIN * 4 / 5).await;
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            let pulse = entry.pulse();
+            house.obstacle().set(Way::OneLooks);
+            while entry.pulse() == pulse {
+                tokio::task::yield_now().await;
+            }
+        }
+        house.obstacle().set(Way::Free);
+        looking.await.expect("no panic");
+        assert!(seed.disks.stuck().is_empty());
+        assert_eq!(entry.health(), Health::Verifying);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hung_mount_is_passed_over_by_the_look_and_told_of_all_its_torrents() {
     let houses = ["a", "b", "c", "d"].map(|name| House::new(&[(name, PIECE)]));
     let seed = seed(&[(&houses[0], 1), (&houses[1], 1), (&houses[2], 2), (&houses[3], 1)]).await;

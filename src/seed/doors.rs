@@ -29,6 +29,8 @@ pub(super) struct Doors {
 struct State {
     connections: usize,
     of_address: HashMap<IpAddr, usize>,
+    /// Connections of each network that one owner may have many addresses of.
+    of_group: HashMap<IpAddr, usize>,
     /// Those who have not said what they want, oldest first.
     strangers: BTreeMap<u64, Arc<Place>>,
     known: HashMap<u64, Arc<Place>>,
@@ -38,9 +40,14 @@ struct State {
 #[derive(Debug)]
 struct Place {
     address: IpAddr,
+    group: IpAddr,
     give_way: Notify,
+    /// When it came, in milliseconds since the epoch.
+    came_ms: u64,
     /// When its peer last asked for something, in milliseconds since the epoch.
     asked_ms: AtomicU64,
+    /// How many bytes its peer has taken.
+    taken: AtomicU64,
 }
 
 /// A connection's place; given back when dropped.
@@ -64,7 +71,8 @@ impl Doors {
 
     /// Lets a connection in. At a limit the oldest one that has not finished its handshake gives way, so that silent
     /// connections do not keep good clients out; in a house full of those that have, the one that has asked for
-    /// nothing for the longest time.
+    /// nothing for the longest time, or, where all ask, one of the network that has the most, if that has more than the
+    /// new one's: of those that are not new there, the one that has taken the least.
     ///
     /// Whoever gives way is taken off the counts by its own task; until then there is one too many.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Ticket> {
@@ -77,17 +85,29 @@ impl Doors {
             state.show_out(number);
         } else if state.connections >= self.connections_max {
             let number = state.strangers.first_key_value().map(|(number, _)| *number);
-            let number = number.or_else(|| state.idle_since(self.now_ms().checked_sub(as_ms(GIVES_WAY_AFTER))?))?;
+            let long_ago = self.now_ms().checked_sub(as_ms(GIVES_WAY_AFTER));
+            let number = number.or_else(|| state.idle_since(long_ago?));
+            let number = number.or_else(|| state.least_of_many(group(address), long_ago.unwrap_or_default()))?;
             state.show_out(number);
         } else if state.strangers.len() >= self.half_open_max {
             let (&number, _) = state.strangers.first_key_value()?;
             state.show_out(number);
         }
         state.connections += 1;
+        let group = group(address);
         *state.of_address.entry(address).or_default() += 1;
+        *state.of_group.entry(group).or_default() += 1;
         let number = state.next;
         state.next += 1;
-        let place = Arc::new(Place { address, give_way: Notify::new(), asked_ms: AtomicU64::new(self.now_ms()) });
+        let now_ms = self.now_ms();
+        let place = Arc::new(Place {
+            address,
+            group,
+            give_way: Notify::new(),
+            came_ms: now_ms,
+            asked_ms: AtomicU64::new(now_ms),
+            taken: AtomicU64::new(0),
+        });
         state.strangers.insert(number, Arc::clone(&place));
         Some(Ticket { doors: Arc::clone(self), number, place })
     }
@@ -116,6 +136,18 @@ impl State {
         let asked = self.known.iter().map(|(number, place)| (place.asked_ms.load(Ordering::Relaxed), *number));
         asked.min().filter(|(asked, _)| *asked <= ms).map(|(_, number)| number)
     }
+
+    /// Of the network that has the most places, if these are more than those that `group` has with a new one, the
+    /// connection that has taken the least: of those that came before `ms`, or else of the others.
+    fn least_of_many(&self, group: IpAddr, ms: u64) -> Option<u64> {
+        let most = *self.of_group.values().max()?;
+        let own = self.of_group.get(&group).copied().unwrap_or_default();
+        let many = self.known.iter().filter(|(_, place)| self.of_group.get(&place.group) == Some(&most));
+        let least = many.min_by_key(|(number, place)| {
+            (place.came_ms > ms, place.taken.load(Ordering::Relaxed), place.asked_ms.load(Ordering::Relaxed), **number)
+        });
+        least.filter(|_| most > own + 1).map(|(number, _)| *number)
+    }
 }
 
 impl Ticket {
@@ -133,6 +165,11 @@ impl Ticket {
         self.place.asked_ms.store(self.doors.now_ms(), Ordering::Relaxed);
     }
 
+    /// The peer has taken so many bytes more.
+    pub fn took(&self, bytes: u64) {
+        self.place.taken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Comes back when the place is needed for another.
     pub async fn give_way(&self) {
         self.place.give_way.notified().await;
@@ -145,11 +182,16 @@ impl Drop for Ticket {
         state.connections -= 1;
         state.strangers.remove(&self.number);
         state.known.remove(&self.number);
-        if let Some(count) = state.of_address.get_mut(&self.place.address) {
-            *count -= 1;
-            if *count == 0 {
-                state.of_address.remove(&self.place.address);
-            }
+        give_back(&mut state.of_address, self.place.address);
+        give_back(&mut state.of_group, self.place.group);
+    }
+}
+
+fn give_back(counts: &mut HashMap<IpAddr, usize>, of: IpAddr) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&of);
         }
     }
 }
@@ -158,8 +200,17 @@ fn as_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What may be one owner's: 256 addresses of IPv4, or the /48 that a site of IPv6 has; in 6to4 that is one address of
+/// IPv4.
+fn group(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() >> 8 << 8)),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
+    }
+}
+
 /// What counts as one address: an IPv4 address, however it is written, or the /64 that one IPv6 household has.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits())),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -241,5 +292,41 @@ mod tests {
         assert!(doors.admit(address("192.0.2.4")).is_none(), "both ask");
         drop((busy, new));
         assert_eq!(doors.connections(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_house_full_of_peers_that_ask_the_network_with_the_most_places_gives_way() {
+        let doors = doors(4, 10, 10);
+        let from = ["2001:db8:1:1::1", "2001:db8:1:2::1", "2001:db8:1:3::1", "198.51.100.1"];
+        let [slow, fast, other, alone] = from.map(|from| known(&doors, from).expect("room"));
+        tokio::time::advance(GIVES_WAY_AFTER + Duration::from_secs(1)).await;
+        [&slow, &fast, &other, &alone].iter().for_each(|ticket| ticket.asked());
+        [&slow, &fast, &other].iter().zip([1, 16384, 2]).for_each(|(ticket, bytes)| ticket.took(bytes));
+        assert!(doors.admit(address("2001:db8:1:4::1")).is_none(), "one more of those");
+        let first = known(&doors, "203.0.113.1").expect("the place of who took the least");
+        slow.give_way().await;
+        drop(slow);
+        let second = known(&doors, "192.0.2.1").expect("the next one's");
+        other.give_way().await;
+        drop(other);
+        assert!(
+            doors.admit(address("192.0.2.129")).is_none() && doors.admit(address("192.0.3.1")).is_none(),
+            "all have one"
+        );
+        drop((fast, alone, first, second));
+        let state = doors.state();
+        assert!(state.of_address.is_empty() && state.of_group.is_empty() && state.known.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_new_in_a_network_with_many_places_has_time_to_take_something() {
+        let doors = doors(3, 10, 10);
+        let old = known(&doors, "192.0.2.1").expect("room");
+        old.took(1);
+        tokio::time::advance(GIVES_WAY_AFTER + Duration::from_secs(1)).await;
+        old.asked();
+        let _new = [2, 3].map(|n| known(&doors, &format!("192.0.2.{n}")).expect("room"));
+        let _other = known(&doors, "203.0.113.1").expect("a place");
+        old.give_way().await;
     }
 }

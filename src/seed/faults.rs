@@ -52,6 +52,18 @@ impl Entry {
         faults
     }
 
+    /// Whether a bad piece is one of those of a file, as [`Entry::bad_pieces_of_files`] has it.
+    pub fn is_to_blame(&self, state: &State, piece: u32, slot: usize) -> bool {
+        let files_of = |piece| self.content.slots_of(piece);
+        if files_of(piece).count() < 2 {
+            return true;
+        }
+        let is_alone = |&piece: &u32| state.bad.has(piece) && files_of(piece).count() == 1;
+        let is_damaged =
+            |slot: usize| state.files[slot].is_faulty() || self.content.pieces_of(slot).any(|piece| is_alone(&piece));
+        is_damaged(slot) || !files_of(piece).any(is_damaged)
+    }
+
     /// The bad pieces of each file that has some, those aside that need not be here. A piece of several files is one of
     /// those of them that are known to be damaged by themselves, and one of all where none is.
     pub fn bad_pieces_of_files(&self, state: &State) -> HashMap<usize, Vec<u32>> {
@@ -77,7 +89,7 @@ impl FileState {
         let looks = match &self.seen {
             Some(Seen { what: Err(FileFault::Missing), .. }) => return DamageKind::Missing,
             Some(Seen { what: Err(FileFault::Unreadable(_)), .. }) => return DamageKind::Unreadable,
-            Some(Seen { what: Err(FileFault::NotAFile | FileFault::Size(_)), .. }) | None => {
+            Some(Seen { what: Err(FileFault::NotAFile | FileFault::LeadsOut | FileFault::Size(_)), .. }) | None => {
                 return DamageKind::Replaced;
             }
             Some(Seen { what: Ok(_), .. }) if self.trouble.is_some() => return DamageKind::Unreadable,

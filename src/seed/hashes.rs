@@ -2,6 +2,8 @@
 //! look for the damaged block of a piece: from the pieces upwards as the `.torrent` has them, below from the files.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::disk;
 use super::meta::Meta;
@@ -19,26 +21,30 @@ pub(super) const HASHED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub(super) fn hashes(entry: &Entry, request: &HashRequest) -> Option<Vec<NodeHash>> {
     let meta = entry.meta()?;
     // Of several files with the same content any will do whose bytes are there.
-    let slots = (0..meta.trees.len()).filter(|&slot| meta.trees[slot].root == request.root);
-    slots.into_iter().find_map(|slot| of_file(entry, &meta, slot, request))
+    files(entry, &meta, request).find_map(|file| of_file(&meta, &file, request))
 }
 
-fn of_file(entry: &Entry, meta: &Meta, slot: usize, request: &HashRequest) -> Option<Vec<NodeHash>> {
-    let tree = &meta.trees[slot];
-    let file = File::new(entry, slot, tree);
+/// How many bytes of files are to be hashed for that; nothing where there are no such hashes. It blocks.
+pub(super) fn bytes_to_hash(entry: &Entry, request: &HashRequest) -> Option<u64> {
+    let meta = entry.meta()?;
+    let file = files(entry, &meta, request).next()?;
+    let unknown = file.pieces_below(request)?.filter(|&piece| meta.kept_leaves(file.number(piece)).is_none());
+    Some((unknown.count() as u64).saturating_mul(entry.content.piece_length().bytes().into()))
+}
+
+/// The files whose tree the request fits.
+fn files<'a>(entry: &'a Entry, meta: &'a Meta, request: &HashRequest) -> impl Iterator<Item = File<'a>> {
+    let request = *request;
+    let trees = meta.trees.iter().enumerate().filter(move |(_, tree)| tree.root == request.root);
+    trees.map(move |(slot, tree)| File::new(entry, slot, tree)).filter(move |file| file.fits(&request))
+}
+
+fn of_file(meta: &Meta, file: &File<'_>, request: &HashRequest) -> Option<Vec<NodeHash>> {
     let HashRequest { base_layer, index, length, proof_layers, .. } = *request;
     let (first, length) = (u64::from(index), u64::from(length));
     let width = length.next_power_of_two();
-    let in_layer = 1_u64.checked_shl(file.height.checked_sub(base_layer)?)?;
-    let fits = (1..=u64::from(HASHES_MAX)).contains(&length)
-        && first.is_multiple_of(width)
-        && first + length <= in_layer
-        && base_layer.checked_add(proof_layers)? < file.height;
-    if !fits {
-        return None;
-    }
-    let above = meta.layers(&entry.content, slot);
-    let below = file.below(base_layer, first, first + length)?;
+    let above = meta.layers(&file.entry.content, file.slot);
+    let below = file.below(meta, request)?;
     let node = |layer: u32, index: u64| -> NodeHash {
         let (layers, layer_of, from) = if layer >= file.piece_height {
             (above, layer - file.piece_height, 0)
@@ -81,21 +87,53 @@ impl<'a> File<'a> {
         Self { entry, slot, height, piece_height: if tree.layer.is_empty() { height } else { piece_height } }
     }
 
-    /// Below the pieces, of each piece that holds what stands from `from` to `to` in `layer`; none where that is above.
-    fn below(&self, layer: u32, from: u64, to: u64) -> Option<HashMap<u64, Layers>> {
-        let Some(up) = self.piece_height.checked_sub(layer).filter(|&up| up > 0) else { return Some(HashMap::new()) };
-        let pieces = self.entry.content.pieces_of(self.slot);
-        let (from, to) = (from >> up, (((to - 1) >> up) + 1).min(pieces.len() as u64));
-        let bytes = to.saturating_sub(from).saturating_mul(self.entry.content.piece_length().bytes().into());
-        if to > from + 1 && bytes > HASHED_BYTES_MAX {
-            return None;
+    /// Whether a request is for hashes that the tree has.
+    fn fits(&self, request: &HashRequest) -> bool {
+        let HashRequest { base_layer, index, length, proof_layers, .. } = *request;
+        let (first, length) = (u64::from(index), u64::from(length));
+        let in_layer = self.height.checked_sub(base_layer).and_then(|up| 1_u64.checked_shl(up));
+        (1..=u64::from(HASHES_MAX)).contains(&length)
+            && first.is_multiple_of(length.next_power_of_two())
+            && in_layer.is_some_and(|in_layer| first + length <= in_layer)
+            && base_layer.checked_add(proof_layers).is_some_and(|layer| layer < self.height)
+    }
+
+    /// The pieces of the file that are to be hashed for a request; nothing where they are too many.
+    fn pieces_below(&self, request: &HashRequest) -> Option<Range<u64>> {
+        let up = self.piece_height.saturating_sub(request.base_layer);
+        if up == 0 {
+            return Some(0..0);
         }
-        let layers = (from..to).map(|piece| {
-            let number = pieces.start + u32::try_from(piece).ok()?;
-            let leaves = disk::leaves(self.entry, number)?;
-            Some((piece, merkle::layers(leaves, 0, self.piece_height)))
+        let pieces = self.entry.content.pieces_of(self.slot);
+        let (from, to) = (u64::from(request.index), u64::from(request.index) + u64::from(request.length));
+        let (from, to) = (from >> up, (((to - 1) >> up) + 1).min(pieces.len() as u64));
+        let count = to.saturating_sub(from);
+        let bytes = count.saturating_mul(self.entry.content.piece_length().bytes().into());
+        (count <= 1 || bytes <= HASHED_BYTES_MAX).then_some(from..from + count)
+    }
+
+    /// Below the pieces, of each piece that holds what a request asks for; none where that is above.
+    fn below(&self, meta: &Meta, request: &HashRequest) -> Option<HashMap<u64, Layers>> {
+        let layers = self.pieces_below(request)?.map(|piece| {
+            let leaves = self.leaves(meta, self.number(piece))?;
+            Some((piece, merkle::layers(leaves.to_vec(), 0, self.piece_height)))
         });
         layers.collect()
+    }
+
+    fn leaves(&self, meta: &Meta, number: u32) -> Option<Arc<[NodeHash]>> {
+        if let Some(kept) = meta.kept_leaves(number) {
+            return Some(kept);
+        }
+        let leaves: Arc<[NodeHash]> = disk::leaves(self.entry, number)?.into();
+        meta.keep_leaves(number, Arc::clone(&leaves));
+        Some(leaves)
+    }
+
+    /// The number in the torrent of a piece of the file.
+    fn number(&self, piece: u64) -> u32 {
+        let first = self.entry.content.pieces_of(self.slot).start;
+        u32::try_from(piece).ok().and_then(|piece| first.checked_add(piece)).unwrap_or(u32::MAX)
     }
 }
 

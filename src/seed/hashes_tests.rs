@@ -59,6 +59,7 @@ fn every_run_of_every_layer_is_proved_up_to_the_root() {
                         HashRequest { root, base_layer, index, length, proof_layers: height - base_layer - 1 };
                     let hashes = hashes(&entry, &request).expect("the file is there");
                     assert_eq!(hashes.len(), (length + height - base_layer - doublings) as usize, "{request:?}");
+                    assert_eq!(hashes.len(), (length + request.uncles()) as usize, "{request:?}");
                     assert_eq!(proved(&request, &hashes), root, "{request:?}");
                 }
             }
@@ -117,9 +118,27 @@ fn hashes_of_blocks_need_their_piece_and_those_above_it_no_file() {
     assert!(hashes(&entry, &blocks(0)).is_some() && hashes(&entry, &blocks(4)).is_none());
     assert_eq!(entry.status().pieces_bad, 1, "it is told");
     fs::remove_file(house.path("a")).expect("removed");
-    assert_eq!(hashes(&entry, &blocks(0)), None);
+    assert!(hashes(&entry, &blocks(0)).is_some() && hashes(&entry, &blocks(8)).is_none(), "what was found is known");
     let pieces = HashRequest { base_layer: 2, ..blocks(0) };
     assert!(hashes(&entry, &pieces).is_some());
+}
+
+#[test]
+fn all_blocks_of_a_long_piece_are_answered_in_one() {
+    // A file that is too short: that it was looked for shows in what is said of it.
+    let piece_blocks = 1024;
+    let piece_bytes = piece_blocks * PIECE as u64;
+    let house = House::with_pieces(PIECE * BLOCKS, Kind::V2, &[("a", 9)]);
+    let torrent = house.with_info(|info| {
+        let path = vec!["a".to_owned()];
+        info.piece_length = crate::units::PieceLength::new(piece_bytes).expect("a power of two");
+        info.layout = Layout::Multi(vec![metainfo::File { path, bytes: 3 * piece_bytes, is_pad: false }]);
+        info.hashes = Hashes::V2(vec![Some(Tree { root: [7; 32], layer: vec![[8; 32]; 3] })]);
+    });
+    let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
+    let request = HashRequest { root: [7; 32], base_layer: 0, index: 1024, length: 1024, proof_layers: 9 };
+    assert_eq!(hashes(&entry, &request), None);
+    assert_eq!(entry.status().faults, ["media/a is 50331639 bytes shorter than its torrent says"]);
 }
 
 #[test]
@@ -141,7 +160,7 @@ fn one_request_reads_no_more_than_its_bound() {
         !entry.status().faults.is_empty()
     };
     // There are two hashes to a piece.
-    assert!(is_looked_for(0, HASHES_MAX) && u64::from(HASHES_MAX) == 2 * (pieces - 1));
+    assert!(is_looked_for(0, 512) && 512 == 2 * (pieces - 1) && !is_looked_for(0, 1024));
     let torrent = house.with_info(|info| {
         let tree = Tree { root: [7; 32], layer: vec![[8; 32]; 512] };
         let path = vec!["a".to_owned()];
@@ -150,7 +169,7 @@ fn one_request_reads_no_more_than_its_bound() {
         info.hashes = Hashes::V2(vec![Some(tree)]);
     });
     let entry = Entry::new(&torrent, watch::Sender::new(0), &HashMap::new());
-    for (base_layer, length, is_read) in [(2, HASHES_MAX, false), (2, HASHES_MAX / 2, true)] {
+    for (base_layer, length, is_read) in [(2, 512, false), (2, 256, true)] {
         let request = HashRequest { root: [7; 32], base_layer, index: 0, length, proof_layers: 0 };
         assert_eq!(hashes(&entry, &request), None);
         assert_eq!(!entry.status().faults.is_empty(), is_read, "{length}");

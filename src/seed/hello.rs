@@ -12,6 +12,32 @@ use crate::wire::mse::{self, Accepting, Ciphers, Dialling, Established, Provide}
 /// thread of its own, and too long for thousands to take all threads at once.
 pub(super) const EXCHANGES_MAX: usize = 1;
 
+/// What names each torrent in an encrypted hello, by its first bytes; the others are computed again where these match.
+#[derive(Debug, Default)]
+pub(super) struct Keys(Box<[([u8; KEY_BEGIN_BYTES], InfoHash)]>);
+
+const KEY_BEGIN_BYTES: usize = 4;
+
+impl Keys {
+    pub fn of<'a>(torrents: impl ExactSizeIterator<Item = &'a InfoHash>) -> Self {
+        let mut keys: Box<[_]> = torrents.map(|torrent| (begin(&mse::torrent_key(torrent)), *torrent)).collect();
+        keys.sort_unstable();
+        Self(keys)
+    }
+
+    /// The torrent that is named by `key`.
+    pub fn find(&self, key: &[u8; 20]) -> Option<InfoHash> {
+        let wanted = begin(key);
+        let first = self.0.partition_point(|(begin, _)| *begin < wanted);
+        let alike = self.0[first..].iter().take_while(|(begin, _)| *begin == wanted);
+        alike.map(|(_, torrent)| *torrent).find(|torrent| mse::torrent_key(torrent) == *key)
+    }
+}
+
+fn begin(key: &[u8; 20]) -> [u8; KEY_BEGIN_BYTES] {
+    *key.first_chunk().expect("20 bytes begin with a few")
+}
+
 /// A stream on which the peer protocol begins.
 pub(super) struct Hello {
     /// What of it has come, in the clear.
@@ -40,7 +66,7 @@ pub(super) async fn accept(seed: &Seed, stream: &mut Stream, inbox: Vec<u8>) -> 
     }
     until_key(stream, &mut inbox).await?;
     let (secret, padding) = randomness()?;
-    let find = |key: &[u8; 20]| seed.keys().get(key).copied();
+    let find = |key: &[u8; 20]| seed.keys().find(key);
     let mut accepting = Accepting::new(secret, &padding);
     let place = seed.exchanges.acquire().await.map_err(io::Error::other)?;
     let mut established = accepting.receive(&mut inbox, find).map_err(refused)?;
@@ -102,4 +128,23 @@ fn randomness() -> io::Result<([u8; mse::SECRET_BYTES], Vec<u8>)> {
 
 fn refused(fault: mse::Fault) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torrent_is_found_by_all_of_its_key_alone() {
+        let torrents: Vec<InfoHash> = (0..100).map(|byte| InfoHash([byte; 20])).collect();
+        let keys = Keys::of(torrents.iter());
+        for torrent in &torrents {
+            let mut key = mse::torrent_key(torrent);
+            assert_eq!(keys.find(&key), Some(*torrent));
+            key[19] ^= 1;
+            assert_eq!(keys.find(&key), None);
+        }
+        assert_eq!(keys.find(&mse::torrent_key(&InfoHash([200; 20]))), None);
+        assert_eq!(Keys::default().find(&[0; 20]), None);
+    }
 }

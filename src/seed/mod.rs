@@ -3,8 +3,8 @@
 //! It knows torrents and the files they are made of, and not where either comes from. Files are opened for reading
 //! only. Time is tokio's, so that a test can set it.
 //!
-//! A hybrid torrent is verified by its v1 pieces and known by both of its info-hashes, one of v2 alone by the trees of
-//! its files and the truncated one.
+//! A hybrid torrent is verified by its v1 pieces and by the trees of its files, and known by both of its info-hashes; one
+//! of v2 alone by the trees and the truncated one.
 //!
 //! ```text
 //! sockets -> peer (one task a connection) -> wire::Connection -> blocks -> disk (hash, compare, read) -> socket
@@ -37,13 +37,16 @@ mod test_peer;
 mod torrents;
 mod utp;
 mod utp_door;
+mod utp_wire;
 mod verify;
+mod warrant;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
 pub use scrub::Scrubbed;
 pub use server::{Sockets, bind};
 pub use status::{Damage, DamageKind, DamagedFile, Health, ScrubState, Status, Verdict};
+pub use warrant::{Reading, Warrant};
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
@@ -56,14 +59,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::id::{InfoHash, PeerId};
-use crate::pace::Pace;
-use crate::wire::{Local, Offer, mse};
+use crate::pace::{Allowance, Pace};
+use crate::wire::{Local, Offer};
 use announce::Announcer;
 use dial::Calls;
 use disks::Disks;
 use doors::Doors;
-use hello::EXCHANGES_MAX;
-use reading::HASHINGS_MAX;
+use hello::{EXCHANGES_MAX, Keys};
+use reading::{HASHED_BYTES_PER_SEC, HASHINGS_MAX};
 use torrents::{Entry, Remembered};
 use utp_door::Door;
 
@@ -180,13 +183,14 @@ pub struct Seed {
     // Locks cover memory only: no file is touched and nothing awaits while one is held.
     /// The torrents by each of their info-hashes; those of v2 are truncated.
     torrents: RwLock<HashMap<InfoHash, Arc<Entry>>>,
-    remembered: Mutex<HashMap<InfoHash, HashMap<PathBuf, Remembered>>>,
+    /// Verdicts of a former run, in the order of their torrents.
+    remembered: Mutex<Vec<Verdict>>,
     doors: Arc<Doors>,
     reads: Arc<Semaphore>,
     hashings: Arc<Semaphore>,
+    hash_pace: Pace,
     limits: Limits,
-    /// What names each torrent in an encrypted hello.
-    keys: RwLock<HashMap<[u8; 20], InfoHash>>,
+    keys: RwLock<Keys>,
     exchanges: Semaphore,
     calls: Calls,
     door: Mutex<Option<Door>>,
@@ -198,6 +202,8 @@ pub struct Seed {
     look_wanted: Notify,
     verify_wanted: Notify,
     sent: AtomicU64,
+    /// Bytes of metadata and hashes that were sent.
+    sent_beside: AtomicU64,
     /// How many peers something is read or written for.
     sending: AtomicUsize,
 }
@@ -218,6 +224,7 @@ impl Seed {
             doors: Arc::new(Doors::new(&options.limits)),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             hashings: Arc::new(Semaphore::new(HASHINGS_MAX)),
+            hash_pace: Pace::new(Some(HASHED_BYTES_PER_SEC)),
             limits: options.limits.clone(),
             keys: RwLock::default(),
             exchanges: Semaphore::new(EXCHANGES_MAX),
@@ -231,6 +238,7 @@ impl Seed {
             look_wanted: Notify::new(),
             verify_wanted: Notify::new(),
             sent: AtomicU64::new(0),
+            sent_beside: AtomicU64::new(0),
             sending: AtomicUsize::new(0),
         })
     }
@@ -252,8 +260,7 @@ impl Seed {
             let entry = match former.get(&info_hash) {
                 Some(entry) if entry.is(&torrent) => gone.remove(&info_hash).unwrap_or_else(|| Arc::clone(entry)),
                 former => {
-                    let entry =
-                        Entry::new(&torrent, self.changes.clone(), &remembered.remove(&info_hash).unwrap_or_default());
+                    let entry = Entry::new(&torrent, self.changes.clone(), &recall(&remembered, info_hash));
                     if let Some(former) = former {
                         // Its files have moved; what it has sent stays told.
                         entry.sent.store(former.sent.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -265,12 +272,10 @@ impl Seed {
                 entries.insert(hash, Arc::clone(&entry));
             }
         }
-        let keys = entries.keys().map(|info_hash| (mse::torrent_key(info_hash), *info_hash)).collect();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        if remembered.is_empty() {
-            // Its room for thousands is never needed again.
-            *remembered = HashMap::new();
-        }
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Keys::of(entries.keys());
+        remembered.retain(|verdict| !entries.contains_key(&verdict.info_hash));
+        // Room for thousands is never needed again.
+        remembered.shrink_to_fit();
         drop((entries, remembered));
         gone.values().for_each(|entry| entry.retire());
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -278,13 +283,15 @@ impl Seed {
     }
 
     /// Takes verdicts of a former run, for torrents that [`Seed::set_torrents`] brings after it.
-    pub fn remember(&self, verdicts: &[Verdict]) {
+    pub fn remember(&self, verdicts: Vec<Verdict>) {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        for verdict in verdicts {
-            let files = remembered.entry(verdict.info_hash).or_default();
-            let Verdict { fingerprint, is_damaged, .. } = *verdict;
-            files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
+        if remembered.is_empty() {
+            *remembered = verdicts;
+        } else {
+            remembered.extend(verdicts);
         }
+        // It is stable: of two verdicts on a file the later one stays behind the other.
+        remembered.sort_by_key(|verdict| verdict.info_hash);
     }
 
     /// The verdicts to give to [`Seed::remember`] after a restart, but those that were taken before and still hold.
@@ -307,6 +314,14 @@ impl Seed {
         self.entry(info_hash).map(|entry| entry.health())
     }
 
+    /// The torrents of which something was sent, and how much, in no order.
+    pub fn sent(&self) -> Vec<(InfoHash, u64)> {
+        let torrents = self.torrents.read().unwrap_or_else(PoisonError::into_inner);
+        // A hybrid one stands there twice.
+        let each = torrents.iter().filter(|(hash, entry)| entry.info_hash() == **hash);
+        each.map(|(hash, entry)| (*hash, entry.sent.load(Ordering::Relaxed))).filter(|(_, sent)| *sent > 0).collect()
+    }
+
     /// How all torrents stand, in no order.
     pub fn statuses(&self) -> Vec<(InfoHash, Status)> {
         self.entries().iter().map(|entry| (entry.info_hash(), entry.status())).collect()
@@ -327,6 +342,11 @@ impl Seed {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// The same with the metadata and the hashes that were sent: what a quota is to count.
+    pub fn sent_in_all_bytes(&self) -> u64 {
+        self.sent_bytes() + self.sent_beside.load(Ordering::Relaxed)
+    }
+
     /// Adds bytes that a former run sent to what a torrent's [`Status`] shows; call it after [`Seed::set_torrents`].
     pub fn add_sent(&self, info_hash: &InfoHash, bytes: u64) {
         if let Some(entry) = self.entry(info_hash) {
@@ -344,9 +364,19 @@ impl Seed {
         self.pace.set(bytes_per_sec);
     }
 
+    /// Counts what leaves to peers as part of `allowance`, after which a slower pace holds.
+    pub fn share(&self, allowance: &Arc<Allowance>) {
+        self.pace.share(allowance);
+    }
+
     /// What is offered of a torrent to a peer; nothing where it is no longer seeded. It may read the disk.
     async fn offer(self: &Arc<Self>, entry: &Arc<Entry>) -> Option<Offer> {
-        let mut offer = self.read_for_peer(entry, Entry::offer).await.ok()??;
+        // Who comes waits behind no read, unless there is something to be read for it.
+        let held = if self.is_silent(entry) { None } else { entry.offer_at_once() };
+        let mut offer = match held {
+            Some(offer) => offer,
+            None => self.read_for_peer(entry, Entry::offer).await.ok()??,
+        };
         offer.pex &= self.limits.pex;
         Some(offer)
     }
@@ -365,7 +395,7 @@ impl Seed {
         entry.pace(self.limits.upload_of_one_bytes_per_sec).into_iter().chain([&self.pace])
     }
 
-    fn keys(&self) -> RwLockReadGuard<'_, HashMap<[u8; 20], InfoHash>> {
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -386,4 +416,19 @@ impl Seed {
     fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
+}
+
+/// The verdicts on the files of a torrent, by their paths; of two on the same file the later one.
+fn recall(verdicts: &[Verdict], info_hash: InfoHash) -> HashMap<PathBuf, Remembered> {
+    let first = verdicts.partition_point(|verdict| verdict.info_hash < info_hash);
+    let own = verdicts[first..].iter().take_while(|verdict| verdict.info_hash == info_hash);
+    let mut files = HashMap::<PathBuf, Remembered>::new();
+    for verdict in own {
+        let Verdict { fingerprint, mut is_damaged, .. } = *verdict;
+        // Of two that were kept of it the worse one counts: then it is read again.
+        let other = files.get(&verdict.path).filter(|other| other.fingerprint == fingerprint);
+        is_damaged |= other.is_some_and(|other| other.is_damaged);
+        files.insert(verdict.path.clone(), Remembered { fingerprint, is_damaged });
+    }
+    files
 }

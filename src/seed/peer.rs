@@ -96,10 +96,14 @@ struct Conversation {
     swarm: Option<Swarm>,
     /// Whether its handshake is done.
     is_known: bool,
+    /// What is known of the first that it said after its handshake.
+    first_word: FirstWord,
     /// Held while blocks are read or written.
     sending: Option<Sending>,
     /// Bytes that were written in this turn.
     turn_bytes: usize,
+    /// Whether the turn is over, so that nothing goes on over the stream before [`Stream::arrived`].
+    rests: bool,
 }
 
 /// One of those who hold bytes for their peers.
@@ -116,6 +120,14 @@ impl Drop for Sending {
     fn drop(&mut self) {
         self.0.sending.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The first that a peer says after its handshake, and whether it has had an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstWord {
+    Awaited,
+    Heard,
+    Answered,
 }
 
 /// What is being written.
@@ -200,8 +212,10 @@ impl Conversation {
             hashing: None,
             swarm: None,
             is_known: false,
+            first_word: FirstWord::Awaited,
             sending: None,
             turn_bytes: 0,
+            rests: false,
         }
     }
 
@@ -223,23 +237,20 @@ impl Conversation {
                 read = finished(self.reading.as_mut()) => {
                     self.reading = None;
                     self.connection.reject(&read.bad)?;
+                    self.connection.give_back(read.rest);
                     self.fill(read.bytes, read.content);
                 }
-                moved = self.stream.transfer(wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {
-                    Moved::In(0) => return Err(End::Gone),
-                    Moved::In(bytes) => {
+                moved = go_on(&mut self.stream, self.rests, wants_input.then_some(&mut self.inbox), self.outbox.rest()) => match moved? {
+                    // Meanwhile what is underway went on: it may hold the place that others wait for.
+                    None => self.rests = false,
+                    Some(Moved::In(0)) => return Err(End::Gone),
+                    Some(Moved::In(bytes)) => {
                         if let Some(ciphers) = &mut self.ciphers {
                             let from = self.inbox.len() - bytes;
                             ciphers.decrypt(&mut self.inbox[from..]);
                         }
                     }
-                    Moved::Out(bytes) => if self.wrote(bytes) {
-                        tokio::select! {
-                            biased;
-                            () = self.ticket.give_way() => return Err(End::Close),
-                            arrived = timeout_at(deadline, self.stream.arrived()) => arrived.map_err(|_| End::Close)??,
-                        }
-                    },
+                    Some(Moved::Out(bytes)) => self.rests = self.wrote(bytes),
                 },
                 () = sleep_until(deadline) => {
                     let now = self.seed.now();
@@ -256,8 +267,17 @@ impl Conversation {
     async fn work(&mut self) -> Result<(), End> {
         let now = self.seed.now();
         self.listen(now).await?;
-        if self.outbox.rest().is_empty() && self.reading.is_none() {
-            self.speak(now);
+        if self.outbox.rest().is_empty() {
+            if self.reading.is_none() {
+                self.speak(now);
+            } else {
+                // What waits for its pace or for a disk does so for minutes, perhaps.
+                let mut bytes = Vec::new();
+                self.connection.take_output(&mut bytes, now);
+                if !bytes.is_empty() {
+                    self.fill(bytes, 0);
+                }
+            }
             // There is room again for what was left lying; it is taken before more is read from the socket.
             self.listen(now).await?;
         }
@@ -272,6 +292,9 @@ impl Conversation {
         loop {
             let done = self.connection.receive(&self.inbox, now)?;
             self.inbox.drain(..done);
+            if done > 0 && self.is_known && self.first_word == FirstWord::Awaited {
+                self.first_word = FirstWord::Heard;
+            }
             debug_assert!(
                 self.inbox.len() <= PARTIAL_BYTES_MAX || !self.connection.wants_input(),
                 "what can be done with is done before more is read"
@@ -321,10 +344,24 @@ impl Conversation {
             return;
         }
         self.connection.take_output(&mut bytes, now);
+        if self.first_word == FirstWord::Heard {
+            self.first_word = FirstWord::Answered;
+            if self.stream.is_utp() && bytes.is_empty() {
+                // libtorrent says whether it is interested once this is acknowledged, and an acknowledgement that goes
+                // with nothing waits for 40 ms: it goes with a keep-alive.
+                bytes.extend_from_slice(&[0; 4]);
+            }
+        }
         if !bytes.is_empty() {
             return self.fill(bytes, 0);
         }
         let Some(swarm) = &self.swarm else { return };
+        if let Some(piece) = self.connection.take_metadata(now) {
+            self.ticket.asked();
+            let (seed, entry) = (Arc::clone(&self.seed), Arc::clone(&swarm.entry));
+            self.reading = Some(Box::pin(reading::metadata(seed, entry, piece)));
+            return;
+        }
         let share = BATCHES_BYTES_MAX / self.seed.sending.load(Ordering::Relaxed).max(1);
         let share = u32::try_from(share).unwrap_or(u32::MAX).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX);
         let bytes_max = self.seed.paces(&swarm.entry).fold(share, |bytes, pace| pace.turn_bytes(bytes));
@@ -356,13 +393,20 @@ impl Conversation {
         if let Some(ciphers) = &mut self.ciphers {
             ciphers.encrypt(&mut bytes);
         }
-        self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+        if self.outbox.rest().is_empty() {
+            self.outbox = Outbox { bytes, written: 0, content, moved: self.seed.now(), alone: false };
+        } else {
+            // What was said while it was read is not written yet.
+            self.outbox.bytes.append(&mut bytes);
+            self.outbox.content += content;
+        }
     }
 
     /// Takes note that so much was written; true where others are to have their turn: the stream of uTP, which lives on
     /// the same thread, where what was written is to leave before more is; or other peers.
     fn wrote(&mut self, bytes: usize) -> bool {
         self.turn_bytes += bytes;
+        self.ticket.took(bytes as u64);
         let is_over = self.turn_bytes >= TURN_BYTES_MAX;
         if is_over {
             self.turn_bytes = 0;
@@ -390,6 +434,16 @@ impl Outbox {
     fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
+}
+
+/// Reads or writes; where the stream rests, waits until it need not, and gives nothing.
+async fn go_on(
+    stream: &mut Stream,
+    rests: bool,
+    inbox: Option<&mut Vec<u8>>,
+    outbox: &[u8],
+) -> io::Result<Option<Moved>> {
+    if rests { stream.arrived().await.map(|()| None) } else { stream.transfer(inbox, outbox).await.map(Some) }
 }
 
 async fn finished<T>(underway: Option<&mut Underway<T>>) -> T {

@@ -147,7 +147,7 @@ async fn decay_is_found_though_the_file_looks_as_it_did() {
         let fingerprint = Fingerprint::of(&fs::metadata(&path).expect("a file"));
         Verdict { info_hash: house[0].torrent.info_hash(), path, fingerprint, is_damaged: false }
     });
-    seed.remember(&verdicts);
+    seed.remember(verdicts.into());
     seed.set_torrents(vec![house[0].torrent.clone()]);
     seed.look().await;
     let info_hash = house[0].torrent.info_hash();

@@ -67,6 +67,7 @@ impl Seed {
         let mut background = Chores::default();
         background.spawn("the look at the media", Arc::clone(&self).look_again_and_again());
         background.spawn("the verification of the media", Arc::clone(&self).verify_what_is_unknown());
+        background.spawn("the verification of what was bad", Arc::clone(&self).verify_what_is_suspect());
         background.spawn("the scrub of the media", Arc::clone(&self).scrub_again_and_again());
         let outcome = tokio::select! {
             () = until => Ok(()),

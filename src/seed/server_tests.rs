@@ -3,6 +3,8 @@
 #![expect(clippy::cast_possible_truncation, reason = "torrents of a few pieces")]
 
 use std::fs;
+use std::num::NonZeroU64;
+use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,8 +15,9 @@ use super::super::test_peer::{Leecher, PATIENCE, Running, Way, handshake, option
 use super::super::{Health, hello};
 use super::*;
 use crate::id::{InfoHash, PeerId};
+use crate::metainfo::Kind;
 use crate::wire::mse::{Dialling, Provide};
-use crate::wire::{HANDSHAKE_BYTES, Handshake};
+use crate::wire::{BLOCK_BYTES_MAX, HANDSHAKE_BYTES, Handshake};
 
 #[tokio::test]
 async fn a_leecher_gets_the_content_at_once_and_the_torrent_is_verified_beside() {
@@ -111,6 +114,37 @@ async fn a_hundred_thousand_requests_without_reading_cost_what_the_socket_holds(
         assert!(block == house.content[start..start + 8192], "block {n}");
     }
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_piece_that_is_repaired_is_found_before_all_else_is_read() {
+    let house = House::new(&[("a", PIECE * 3), ("b", PIECE)]);
+    let whole = fs::read(house.path("a")).expect("a file");
+    let mut damaged = whole.clone();
+    damaged[PIECE] ^= 1;
+    fs::write(house.path("a"), damaged).expect("written");
+    // The pass over all that is unknown is not even begun.
+    let seed = Seed::new(&options());
+    seed.set_torrents(vec![house.torrent.clone()]);
+    let info_hash = house.torrent.info_hash();
+    let entry = seed.entry(&info_hash).expect("set");
+    super::super::disk::look(&entry);
+    entry.age();
+    super::super::disk::verify_piece(&entry, 1).expect_err("damaged");
+    let suspects = tokio::spawn(Arc::clone(&seed).verify_what_is_suspect());
+    house.next_tick();
+    fs::write(house.path("a"), whole).expect("written");
+    seed.look().await;
+    let mut changes = seed.changes();
+    let well = async {
+        while seed.health(&info_hash) != Some(Health::Verifying) {
+            changes.changed().await.expect("the seed lives");
+        }
+    };
+    timeout(PATIENCE, well).await.expect("it is found");
+    let status = seed.status(&info_hash).expect("set");
+    assert_eq!((status.pieces_verified, status.pieces_bad), (1, 0));
+    suspects.abort();
 }
 
 #[tokio::test]
@@ -238,6 +272,27 @@ async fn over_utp_the_handshake_comes_in_a_packet_of_its_own() {
     assert_eq!(first.expect("an answer"), HANDSHAKE_BYTES);
     assert_eq!(leecher.take(HANDSHAKE_BYTES).await.map(|bytes| bytes.len()), Some(HANDSHAKE_BYTES));
     assert_eq!(leecher.message().await.as_deref(), Some(&[5, 0x80][..]));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn over_utp_the_first_word_of_a_peer_has_an_answer_that_acknowledges_it() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    for way in Way::ALL {
+        let mut leecher = Leecher::greet_by(way, running.address, house.torrent.info_hash()).await;
+        assert_eq!(leecher.message().await.as_deref(), Some(&[5, 0x80][..]), "{way:?}");
+        let not_interested = [0, 0, 0, 1, 3];
+        leecher.send(&not_interested).await;
+        if way.is_utp() {
+            assert_eq!(leecher.message().await.as_deref(), Some(&[][..]), "a keep-alive");
+        }
+        // The second has none.
+        leecher.send(&not_interested).await;
+        leecher.ask(0, 0, 16).await;
+        let message = leecher.message().await.expect("the block, or the unchoke before it");
+        assert!(!message.is_empty(), "{way:?}");
+    }
     running.stop().await;
 }
 
@@ -391,5 +446,30 @@ async fn bytes_leave_at_the_pace_that_is_set() {
     for _ in 1..4 {
         assert!(leecher.block().await.is_some());
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_the_pace_is_spoken_with() {
+    let house = House::with_pieces(PIECE * 16, Kind::V1, &[("a", PIECE * 16)]);
+    let mut options = options();
+    options.limits.upload_bytes_per_sec = NonZeroU64::new(1);
+    let running = Running::start(vec![house.torrent.clone()], &options);
+    let hello = Handshake { fast: true, ..handshake(house.torrent.info_hash()) };
+    let mut leecher = Leecher::greet_as(Way::Tcp, running.address, &hello).await;
+    leecher.ask(0, 0, PIECE as u32).await;
+    assert!(leecher.block().await.is_some_and(|block| block == house.content[..PIECE]), "the first turn is free");
+    let waiting = async |count| {
+        while running.seed.sending.load(Ordering::Relaxed) != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    waiting(0).await;
+    leecher.ask(0, 0, PIECE as u32).await;
+    waiting(1).await;
+    leecher.ask(0, 0, BLOCK_BYTES_MAX + 1).await;
+    assert!(leecher.next(16).await.is_some(), "a reject");
+    running.seed.set_upload(None);
+    assert!(leecher.block().await.is_some_and(|block| block == house.content[..PIECE]));
     running.stop().await;
 }

@@ -136,6 +136,15 @@ impl Pieces {
         true
     }
 
+    /// The pieces that are in the set.
+    pub fn bits(&self) -> Bitfield {
+        match &self.bits {
+            Some(bits) => (**bits).clone(),
+            None if self.count > 0 => Bitfield::full(self.len),
+            None => Bitfield::empty(self.len),
+        }
+    }
+
     /// The pieces that are not in the set.
     pub fn others(&self) -> Bitfield {
         match &self.bits {
@@ -194,7 +203,16 @@ impl State {
 
     /// What peers may ask for.
     pub fn offered(&self) -> Offered {
-        let have = || if self.is_silent() { Bitfield::empty(self.bad.len()) } else { self.bad.others() };
+        let have = || {
+            if self.is_silent() {
+                Bitfield::empty(self.bad.len())
+            } else if self.torrent_fault.is_some() {
+                // What has to be hashed first can't be.
+                self.hashed.bits()
+            } else {
+                self.bad.others()
+            }
+        };
         (!self.is_retired).then(|| Arc::new(have()))
     }
 

@@ -100,10 +100,14 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits until the peer has all that was written over uTP, so that what is written next shares no packet with it.
+    /// Waits until the peer has all that was written over uTP, so that what is written next shares no packet with it;
+    /// over TCP, until others have had their turn.
     pub async fn arrived(&mut self) -> io::Result<()> {
         match self {
-            Self::Tcp(_) => Ok(()),
+            Self::Tcp(_) => {
+                tokio::task::yield_now().await;
+                Ok(())
+            }
             Self::Utp(line) => std::future::poll_fn(|cx| line.poll_flush(cx)).await,
         }
     }
@@ -139,5 +143,25 @@ impl Stream {
             },
             Self::Utp(line) => line.poll_write(cx, outbox),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::Stream;
+
+    #[tokio::test]
+    async fn over_tcp_a_turn_ends() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let mut stream = Stream::tcp(TcpStream::connect(address).await.expect("a listener"));
+        let mut arrived = std::pin::pin!(stream.arrived());
+        let waits = std::future::poll_fn(|cx| Poll::Ready(arrived.as_mut().poll(cx).is_pending()));
+        assert!(waits.await, "others have theirs first");
+        arrived.await.expect("and then it goes on");
     }
 }

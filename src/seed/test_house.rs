@@ -133,6 +133,13 @@ impl House {
         self.placed(&changed, |name| (name, false), &[])
     }
 
+    /// The same with its files below another root.
+    pub fn with_root(&self, root: &Path, change: impl FnOnce(&mut Info)) -> Torrent {
+        let mut changed = self.published.clone();
+        change(&mut changed.metainfo.info);
+        seeded(root, &changed, self.files.iter().map(|(name, _)| (name.as_str(), false)), &[])
+    }
+
     fn placed<'a>(
         &'a self,
         torrent: &metainfo::Torrent,
@@ -173,8 +180,10 @@ impl House {
     pub fn restore(&self) {
         let names = self.files.iter().filter(|(_, bytes)| *bytes > 0).map(|(name, _)| self.path(name));
         for (path, bytes) in names.zip(self.originals()) {
-            if path.is_dir() {
-                fs::remove_dir(&path).expect("an empty folder");
+            match fs::symlink_metadata(&path) {
+                Ok(other) if other.is_dir() => fs::remove_dir(&path).expect("an empty folder"),
+                Ok(other) if !other.is_file() => fs::remove_file(&path).expect("removed"),
+                _ => {}
             }
             fs::write(path, bytes).expect("room");
         }
@@ -218,6 +227,8 @@ pub enum Way {
     ReadsHang,
     /// So does whoever looks.
     LooksHang,
+    /// The next one that looks passes, and then it is [`Way::LooksHang`].
+    OneLooks,
     /// Reads fail with this error of the system.
     ReadsFail(i32),
 }
@@ -249,11 +260,13 @@ impl Obstacle {
     }
 
     pub fn on_look(&self) {
-        self.wait_while(|way| way == Way::LooksHang);
+        if self.wait_while(|way| way == Way::LooksHang) == Way::OneLooks {
+            self.way.lock().expect("nobody panics").0 = Way::LooksHang;
+        }
     }
 
     pub fn on_read(&self) -> io::Result<()> {
-        match self.wait_while(|way| matches!(way, Way::ReadsHang | Way::LooksHang)) {
+        match self.wait_while(|way| matches!(way, Way::ReadsHang | Way::LooksHang | Way::OneLooks)) {
             Way::ReadsFail(code) => Err(io::Error::from_raw_os_error(code)),
             _ => Ok(()),
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub connections: AtomicUsize,
     /// Grows with every bit that is read of its files.
     pulse: AtomicU32,
+    /// The piece from which on the next one is looked for that is to be tried again.
+    again_from: AtomicU32,
     pace: OnceLock<Box<Pace>>,
     /// Who is connected for it.
     pub peers: Peers,
@@ -61,7 +63,15 @@ pub(super) struct Remembered {
 #[derive(Debug, Default)]
 struct Held {
     meta: Option<Arc<Meta>>,
+    /// Its `info` dictionary, which connections may hold for longer: all hold the same.
+    info_bytes: Option<Weak<[u8]>>,
     is_used: bool,
+}
+
+impl Held {
+    fn info_bytes(&self) -> Option<Arc<[u8]>> {
+        self.info_bytes.as_ref()?.upgrade()
+    }
 }
 
 impl Entry {
@@ -86,6 +96,7 @@ impl Entry {
             sent: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             pulse: AtomicU32::new(0),
+            again_from: AtomicU32::new(0),
             pace: OnceLock::new(),
             peers: Peers::default(),
             changes,
@@ -107,8 +118,18 @@ impl Entry {
     /// What a new peer is offered; nothing where the torrent is no longer seeded, or nobody can tell what its pieces
     /// should be. It blocks.
     pub fn offer(&self) -> Option<Offer> {
-        let have = self.offers().borrow().clone()?;
         let metadata = if self.content.is_private { None } else { Some(Arc::clone(&self.meta()?.info_bytes)) };
+        self.offer_with(metadata)
+    }
+
+    /// The same where nothing is to be read for it.
+    pub fn offer_at_once(&self) -> Option<Offer> {
+        let metadata = if self.content.is_private { None } else { Some(self.held_info_bytes()?) };
+        self.offer_with(metadata)
+    }
+
+    fn offer_with(&self, metadata: Option<Arc<[u8]>>) -> Option<Offer> {
+        let have = self.offers().borrow().clone()?;
         Some(Offer {
             pieces: self.content.wire_pieces(),
             have,
@@ -204,11 +225,30 @@ impl Entry {
             drop(state);
         } else {
             state.torrent_fault = fault;
-            self.settle(state, false);
+            // It makes a difference to what is offered.
+            self.settle(state, true);
         }
-        let meta = found.ok()?;
-        *held() = Held { meta: Some(Arc::clone(&meta)), is_used: true };
-        Some(meta)
+        let mut found = found.ok()?;
+        let mut held = held();
+        held.is_used = true;
+        if let Some(meta) = &held.meta {
+            // Somebody else has read it meanwhile.
+            return Some(Arc::clone(meta));
+        }
+        if let (Some(own), Some(meta)) = (held.info_bytes(), Arc::get_mut(&mut found)) {
+            meta.info_bytes = own;
+        }
+        held.info_bytes = Some(Arc::downgrade(&found.info_bytes));
+        held.meta = Some(Arc::clone(&found));
+        Some(found)
+    }
+
+    /// The `info` dictionary, where it is held.
+    fn held_info_bytes(&self) -> Option<Arc<[u8]>> {
+        let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        let info_bytes = held.info_bytes()?;
+        held.is_used = true;
+        Some(info_bytes)
     }
 
     /// Whether nobody can tell what its pieces should be.
@@ -221,6 +261,10 @@ impl Entry {
         let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
         if !std::mem::take(&mut held.is_used) {
             held.meta = None;
+        }
+        if held.info_bytes().is_none() {
+            // Its room is given back with the last who knows of it.
+            held.info_bytes = None;
         }
         drop(held);
         let mut state = self.state();
@@ -300,14 +344,16 @@ impl Entry {
         (!files.is_empty()).then_some(Damage { files })
     }
 
-    /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more.
+    /// Takes in how a file looks. Where it changed, nothing that was known of its pieces counts any more, but that some
+    /// did not match: until they are hashed again, these stay as they were.
     pub fn saw(&self, slot: usize, what: Result<Fingerprint, FileFault>, now: Instant) {
         let mut state = self.state();
         if state.files[slot].seen.as_ref().is_some_and(|seen| seen.what == what) {
             return;
         }
         let faulty = what.is_err();
-        let mut bad_changed = false;
+        let was_faulty = state.files[slot].is_faulty();
+        let (mut bad_changed, mut has_suspects) = (false, false);
         state.count(slot, |count, one| count - one);
         state.files[slot].see(what, now);
         state.count(slot, |count, one| count + one);
@@ -315,16 +361,24 @@ impl Entry {
         for piece in self.content.pieces_of(slot) {
             // A piece may hold many files; those beside this one are looked at where they can make a difference.
             let files = || self.content.slots_of(piece).map(|slot| &state.files[slot]);
-            let bad = faulty || (state.bad.has(piece) && files().any(FileState::is_faulty));
-            let good = state.files[slot].is_as_remembered() && files().all(FileState::is_as_remembered);
+            let any_faulty = faulty || (state.bad.has(piece) && files().any(FileState::is_faulty));
+            // Of a file that could not be read at all nothing was hashed.
+            let suspect = state.bad.has(piece) && !any_faulty && !was_faulty;
+            let bad = any_faulty || suspect;
+            let good = !bad && state.files[slot].is_as_remembered() && files().all(FileState::is_as_remembered);
             let excused = excused || (state.excused_pieces.has(piece) && files().any(FileState::is_excused));
             bad_changed |= state.bad.put(piece, bad);
             state.excused_pieces.put(piece, excused);
             state.good.put(piece, good);
             state.hashed.put(piece, false);
-            state.recheck.put(piece, false);
+            state.recheck.put(piece, suspect);
+            has_suspects |= suspect;
         }
+        bad_changed |= state.torrent_fault.is_some();
         self.settle(state, bad_changed);
+        if has_suspects {
+            self.changes.send_modify(|n| *n = n.wrapping_add(1));
+        }
     }
 
     /// How the file looked when it was last seen, if nothing was wrong with it.
@@ -376,6 +430,37 @@ impl Entry {
         (from..state.good.len()).find(|&piece| !state.knows(piece))
     }
 
+    /// The first piece from `from` on that did not match before its file changed, and was not hashed since.
+    pub fn suspect_piece(&self, from: u32) -> Option<u32> {
+        let state = self.state();
+        if state.recheck.count() == 0 {
+            return None;
+        }
+        let is_readable = |piece| self.content.slots_of(piece).all(|slot| state.files[slot].trouble.is_none());
+        (from..state.recheck.len()).find(|&piece| state.recheck.has(piece) && is_readable(piece))
+    }
+
+    /// The first piece from `from` on of which nothing is known.
+    pub fn new_piece(&self, from: u32) -> Option<u32> {
+        let state = self.state();
+        (from..state.good.len()).find(|&piece| !state.good.has(piece) && !state.bad.has(piece))
+    }
+
+    /// A piece that is bad and may be good by now, each time the next one of those.
+    pub fn piece_to_try_again(&self) -> Option<u32> {
+        let state = self.state();
+        let from = self.again_from.load(Ordering::Relaxed);
+        let mut pieces = (from..state.recheck.len()).chain(0..from);
+        let piece = pieces.find(|&piece| state.recheck.has(piece))?;
+        self.again_from.store(piece + 1, Ordering::Relaxed);
+        Some(piece)
+    }
+
+    /// Whether it is known, without further hashing, how a piece stands.
+    pub fn knows(&self, piece: u32) -> bool {
+        self.state().knows(piece)
+    }
+
     /// How long, from `now`, until what is read of the files counts; nothing where it does already.
     pub fn settles_in(&self, now: Instant) -> Option<Duration> {
         let state = self.state();
@@ -402,6 +487,12 @@ impl Entry {
         if health_changed {
             self.changes.send_modify(|n| *n = n.wrapping_add(1));
         }
+    }
+
+    /// A number that changes with its health, and when some of it is to be hashed again at once.
+    #[cfg(test)]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Moves what was seen into the past, where it has settled.

@@ -10,9 +10,10 @@
 //! | closes its window and goes away | holds a stream with unsent bytes for ever | is reset [`LINGER_MAX`] after its conversation has ended |
 //! | finds a way to stop the task that reads packets | is deaf from then on | it begins again |
 //!
-//! And where the socket is full, `tokio` wakes one of those who wait to send: the gate wakes all.
+//! Where the socket is full, the gate wakes all who wait to send when it has room again. What streams send in a turn waits
+//! until the turn is over, and goes with few calls (see [`super::utp_wire`]).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -25,10 +26,11 @@ use std::time::Duration;
 use librqbit_dualstack_sockets::PollSendToVectored;
 use librqbit_utp::{SocketOpts, Transport, UtpSocket, UtpSocketUdp, UtpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
+
+use super::utp_wire::{Pushed, Wire};
 
 /// Streams of peers that have not said anything yet; each costs about 25 kB. The oldest gives way.
 pub const NEWCOMERS_MAX: usize = 256;
@@ -62,8 +64,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The bytes of a packet's header.
 const HEADER_BYTES: usize = 20;
-/// The longest packet that is sent: what Ethernet carries.
-const PACKET_BYTES_MAX: usize = 1500;
 /// The kinds of packets that matter here, with the version (BEP 29 "header format").
 const STATE: u8 = 0x21;
 const RESET: u8 = 0x31;
@@ -120,12 +120,9 @@ impl Utp {
 
     /// For one that downloads, as the tests do.
     pub(super) fn with(socket: std::net::UdpSocket, streams_max: usize, receive_bytes: usize) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        let is_ipv6 = socket.local_addr()?.is_ipv6();
         let gate = Arc::new(Gate {
-            socket: UdpSocket::from_std(socket)?,
-            is_ipv6,
-            read: AtomicU32::new(0),
+            wire: Wire::new(socket)?,
+            taken: AtomicU32::new(0),
             nudge: Notify::new(),
             known: Notify::new(),
             state: Mutex::default(),
@@ -167,6 +164,11 @@ impl Utp {
     pub fn sweep(&self) {
         self.gate.state().sweep(Instant::now());
         self.gate.nudge.notify_one();
+    }
+
+    /// Ends every stream that is left: its peer need not wait for what never comes.
+    pub fn farewell(&self) {
+        self.gate.reset_all();
     }
 
     fn streams(&self) -> Arc<Streams> {
@@ -231,10 +233,9 @@ impl Drop for End {
 
 /// The socket, and what is let through between it and the streams.
 struct Gate {
-    socket: UdpSocket,
-    is_ipv6: bool,
-    /// Packets that were read in this turn.
-    read: AtomicU32,
+    wire: Wire,
+    /// Packets that were taken in in this turn.
+    taken: AtomicU32,
     /// There is something to do beside reading.
     nudge: Notify,
     /// The key of the newest stream is known.
@@ -250,7 +251,7 @@ struct State {
     /// Streams of our own making that have not been answered, with the number of each.
     calls: HashMap<SocketAddr, u16>,
     /// Streams, and those of a moment ago.
-    streams: HashSet<Key>,
+    streams: HashMap<Key, Said>,
     /// Where the stream is from that was made last and whose number is not known yet; then its key.
     newest: Newest,
     lingering: VecDeque<(Instant, Key)>,
@@ -263,6 +264,9 @@ struct State {
     /// How many packets of unknown streams were answered since when.
     refused: Option<(Instant, u32)>,
 }
+
+/// The number of the last packet that the peer has sent; none before the first.
+type Said = Option<u16>;
 
 #[derive(Default)]
 enum Newest {
@@ -290,16 +294,23 @@ impl State {
         let key = (address, number);
         match kind {
             HELLO => self.hears(address, number, now),
-            STATE => self.streams.contains(&key) || self.calls.get(&address) == Some(&number),
-            _ => self.streams.contains(&key),
+            STATE => self.said(key, packet) || self.calls.get(&address) == Some(&number),
+            _ => self.said(key, packet),
         }
+    }
+
+    /// Notes what a peer has said over a stream; false where there is none.
+    fn said(&mut self, key: Key, packet: &[u8]) -> bool {
+        let Some(said) = self.streams.get_mut(&key) else { return false };
+        *said = Some(u16::from_be_bytes([packet[16], packet[17]]));
+        true
     }
 
     /// Notes a hello; false where it is known, as those are that are said again, or where there are too many.
     fn hears(&mut self, address: SocketAddr, number: u16, now: Instant) -> bool {
         // What is sent to who says hello has the number after it (BEP 29 "connection setup").
         let key = (address, number.wrapping_add(1));
-        let is_new = !self.streams.contains(&key) && self.hellos.iter().all(|(known, _)| *known != key);
+        let is_new = !self.streams.contains_key(&key) && self.hellos.iter().all(|(known, _)| *known != key);
         let heard = is_new && self.hellos.len() < HELLOS_MAX;
         if heard {
             self.hellos.push((key, now));
@@ -319,11 +330,11 @@ impl State {
             // their own.
             STATE
                 if matches!(self.newest, Newest::From(from) if from == address)
-                    && !self.streams.contains(&key)
-                    && !self.streams.contains(&(address, number.wrapping_sub(1))) =>
+                    && !self.streams.contains_key(&key)
+                    && !self.streams.contains_key(&(address, number.wrapping_sub(1))) =>
             {
                 self.hellos.retain(|(known, _)| *known != key);
-                self.streams.insert(key);
+                self.streams.insert(key, None);
                 self.newest = Newest::Is(key);
             }
             _ => {}
@@ -377,6 +388,15 @@ fn kind_and_number(packet: &[u8]) -> Option<(u8, u16)> {
     Some((header[0], u16::from_be_bytes([header[2], header[3]])))
 }
 
+/// A packet as the peer of a stream sends it, as far as [`refusals`] look at it.
+fn spoken(number: u16, said: u16) -> [u8; HEADER_BYTES] {
+    let mut packet = [0; HEADER_BYTES];
+    packet[0] = STATE;
+    packet[2..4].copy_from_slice(&number.to_be_bytes());
+    packet[16..18].copy_from_slice(&said.to_be_bytes());
+    packet
+}
+
 /// What answers a packet of a stream that is not known. Its number is the one that we would listen to; the peer's own is
 /// one less where it had called and one more where it was called (BEP 29 "connection setup").
 fn refusals(packet: &[u8]) -> Option<[[u8; HEADER_BYTES]; 2]> {
@@ -421,7 +441,7 @@ impl Gate {
     fn connected(&self, address: SocketAddr) -> Option<Key> {
         let mut state = self.state();
         let key = (address, state.calls.remove(&address)?);
-        state.streams.insert(key);
+        state.streams.insert(key, None);
         Some(key)
     }
 
@@ -442,33 +462,41 @@ impl Gate {
                 packet[2..4].copy_from_slice(&[high, low]);
                 return (HEADER_BYTES, address);
             }
-            if self.read.load(Ordering::Relaxed) >= PACKETS_OF_A_TURN {
-                yield_now().await;
-                self.read.store(0, Ordering::Relaxed);
-            }
-            if !self.state().senders.is_empty() {
-                // Nothing is read meanwhile: it would be answered, and the answers would have to wait.
-                let _ = self.socket.writable().await;
-                let senders = std::mem::take(&mut self.state().senders);
-                senders.into_iter().for_each(Waker::wake);
-                yield_now().await;
+            let is_over = self.taken.load(Ordering::Relaxed) >= PACKETS_OF_A_TURN;
+            if !is_over && let Some((bytes, address)) = self.wire.take(buffer) {
+                self.taken.fetch_add(1, Ordering::Relaxed);
+                let address = canonical(address);
+                if self.state().admits(address, &buffer[..bytes], Instant::now()) {
+                    return (bytes, address);
+                }
+                self.refuse(address, &buffer[..bytes]);
                 continue;
             }
-            let received = tokio::select! {
-                biased;
-                () = self.nudge.notified() => continue,
-                received = self.socket.recv_from(buffer) => received,
-            };
-            self.read.fetch_add(1, Ordering::Relaxed);
-            match received {
-                Ok((bytes, address)) => {
-                    let address = canonical(address);
-                    if self.state().admits(address, &buffer[..bytes], Instant::now()) {
-                        return (bytes, address);
-                    }
-                    self.refuse(address, &buffer[..bytes]);
+            if self.taken.load(Ordering::Relaxed) > 0 {
+                // Every stream has its turn with what came for it.
+                yield_now().await;
+                self.taken.store(0, Ordering::Relaxed);
+            }
+            let has_room = self.wire.flush();
+            if !has_room || !self.state().senders.is_empty() {
+                // Nothing is read meanwhile: it would be answered, and the answers would have to wait.
+                let _ = self.wire.writable().await;
+                let senders = std::mem::take(&mut self.state().senders);
+                if !senders.is_empty() {
+                    senders.into_iter().for_each(Waker::wake);
+                    yield_now().await;
                 }
-                Err(_) => sleep(PAUSE).await,
+                continue;
+            }
+            if is_over {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = self.nudge.notified() => {}
+                read = self.wire.read() => if read.is_err() {
+                    sleep(PAUSE).await;
+                },
             }
         }
     }
@@ -479,8 +507,16 @@ impl Gate {
         let Some(refusals) = refusals(packet) else { return };
         if self.state().may_refuse(Instant::now()) {
             // Where there is no room it is said at the next packet.
-            let address = self.on_the_wire(address);
-            refusals.iter().for_each(|packet| drop(self.socket.try_send_to(packet, address)));
+            refusals.iter().for_each(|packet| self.wire.send_alone(packet, address));
+        }
+    }
+
+    /// Tells the peer of each stream there is that it is gone.
+    fn reset_all(&self) {
+        let streams: Vec<_> = self.state().streams.drain().collect();
+        for ((address, number), said) in streams {
+            let Some(packets) = said.and_then(|said| refusals(&spoken(number, said))) else { continue };
+            packets.iter().for_each(|packet| self.wire.send_alone(packet, address));
         }
     }
 
@@ -492,30 +528,31 @@ impl Gate {
         }
     }
 
-    fn poll_send(&self, cx: &mut Context<'_>, packet: &[u8], address: SocketAddr) -> Poll<io::Result<usize>> {
-        if packet.first() == Some(&STATE) {
+    fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+        address: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(packet) = parts.first()
+            && packet.first() == Some(&STATE)
+        {
             self.sends(packet, address);
         }
-        match self.socket.try_send_to(packet, self.on_the_wire(address)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+        match self.wire.push(parts, address)? {
+            Pushed::Sent => {}
+            Pushed::Waits => self.nudge.notify_one(),
+            Pushed::Full => {
                 let mut state = self.state();
                 if !state.senders.iter().any(|known| known.will_wake(cx.waker())) {
                     state.senders.push(cx.waker().clone());
                 }
                 drop(state);
                 self.nudge.notify_one();
-                Poll::Pending
+                return Poll::Pending;
             }
-            sent => Poll::Ready(sent),
         }
-    }
-
-    /// `address` as the socket takes it: one for both families knows IPv6 alone.
-    fn on_the_wire(&self, address: SocketAddr) -> SocketAddr {
-        match address.ip() {
-            IpAddr::V4(ip) if self.is_ipv6 => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
-            _ => address,
-        }
+        Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
     }
 }
 
@@ -536,21 +573,21 @@ impl Transport for Shared {
         Ok(self.0.receive(buffer).await)
     }
 
-    fn send_to<'a>(
-        &'a self,
-        packet: &'a [u8],
-        address: SocketAddr,
-    ) -> impl Future<Output = io::Result<usize>> + Send + Sync + 'a {
+    async fn send_to<'a>(&'a self, packet: &'a [u8], address: SocketAddr) -> io::Result<usize> {
         self.0.sends(packet, address);
-        self.0.socket.send_to(packet, self.0.on_the_wire(address))
+        // What reads the packets waits for this, and so can't wake it.
+        while self.0.wire.push(&[io::IoSlice::new(packet)], address)? == Pushed::Full {
+            self.0.wire.writable().await?;
+        }
+        Ok(packet.len())
     }
 
     fn poll_send_to(&self, cx: &mut Context<'_>, packet: &[u8], address: SocketAddr) -> Poll<io::Result<usize>> {
-        self.0.poll_send(cx, packet, address)
+        self.0.poll_send(cx, &[io::IoSlice::new(packet)], address)
     }
 
     fn bind_addr(&self) -> SocketAddr {
-        self.0.socket.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)))
+        self.0.wire.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)))
     }
 }
 
@@ -561,17 +598,7 @@ impl PollSendToVectored for Shared {
         parts: &[io::IoSlice<'_>],
         address: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        // Gathered here: the packets are small, and tokio has no call that gathers them.
-        let mut packet = [0; PACKET_BYTES_MAX];
-        let mut bytes = 0;
-        for part in parts {
-            let Some(room) = packet.get_mut(bytes..bytes + part.len()) else {
-                return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
-            };
-            room.copy_from_slice(part);
-            bytes += part.len();
-        }
-        self.0.poll_send(cx, &packet[..bytes], address)
+        self.0.poll_send(cx, parts, address)
     }
 }
 

@@ -85,6 +85,8 @@ async fn greet(seed: &Arc<Seed>, socket: std::net::UdpSocket, mut stopped: watch
     }
     peers.shutdown().await;
     sleep(FAREWELL).await;
+    // Those that could not say it, since bytes before that are still on their way.
+    utp.farewell();
     Ok(())
 }
 

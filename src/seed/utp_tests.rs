@@ -1,7 +1,9 @@
 //! The gate by itself, and strangers who speak uTP by hand.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UdpSocket;
 
+use super::super::utp_wire::PACKET_BYTES_MAX;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,7 +67,7 @@ fn what_lingers_is_reset_in_time_or_when_there_is_too_much_of_it() {
     let (mut state, now) = (State::default(), Instant::now());
     let lingering = u16::try_from(LINGERING_MAX).expect("a few hundred");
     for number in 0..=lingering {
-        state.streams.insert((address(1), number));
+        state.streams.insert((address(1), number), None);
         state.ended((address(1), number), false, now);
     }
     assert_eq!(state.resets, [(address(1), 0)]);
@@ -135,6 +137,40 @@ async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_ove
         }
     };
     timeout(PATIENCE, gone).await.expect("it goes");
+}
+
+#[tokio::test]
+async fn a_peer_that_has_not_taken_everything_is_told_of_the_end() {
+    let (utp, at) = at_loopback().await;
+    let stranger = Stranger::new(at).await;
+    stranger.send(header(HELLO, 7, 0, 1, 0), b"").await;
+    let mut line = utp.accept().await;
+    let theirs = stranger.next(STATE).await;
+    // Its window is closed.
+    stranger.send(header(DATA, 8, 0, 2, theirs.wrapping_sub(1)), b"x").await;
+    line.keep();
+    line.stream.read_u8().await.expect("a byte");
+    line.stream.write_all(&[1; 1000]).await.expect("taken in");
+    drop(line);
+    utp.farewell();
+    let mut packet = [0; PACKET_BYTES_MAX];
+    let mut resets = Vec::new();
+    while resets.len() < 2 {
+        let bytes = timeout(PATIENCE, stranger.0.recv(&mut packet)).await.expect("in time").expect("a packet");
+        if packet[0] == RESET {
+            resets.push(packet[..bytes].to_vec());
+        }
+    }
+    // Under the number that it listens to, and as an answer to the last that it has said.
+    assert_eq!(resets, [header(RESET, 7, 0, 0, 2), header(RESET, 9, 0, 0, 2)]);
+}
+
+#[tokio::test]
+async fn a_call_is_made_also_where_the_system_has_not_said_yet_that_the_socket_has_room() {
+    let ((utp, at), (other, _)) = (at_loopback().await, at_loopback().await);
+    let both = async { tokio::join!(utp.accept(), other.connect(at)) };
+    let (_accepted, called) = timeout(PATIENCE, both).await.expect("in time");
+    assert_eq!(called.expect("an answer").address(), at);
 }
 
 #[tokio::test]

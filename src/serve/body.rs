@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
 use crate::pace::Pace;
+use crate::seed::Reading;
 
 /// Bytes of a file that are read at a time; twice as many are in memory for one connection.
 pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
@@ -80,7 +82,27 @@ impl Body {
         if bytes == 0 {
             return Self::empty();
         }
-        Self { kind: Kind::File(FilePart::new(Arc::new(file), start, bytes)), held: None, metered: None }
+        Self::part(Source::Plain(Arc::new(file)), start, bytes)
+    }
+
+    /// The same of a file of torrents, each byte of which is as they say. One that is not ends the connection.
+    pub fn right(reading: Reading, start: u64, bytes: u64) -> Self {
+        if bytes == 0 {
+            return Self::empty();
+        }
+        Self::part(Source::Right(Arc::new(reading)), start, bytes)
+    }
+
+    fn part(source: Source, start: u64, bytes: u64) -> Self {
+        Self { kind: Kind::File(FilePart::new(source, start, bytes)), held: None, metered: None }
+    }
+
+    /// Reads the first bytes of a file of torrents, so that an answer is begun only where there is one.
+    pub async fn begin(&mut self) -> io::Result<()> {
+        let Self { kind: Kind::File(part @ FilePart { source: Source::Right(_), .. }), metered, .. } = self else {
+            return Ok(());
+        };
+        poll_fn(|cx| part.poll_fill(cx, metered.as_ref().map(|metered| &metered.pace))).await
     }
 
     /// So many bytes that are zero.
@@ -165,8 +187,14 @@ impl Drop for Counted {
     }
 }
 
+/// Where the bytes of a file come from.
+enum Source {
+    Plain(Arc<File>),
+    Right(Arc<Reading>),
+}
+
 struct FilePart {
-    file: Arc<File>,
+    source: Source,
     at: u64,
     left: u64,
     /// The chunk at `at`. It is read while the socket takes the former one, and no further.
@@ -184,8 +212,8 @@ impl fmt::Debug for FilePart {
 }
 
 impl FilePart {
-    fn new(file: Arc<File>, at: u64, left: u64) -> Self {
-        Self { file, at, left, reading: None, waiting: None }
+    fn new(source: Source, at: u64, left: u64) -> Self {
+        Self { source, at, left, reading: None, waiting: None }
     }
 
     /// Bytes that are not handed out yet.
@@ -193,24 +221,30 @@ impl FilePart {
         self.left + self.waiting.as_ref().map_or(0, |(chunk, _)| chunk.len() as u64)
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<Option<io::Result<Bytes>>> {
-        if self.waiting.is_none() {
-            if self.left == 0 {
-                return Poll::Ready(None);
-            }
+    /// Reads the next chunk, if there is one and it does not wait already.
+    fn poll_fill(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<io::Result<()>> {
+        while self.waiting.is_none() && self.left > 0 {
             let mut reading = self.reading.take().unwrap_or_else(|| self.read_on(pace));
             let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
                 self.reading = Some(reading);
                 return Poll::Pending;
             };
-            let chunk = match chunk.map_err(io::Error::other).flatten() {
-                Ok(chunk) => chunk,
-                Err(error) => return Poll::Ready(Some(Err(error))),
+            let chunk = match (chunk.map_err(io::Error::other).flatten(), &self.source) {
+                (Err(error), Source::Right(reading)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.reading = Some(tokio::spawn(Arc::clone(reading).read(self.at, self.wanted(pace))));
+                    continue;
+                }
+                (chunk, _) => chunk?,
             };
             self.at += chunk.len() as u64;
             self.left -= chunk.len() as u64;
             self.waiting = Some((chunk.clone(), turn(pace, chunk.len() as u64)));
         }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<Option<io::Result<Bytes>>> {
+        ready!(self.poll_fill(cx, pace))?;
         let Some((chunk, mut turn)) = self.waiting.take() else { return Poll::Ready(None) };
         if turn.as_mut().is_some_and(|turn| turn.as_mut().poll(cx).is_pending()) {
             self.waiting = Some((chunk, turn));
@@ -221,18 +255,31 @@ impl FilePart {
     }
 
     fn read_on(&self, pace: Option<&Arc<Pace>>) -> JoinHandle<io::Result<Bytes>> {
-        let (file, at) = (Arc::clone(&self.file), self.at);
+        let (at, wanted) = (self.at, self.wanted(pace));
+        // File systems block; a worker thread of the runtime must not.
+        match &self.source {
+            Source::Plain(file) => {
+                let file = Arc::clone(file);
+                tokio::task::spawn_blocking(move || read(&file, at, wanted))
+            }
+            Source::Right(reading) => {
+                let reading = Arc::clone(reading);
+                tokio::task::spawn_blocking(move || reading.read_known(at, wanted))
+            }
+        }
+    }
+
+    /// The bytes of the next chunk.
+    fn wanted(&self, pace: Option<&Arc<Pace>>) -> usize {
         let most = u32::try_from(CHUNK_BYTES_MAX).expect("a chunk is small");
         let most = pace.map_or(most, |pace| pace.turn_bytes(most));
-        let wanted = usize::try_from(self.left.min(most.into())).expect("a chunk is small");
-        // File systems block; a worker thread of the runtime must not.
-        tokio::task::spawn_blocking(move || read(&file, at, wanted))
+        usize::try_from(self.left.min(most.into())).expect("a chunk is small")
     }
 }
 
 /// When `bytes` may go; `None` is now.
 fn turn(pace: Option<&Arc<Pace>>, bytes: u64) -> Option<Turn> {
-    let pace = Arc::clone(pace.filter(|pace| pace.bytes_per_sec().is_some())?);
+    let pace = Arc::clone(pace.filter(|pace| !pace.pass(bytes))?);
     Some(Box::pin(async move { pace.take(bytes).await }))
 }
 

@@ -77,19 +77,15 @@ impl Default for Pauses {
 
 /// A torrent of the site below `root` as one to be healed; `torrent` is what [`Published::read`] gives.
 pub fn subject<'t>(root: &Path, site: &Site, one: &Published, torrent: &'t Torrent) -> Subject<'t> {
-    let files = one.files(root).zip(&one.entry.files);
-    let place = |(path, file): (PathBuf, &crate::manifest::File)| Place {
-        path,
-        below: file.path.clone(),
-        url: file.url.clone(),
-    };
-    let published = one.entry.torrent.below(root);
+    let entry = one.entry.unpack();
+    let place = |file: crate::manifest::File| Place { path: file.path.below(root), below: file.path, url: file.url };
+    let published = entry.torrent.below(root);
     Subject {
-        title: if one.entry.title.is_empty() { one.entry.name.clone() } else { one.entry.title.clone() },
+        title: if entry.title.is_empty() { entry.name } else { entry.title },
         root: root.to_owned(),
         base_url: site.base_url.clone(),
         torrent,
-        files: files.map(place).collect(),
+        files: entry.files.into_iter().map(place).collect(),
         // Of a torrent that can't be looked at nothing is older.
         published_ns: std::fs::metadata(published).map_or(i64::MIN, |metadata| Fingerprint::of(&metadata).mtime_ns),
     }
@@ -116,7 +112,7 @@ pub async fn ask_trackers(one: &Published, tiers: Vec<Vec<String>>) -> Vec<Socke
     if getrandom::fill(&mut peer_id[8..]).is_err() {
         return Vec::new();
     }
-    let left = one.entry.files.iter().map(|file| file.bytes).sum();
+    let left = one.entry.files().map(|file| file.bytes).sum();
     seed::ask(&Query { info_hash, trackers: tiers, peer_id: PeerId(peer_id), port: PORT_OF_NOBODY, left }).await
 }
 
@@ -341,8 +337,8 @@ impl Work {
         let one = &self.site.torrents[self.index];
         let torrent = one.read(&self.state.root)?;
         let mut subject = subject(&self.state.root, &self.site, one, &torrent);
-        if self.state.own.is_mirror {
-            // What stands at its address is the site that this is a copy of.
+        if self.state.own.is_mirror && self.state.own.urls.is_empty() {
+            // It does not know its own address: what stands at that of the manifest is the site that this is a copy of.
             subject.base_url.clear();
         }
         let known = known(&self.data)?;

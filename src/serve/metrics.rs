@@ -7,6 +7,7 @@ use super::announce;
 use super::http;
 use super::reply::{self, Reply};
 use super::status::Snapshot;
+use crate::store;
 
 /// The content type of the format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,6 +23,8 @@ pub struct Sources<'a> {
     pub tracker: &'a announce::Counters,
     /// The web server's counts.
     pub http: &'a http::Counters,
+    /// How the database is doing.
+    pub store: &'a store::Health,
     /// When the server started, in seconds since 1970.
     pub started_secs: u64,
 }
@@ -32,7 +35,7 @@ pub fn render(sources: &Sources<'_>) -> Reply {
 }
 
 fn text(sources: &Sources<'_>) -> String {
-    let Sources { snapshot, tracker, http, .. } = sources;
+    let Sources { snapshot, tracker, http, store, .. } = sources;
     let (everseed, rows) = (&snapshot.everseed, &snapshot.torrents);
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let sum = |of: fn(&super::status::Row) -> u64| rows.iter().map(of).sum::<u64>();
@@ -102,6 +105,15 @@ fn text(sources: &Sources<'_>) -> String {
     }
     out.gauge("everseed_warnings", "Things that will be wrong; /healthz names them.", everseed.warnings.len() as u64);
     out.gauge("everseed_faults", "Things that are wrong; /healthz names them.", everseed.faults.len() as u64);
+    out.family("everseed_store_write_seconds", "summary", "Writes of the database, each of all that had gathered.");
+    out.fraction("_sum", store.took.as_secs_f64());
+    out.value("_count", store.flushes);
+    out.family("everseed_store_write_longest_seconds", "gauge", "The longest of these writes.");
+    out.fraction("", store.took_longest.as_secs_f64());
+    out.counter("everseed_store_rows_total", "Rows written by them.", store.rows);
+    out.gauge("everseed_store_pending_rows", "Rows that wait to be written.", store.pending as u64);
+    out.counter("everseed_store_dropped_total", "Rows not kept because too many waited.", store.dropped);
+    out.gauge("everseed_store_failing", "Whether the last write failed.", store.trouble.is_some().into());
     out.counter("everseed_http_requests_total", "HTTP requests.", read(&http.requests));
     out.counter("everseed_http_connections_total", "HTTP connections.", read(&http.connections));
     out.counter("everseed_http_turned_away_total", "HTTP connections answered with a 503.", read(&http.turned_away));
@@ -122,6 +134,11 @@ impl Text {
     }
 
     fn value(&mut self, labels: &str, value: u64) {
+        let family = self.family;
+        self.write(format_args!("{family}{labels} {value}\n"));
+    }
+
+    fn fraction(&mut self, labels: &str, value: f64) {
         let family = self.family;
         self.write(format_args!("{family}{labels} {value}\n"));
     }
@@ -147,6 +164,7 @@ mod tests {
     use crate::serve::quota::Usage;
     use crate::serve::status::{Everseed, Row};
     use expect_test::expect;
+    use std::time::Duration;
 
     fn snapshot() -> Snapshot {
         let row = |health| Row { seeds: 2, leechers: 3, completed: 4, bad_pieces: 11, health, ..Row::default() };
@@ -169,11 +187,22 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a snapshot is whole")]
     fn every_metric_has_its_help_and_type() {
         let snapshot = snapshot();
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
         tracker.udp_announces.store(7, Ordering::Relaxed);
-        let sources = Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, started_secs: 10 };
+        let store = store::Health {
+            pending: 18,
+            flushes: 19,
+            rows: 20,
+            took: Duration::from_millis(1500),
+            took_longest: Duration::from_millis(250),
+            dropped: 21,
+            ..store::Health::default()
+        };
+        let sources =
+            Sources { snapshot: &snapshot, peers: 9, tracker: &tracker, http: &http, store: &store, started_secs: 10 };
         expect![[r##"
             # HELP everseed_start_time_seconds When the server started.
             # TYPE everseed_start_time_seconds gauge
@@ -246,6 +275,25 @@ mod tests {
             # HELP everseed_faults Things that are wrong; /healthz names them.
             # TYPE everseed_faults gauge
             everseed_faults 1
+            # HELP everseed_store_write_seconds Writes of the database, each of all that had gathered.
+            # TYPE everseed_store_write_seconds summary
+            everseed_store_write_seconds_sum 1.5
+            everseed_store_write_seconds_count 19
+            # HELP everseed_store_write_longest_seconds The longest of these writes.
+            # TYPE everseed_store_write_longest_seconds gauge
+            everseed_store_write_longest_seconds 0.25
+            # HELP everseed_store_rows_total Rows written by them.
+            # TYPE everseed_store_rows_total counter
+            everseed_store_rows_total 20
+            # HELP everseed_store_pending_rows Rows that wait to be written.
+            # TYPE everseed_store_pending_rows gauge
+            everseed_store_pending_rows 18
+            # HELP everseed_store_dropped_total Rows not kept because too many waited.
+            # TYPE everseed_store_dropped_total counter
+            everseed_store_dropped_total 21
+            # HELP everseed_store_failing Whether the last write failed.
+            # TYPE everseed_store_failing gauge
+            everseed_store_failing 0
             # HELP everseed_http_requests_total HTTP requests.
             # TYPE everseed_http_requests_total counter
             everseed_http_requests_total 0

@@ -23,6 +23,7 @@ mod history;
 mod http;
 mod log;
 mod metrics;
+mod packed;
 mod page;
 mod plot;
 mod quota;

@@ -112,6 +112,12 @@ impl Meter {
         self.quota.as_ref()
     }
 
+    /// What is left of the quota in the month that was counted last; nothing where there is no quota.
+    pub fn left_bytes(&self) -> Option<u64> {
+        let used = self.current.and_then(|month| self.months.get(&month)).map_or(0, |(a, b)| a.saturating_add(*b));
+        Some(self.quota?.monthly_bytes.get().saturating_sub(used))
+    }
+
     /// How it stands.
     pub fn usage(&self) -> Usage {
         let (sent_bytes, web_sent_bytes) =
@@ -192,6 +198,8 @@ mod tests {
             (DECEMBER, 800_000, 400_000),
         ] {
             let counted = meter.count(now, sent, web_sent);
+            let used = if now == DECEMBER { 100_000 } else { sent + web_sent };
+            assert_eq!(meter.left_bytes(), Some(1_000_000_u64.saturating_sub(used)));
             let kept = counted.grown.map(|kept| (kept.month.to_string(), kept.sent, kept.web_sent));
             writeln!(log, "{sent} {web_sent}: {kept:?} {:?}", counted.turned).expect("a String takes all");
             counted.line.into_iter().for_each(|line| writeln!(log, "  {line}").expect("a String takes all"));
@@ -232,7 +240,7 @@ mod tests {
     #[test]
     fn without_a_quota_it_is_only_counted() {
         let mut meter = Meter::new(None, []);
-        assert_eq!(meter.usage(), Usage::default());
+        assert_eq!((meter.usage(), meter.left_bytes()), (Usage::default(), None));
         let counted = meter.count(NOVEMBER, u64::MAX, u64::MAX);
         assert_eq!((counted.turned, counted.line, meter.warning()), (None, None, None));
         assert_eq!(counted.grown.map(|month| (month.sent, month.web_sent)), Some((u64::MAX, u64::MAX)));

@@ -1,5 +1,6 @@
 //! A site that is published again is served as it is then, without a restart: its manifest is looked at every second.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::log::Log;
@@ -64,7 +65,7 @@ impl Watch {
             }
             Err(problems) => {
                 self.failed = Some(0);
-                let first = problems.first().map(|problem| problem.message().to_owned()).unwrap_or_default();
+                let first = problems.first().map(|problem| below(&state.root, problem)).unwrap_or_default();
                 let fault = format!("the site was published again and can't be read: {first}");
                 if state.set_site_fault(Some(fault)) {
                     state
@@ -74,6 +75,14 @@ impl Watch {
                 }
             }
         }
+    }
+}
+
+/// What is wrong, with the file as it is called below the site's root: everybody may read it.
+fn below(root: &Path, problem: &Problem) -> String {
+    match problem.path().map(|path| path.strip_prefix(root).unwrap_or(path)) {
+        Some(path) if !path.as_os_str().is_empty() => format!("{}: {}", path.display(), problem.message()),
+        _ => problem.message().to_owned(),
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
                 peers: state.tracker.swarms().peers(),
                 tracker: state.tracker.counters(),
                 http: &state.http,
+                store: &state.writer.health(),
                 started_secs: state.started_secs,
             })
         }),
@@ -99,20 +100,26 @@ fn not_shown(method: &Method) -> Option<Reply> {
 async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<Incoming>) -> Reply {
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let target = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
+    let named = path.as_ref().map(UrlPath::text);
+    let site = state.site();
+    let metered = named.as_ref().and_then(|name| site.medium(name)).map(|info_hash| state.web.metered(info_hash));
+    let warrant = named.filter(|_| metered.is_some()).and_then(|name| state.seed.warrant(&name, site.holders(&name)));
+    let is_get = method == Method::GET;
     // File systems block; a worker thread of the runtime must not.
-    let medium = path.as_ref().and_then(|path| state.site().medium(&path.text()));
-    let metered = medium.map(|info_hash| state.web.metered(info_hash));
     let answer = tokio::task::spawn_blocking(move || match path {
-        Some(path) => files::answer(&state.root, &files::Ask { method, path, target, headers }, clock::now()),
+        Some(path) => files::answer(&state.root, &files::Ask { method, path, target, headers, warrant }, clock::now()),
         None => shown(&method, || files::not_found(&state.root, clock::now())),
     });
-    let answer = answer.await.map(|mut reply| {
-        if let Some(metered) = metered.filter(|_| reply.status().is_success()) {
-            reply.body_mut().meter(metered);
+    let Ok(mut reply) = answer.await else {
+        return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened");
+    };
+    if let Some(metered) = metered.filter(|_| reply.status().is_success()) {
+        reply.body_mut().meter(metered);
+        if is_get && let Err(fault) = reply.body_mut().begin().await {
+            return files::damaged(&fault.to_string());
         }
-        reply
-    });
-    answer.unwrap_or_else(|_| reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"))
+    }
+    reply
 }
 
 /// The pages that show what was sent over time: of all torrents together, or of the one that the query names.

@@ -220,8 +220,7 @@ impl Server {
         // Nine tenths, so that it ends by itself.
         seed_options.stop_within = options.goodbye_max * 9 / 10;
         let seed = Seed::new(&seed_options);
-        seed.remember(&verdicts);
-        drop(verdicts);
+        seed.remember(verdicts);
 
         let mut swarms = Swarms::new(
             tracker::Options {
@@ -447,11 +446,17 @@ fn remember(database: &Path, root: &Path, site: &Site, now: Seconds, log: &Log) 
     }
     let mut store = opened.store;
     let loaded = store.load(now)?;
-    let is_media = |path: &Path| site.medium(path.strip_prefix(root).ok()?.to_str()?);
-    store.retain_verdicts(|path| is_media(path).is_some())?;
-    let verdicts = store.verdicts()?.into_iter().filter_map(state::from_words).collect();
+    let is_media = |path: &Path| site.medium(state::file_of(path).strip_prefix(root).ok()?.to_str()?);
+    let mut verdicts = Vec::new();
+    store.retain_verdicts(|verdict| {
+        let is_media = is_media(&verdict.path).is_some();
+        verdicts.extend(state::from_words(verdict).filter(|_| is_media));
+        is_media
+    })?;
+    store.rest();
     let trouble_log = log.clone();
-    let writer = Writer::start(store, WriterOptions::default(), move |trouble| match trouble {
+    let options = WriterOptions { clock: clock::passed, ..WriterOptions::default() };
+    let writer = Writer::start(store, options, move |trouble| match trouble {
         Trouble::Began(problem) => trouble_log.line(format!("WARNING: {problem}")),
         Trouble::Ended => trouble_log.line("the database is written again"),
     })?;

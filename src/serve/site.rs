@@ -1,7 +1,7 @@
 //! A built site as the tracker and the seed need it: its manifest and its torrents, read once and checked against
 //! each other. Pages, feeds and media are only paths here.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 use super::files::path;
+use super::packed::Packed;
 use crate::fsx;
-use crate::id::{InfoHash, InfoHashes};
-use crate::manifest::{self, Entry, Manifest};
+use crate::id::InfoHash;
+use crate::manifest::{self, Manifest};
 use crate::metainfo::{self, File, Info, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::problem::Problem;
 use crate::seed;
-use crate::sitepath::SitePath;
 
 /// A site that is served.
 #[derive(Debug, Default)]
@@ -44,8 +44,8 @@ pub struct Site {
 /// A torrent of a site: what is always wanted of it, as there are thousands of them, held for years.
 #[derive(Debug)]
 pub struct Published {
-    /// What the manifest says of it, but for the magnet link, which is empty.
-    pub entry: Entry,
+    /// What the manifest says of it.
+    pub entry: Box<Packed>,
     /// How many pieces it has.
     pub pieces: u64,
     /// Whether peers come from the trackers alone (BEP 27).
@@ -59,7 +59,7 @@ pub struct Published {
 impl Published {
     /// Reads its `.torrent` below the site's `root` again. It blocks.
     pub fn read(&self, root: &Path) -> Result<Torrent, Problem> {
-        let at = self.entry.torrent.below(root);
+        let at = root.join(self.entry.torrent());
         let torrent = read_torrent(&at)?;
         if torrent.info_hashes == self.entry.info_hashes {
             return Ok(torrent);
@@ -69,7 +69,7 @@ impl Published {
 
     /// Its files below the site's `root`, in the torrent's order. They need not exist.
     pub fn files(&self, root: &Path) -> impl Iterator<Item = PathBuf> {
-        self.entry.files.iter().map(|file| file.path.below(root))
+        self.entry.files().map(|file| root.join(file.path))
     }
 }
 
@@ -80,7 +80,7 @@ pub struct OwnTrackers {
     pub urls: Vec<String>,
     /// The ports at which announces over UDP arrive here.
     pub udp_ports: Vec<u16>,
-    /// Whether the site is a mirror of another's: then none lead here.
+    /// Whether the site is a mirror of another's: then no others lead here.
     pub is_mirror: bool,
 }
 
@@ -110,12 +110,12 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
     }
     let at = root.join(manifest::FILE_NAME);
-    let manifest = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read) {
-        Ok(manifest) => manifest,
+    let parsed = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read_as::<Box<Packed>>) {
+        Ok(parsed) => parsed,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
         Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
     };
-    let manifest = manifest.map_err(|error| {
+    let (manifest, entries) = parsed.map_err(|error| {
         let problem = Problem::at(&at, error.to_string()).help(error.help());
         vec![error.line().filter(|&line| line > 0).map_or(problem.clone(), |line| problem.line(line))]
     })?;
@@ -128,19 +128,10 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     let folders = seed::Folders::below(root);
     let mut reader =
         Reader { root, real: &real, manifest: &at, base_url: &base_url, own, folders, pads: HashMap::new() };
-    let (mut torrents, mut problems) = (Vec::new(), Vec::new());
-    let (mut seen, mut swarms) = (HashSet::<InfoHashes>::new(), HashMap::<InfoHash, String>::new());
-    for entry in manifest.torrents {
-        if !seen.insert(entry.info_hashes) {
-            continue;
-        }
-        for hash in entry.info_hashes.swarms() {
-            // One swarm would be shared by two torrents, and its peers would be of neither.
-            if let Some(other) = swarms.insert(hash, entry.torrent.to_string()) {
-                let message = format!("{other} and {} are both torrents of the swarm {hash}", entry.torrent);
-                problems.push(Problem::at(&at, message).help(AGAIN));
-            }
-        }
+    let (firsts, mut problems) = firsts(&entries, &at);
+    // No larger than needed: of thousands, what a growing list takes beyond it is never used.
+    let mut torrents = Vec::with_capacity(entries.len());
+    for (entry, _) in entries.into_iter().zip(firsts).filter(|(_, is_first)| *is_first) {
         match reader.published(entry) {
             Ok(published) => torrents.push(published),
             Err(problem) => problems.push(problem),
@@ -161,22 +152,49 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     })
 }
 
+/// Which of the manifest's torrents are there for the first time, and what is wrong with them as a set.
+fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut swarms = HashMap::<InfoHash, usize>::new();
+    let mut is_first = |(index, entry): (usize, &Packed)| {
+        let hashes = entry.info_hashes;
+        if swarms.get(&hashes.main()).is_some_and(|&other| entries[other].info_hashes == hashes) {
+            return false;
+        }
+        for hash in hashes.swarms() {
+            // One swarm would be shared by two torrents, and its peers would be of neither.
+            if let Some(other) = swarms.insert(hash, index) {
+                let (other, this) = (entries[other].torrent(), entry.torrent());
+                let message = format!("{other} and {this} are both torrents of the swarm {hash}");
+                problems.push(Problem::at(at, message).help(AGAIN));
+            }
+        }
+        true
+    };
+    let firsts = entries.iter().map(|entry| &**entry).enumerate().map(&mut is_first).collect();
+    (firsts, problems)
+}
+
 impl Site {
     /// The page of a torrent below the site's root, or the whole URL where it lies elsewhere.
-    pub fn page<'a>(&self, entry: &'a Entry) -> Option<&'a str> {
-        let page = entry.page.as_deref()?;
+    pub fn page<'a>(&self, entry: &'a Packed) -> Option<&'a str> {
+        let page = entry.page()?;
         if self.is_mirror {
             return Some(page);
         }
         Some(page.strip_prefix(&self.base_url).unwrap_or(page))
     }
 
-    /// The torrent that the file at this path below the site's root belongs to.
+    /// The torrent that the file at this path below the site's root belongs to; of several the first.
     pub fn medium(&self, path: &str) -> Option<InfoHash> {
-        // Of several torrents that have it the first.
-        let first = self.media.partition_point(|&place| file(&self.torrents, place).path.as_str() < path);
-        let place = *self.media.get(first).filter(|&&place| file(&self.torrents, place).path.as_str() == path)?;
-        Some(self.torrents[place.0 as usize].entry.info_hashes.main())
+        self.holders(path).next()
+    }
+
+    /// All torrents that have the file at this path, in the manifest's order.
+    pub fn holders(&self, path: &str) -> impl Iterator<Item = InfoHash> {
+        let first = self.media.partition_point(|&place| file(&self.torrents, place) < path);
+        let same = self.media[first..].iter().take_while(move |&&place| file(&self.torrents, place) == path);
+        same.map(|place| self.torrents[place.0 as usize].entry.info_hashes.main())
     }
 
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
@@ -186,17 +204,17 @@ impl Site {
     }
 }
 
-fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &manifest::File {
-    &torrents[torrent as usize].entry.files[file as usize]
+fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &str {
+    torrents[torrent as usize].entry.file(file as usize).path
 }
 
 /// The files in the order of their paths, of one path in that of the torrents.
 fn media(torrents: &[Published]) -> Box<[(u32, u32)]> {
     let number = |index: usize| u32::try_from(index).expect("a manifest of so few bytes names fewer");
     let files =
-        |(index, one): (usize, &Published)| (0..one.entry.files.len()).map(move |file| (number(index), number(file)));
+        |(index, one): (usize, &Published)| (0..one.entry.files().len()).map(move |file| (number(index), number(file)));
     let mut media: Box<[_]> = torrents.iter().enumerate().flat_map(files).collect();
-    media.sort_unstable_by_key(|&place| (&file(torrents, place).path, place));
+    media.sort_unstable_by_key(|&place| (file(torrents, place), place));
     media
 }
 
@@ -220,8 +238,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn published(&mut self, mut entry: Entry) -> Result<Published, Problem> {
-        let at = self.below(&entry.torrent)?;
+    fn published(&mut self, entry: Box<Packed>) -> Result<Published, Problem> {
+        let at = self.below(entry.torrent())?;
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
         let differing =
@@ -231,33 +249,31 @@ impl Reader<'_> {
             return Err(Problem::at(&at, differing.join("; ")).help(AGAIN));
         }
         let sizes = torrent.metainfo.info.files();
-        let same = sizes.len() == entry.files.len()
-            && sizes.iter().zip(&entry.files).all(|((_, bytes), file)| *bytes == file.bytes);
+        let same = sizes.len() == entry.files().len()
+            && sizes.iter().zip(entry.files()).all(|((_, bytes), file)| *bytes == file.bytes);
         if !same {
-            let message = format!("the files of {} are not those of {}", entry.torrent, entry.name);
+            let message = format!("the files of {} are not those of {}", entry.torrent(), entry.name());
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
-        for file in &entry.files {
-            self.below(&file.path)?;
+        for file in entry.files() {
+            self.below(file.path)?;
         }
         let others = |tier: &Vec<String>| -> Vec<String> {
             tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
         };
         let other_trackers: Vec<_> =
             torrent.metainfo.trackers.iter().map(others).filter(|tier| !tier.is_empty()).collect();
-        let places =
-            entry.files.iter().map(|file| self.folders.place(file.path.as_str(), file.url.is_some())).collect();
-        let kept_at = self.folders.place(entry.torrent.as_str(), false);
+        let places = entry.files().map(|file| self.folders.place(file.path, file.url.is_some())).collect();
+        let kept_at = self.folders.place(entry.torrent(), false);
         let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
         self.pad(&entry, &torrent.metainfo.info);
-        entry.magnet = String::new();
         let info = &torrent.metainfo.info;
         Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
     }
 
     /// Notes what padding there is, by the folders below the site's root in which clients look for it: those of the
     /// files.
-    fn pad(&mut self, entry: &Entry, info: &Info) {
+    fn pad(&mut self, entry: &Packed, info: &Info) {
         let Layout::Multi(files) = &info.layout else { return };
         // Padding fills the last piece of a file: it is never a whole one.
         let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
@@ -265,11 +281,11 @@ impl Reader<'_> {
         if sizes.is_empty() {
             return;
         }
-        let places = info.files().into_iter().zip(&entry.files);
+        let places = info.files().into_iter().zip(entry.files());
         // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
         let folders: BTreeSet<String> = places
             .filter_map(|((below, _), file)| {
-                let before = file.path.as_str().strip_suffix(&below)?;
+                let before = file.path.strip_suffix(below.as_str())?;
                 (before.is_empty() || before.ends_with('/')).then(|| format!("{before}{}", info.name))
             })
             .collect();
@@ -279,8 +295,8 @@ impl Reader<'_> {
     }
 
     /// The path on this machine, which symbolic links do not lead out of the site.
-    fn below(&self, path: &SitePath) -> Result<PathBuf, Problem> {
-        let at = path.below(self.root);
+    fn below(&self, path: &str) -> Result<PathBuf, Problem> {
+        let at = self.root.join(path);
         match at.canonicalize() {
             Ok(real) if !real.starts_with(self.real) => {
                 Err(Problem::at(&at, "a symbolic link that leads out of the site")
@@ -309,11 +325,11 @@ fn differing<T: PartialEq + fmt::Display>(what: &str, own: Option<T>, said: Opti
 
 impl OwnTrackers {
     fn lead_here(&self, url: &str, base_url: &Url) -> bool {
-        if self.is_mirror {
-            return false;
-        }
         if self.urls.iter().any(|own| own == url) {
             return true;
+        }
+        if self.is_mirror {
+            return false;
         }
         let Ok(parsed) = Url::parse(url) else { return false };
         if parsed.scheme() == "udp" {

@@ -2,11 +2,13 @@
 //! how they are kept in step.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::announce::Tracker;
@@ -18,9 +20,11 @@ use super::quota::{Meter, Quota, Stage};
 use super::site::{OwnTrackers, Published, Site};
 use super::status::{Everseed, FAULTS_MAX, Open, Row, Scrub, Scrubbing, Snapshot, carried};
 use super::web::WebSent;
-use crate::id::InfoHash;
+use crate::id::{InfoHash, InfoHashes};
 use crate::metainfo::Kind;
+use crate::pace::Allowance;
 use crate::seed::{self, Health, Seed};
+use crate::sitepath::SitePath;
 use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
 
@@ -83,6 +87,8 @@ pub struct Inner {
     sampled: Mutex<Sampled>,
     /// What left in this month.
     meter: Mutex<Meter>,
+    /// What may still leave in it, where there is a quota.
+    allowance: OnceLock<Arc<Allowance>>,
     /// What is done, or would be, about those that are damaged.
     healing: Mutex<HashMap<InfoHash, String>>,
     /// Torrents that are not seeded, and what the operator was told of each.
@@ -132,14 +138,26 @@ impl State {
 
     /// Goes on counting what left in each month, under this quota.
     pub fn restore_months(&self, quota: Option<Quota>, months: impl IntoIterator<Item = MonthSent>) {
+        if let Some(quota) = quota {
+            let allowance = self.inner.allowance.get_or_init(|| Arc::new(Allowance::new(quota.of_each())));
+            self.web.pace().share(allowance);
+            self.seed.share(allowance);
+        }
         *lock(&self.inner.meter) = Meter::new(quota, months);
     }
 
-    /// Counts what has left since the last time, and slows everything down, or not any more, as the quota asks for.
+    /// Counts what has left since the last time, and slows everything down, or not any more, as the quota asks for. What
+    /// leaves until the next time is counted turn by turn, so that the quota's end holds at once.
     pub fn count_month(&self) {
         let mut meter = lock(&self.inner.meter);
-        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_bytes(), self.web.since_start());
+        let counted = meter.count(Seconds(clock::now_secs()), self.seed.sent_in_all_bytes(), self.web.since_start());
         let then = meter.quota().map(Quota::of_each);
+        if let (Some(allowance), Some(left)) = (self.inner.allowance.get(), meter.left_bytes()) {
+            match counted.turned {
+                Some(Stage::Free) => allowance.set(left),
+                _ => allowance.correct(left),
+            }
+        }
         drop(meter);
         if let Some(month) = counted.grown {
             self.writer.month(month);
@@ -159,8 +177,7 @@ impl State {
     /// fault is found.
     pub fn enforce(&self, site: Site) -> Changed {
         let former = self.site();
-        let hashes = |site: &Site| site.torrents.iter().map(|one| one.entry.info_hashes).collect::<HashSet<_>>();
-        let (before, now) = (hashes(&former), hashes(&site));
+        let changed = changed(&former, &site);
         self.pass_on_sent();
         self.seed.set_torrents(site.torrents.iter().map(|one| one.seed.clone()).collect());
         // A torrent that is new to the seed goes on where it stopped.
@@ -169,16 +186,16 @@ impl State {
                 self.seed.add_sent(info_hash, known.saturating_sub(status.sent_bytes));
             }
         }
-        let found = self.found(&site);
+        let healths = self.healths(&site);
         // At once, so that no announce meets a torrent without its seed.
         let mut swarms = self.tracker.swarms();
         swarms.set_torrents(site.torrents.iter().map(|one| one.entry.info_hashes));
-        offer(&mut swarms, &found);
-        drop((swarms, found));
+        offer(&mut swarms, &site, &healths);
+        drop(swarms);
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         *lock(&self.inner.site_fault) = None;
         *lock(&self.inner.snapshot) = None;
-        Changed { added: now.difference(&before).count(), removed: before.difference(&now).count() }
+        changed
     }
 
     /// Looks which media are there, without reading them: before it, every torrent counts as seeded.
@@ -215,17 +232,16 @@ impl State {
     /// operator what changed.
     pub fn look_at_health(&self) {
         let site = self.site();
-        let found = self.found(&site);
-        offer(&mut self.tracker.swarms(), &found);
+        let healths = self.healths(&site);
+        offer(&mut self.tracker.swarms(), &site, &healths);
         *lock(&self.inner.snapshot) = None;
-        self.tell(&found);
+        self.tell(&site);
     }
 
-    /// How the torrents of `site` stand. Those that the seed does not know are left out: it has been given the ones of
-    /// another site, which is about to be in force.
-    fn found<'a>(&self, site: &'a Site) -> Vec<(&'a Published, seed::Status)> {
-        let status = |one: &'a Published| Some((one, self.seed.status(&one.entry.info_hashes.main())?));
-        site.torrents.iter().filter_map(status).collect()
+    /// How the torrents of `site` stand, in its order; nothing for those that the seed does not know: it has been given
+    /// the ones of another site, which is about to be in force.
+    fn healths(&self, site: &Site) -> Vec<Option<Health>> {
+        site.torrents.iter().map(|one| self.seed.health(&one.entry.info_hashes.main())).collect()
     }
 
     /// Gives the store what was sent since the last time.
@@ -233,12 +249,12 @@ impl State {
         for (info_hash, web_sent) in self.web.grown() {
             self.writer.web_sent(info_hash, web_sent);
         }
-        let statuses = self.seed.statuses();
+        let by_seed = self.seed.sent();
         let mut sent = lock(&self.inner.sent);
-        for (info_hash, status) in statuses {
-            if status.sent_bytes > sent.get(&info_hash).copied().unwrap_or(0) {
-                sent.insert(info_hash, status.sent_bytes);
-                self.writer.sent(info_hash, status.sent_bytes);
+        for (info_hash, bytes) in by_seed {
+            if bytes > sent.get(&info_hash).copied().unwrap_or(0) {
+                sent.insert(info_hash, bytes);
+                self.writer.sent(info_hash, bytes);
             }
         }
     }
@@ -309,7 +325,14 @@ impl State {
 
     /// Gives the store what the seed found out about the files, so that a restart need not read them all.
     pub fn pass_on_verdicts(&self) {
-        self.writer.put_verdicts(self.seed.take_verdicts().into_iter().map(in_words));
+        let (site, root) = (self.site(), &self.root);
+        // The store has one verdict a path; of several torrents of a file, all but the first have a name of their own.
+        let is_first = |verdict: &seed::Verdict| {
+            let path = verdict.path.strip_prefix(root).ok().and_then(Path::to_str);
+            path.and_then(|path| site.medium(path)).is_none_or(|first| first == verdict.info_hash)
+        };
+        let verdicts = self.seed.take_verdicts().into_iter().map(|verdict| in_words(is_first(&verdict), verdict));
+        self.writer.put_verdicts(verdicts);
     }
 
     /// Gives the store what the seed has read again, so that it goes on from there after a restart.
@@ -328,7 +351,7 @@ impl State {
         let mut seeded = 0;
         for one in &site.torrents {
             let Some(status) = self.seed.status(&one.entry.info_hashes.main()) else { continue };
-            seeded += u64::from(is_seeded(&status));
+            seeded += u64::from(is_seeded(status.health));
             status.faults.iter().for_each(|fault| faults.add(format!("{}: {fault}", title(one))));
         }
         (site.torrents.len() as u64, seeded, faults.list())
@@ -371,15 +394,14 @@ impl State {
     fn look(&self, now: u64) -> Snapshot {
         let site = self.site();
         let swarms = self.tracker.swarms();
-        let tracked: HashMap<InfoHash, tracker::Status> =
-            swarms.statuses().map(|status| (status.info_hash, status)).collect();
+        let tracked: Vec<Counts> =
+            site.torrents.iter().map(|one| counts(one.entry.info_hashes, |hash| swarms.status(hash))).collect();
         let (addresses, addresses_learned) = (swarms.seed_addresses(), swarms.options().seed_addresses.is_empty());
         let (torrents, peers) = swarms.open();
         let open = swarms.options().open.map(|_| Open { torrents: torrents as u64, peers: peers as u64 });
         drop(swarms);
         let web = self.web.each();
         let healing = lock(&self.inner.healing).clone();
-        let mut by_hash: HashMap<InfoHash, seed::Status> = self.seed.statuses().into_iter().collect();
         let mut faults = self.own_faults();
         let meter = lock(&self.inner.meter);
         let (month, warnings) = (meter.usage(), meter.warning().into_iter().collect());
@@ -397,15 +419,14 @@ impl State {
         };
         let mut torrents = Vec::with_capacity(site.torrents.len());
         let mut downloaded: u64 = 0;
-        for one in &site.torrents {
+        for (one, counts) in site.torrents.iter().zip(tracked) {
             let hash = one.entry.info_hashes.main();
-            let swarms = one.entry.info_hashes.swarms().filter_map(|hash| tracked.get(&hash));
-            let seed = by_hash.remove(&hash);
-            everseed.seeded += u64::from(seed.as_ref().is_some_and(is_seeded));
+            let seed = self.seed.status(&hash);
+            everseed.seeded += u64::from(seed.as_ref().is_some_and(|seed| is_seeded(seed.health)));
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
                 faults.add(format!("{}: {fault}", title(one)));
             }
-            let mut row = row(&site, one, seed.as_ref(), swarms, now);
+            let mut row = row(&site, one, seed.as_ref(), counts, now);
             row.web_sent_bytes = web.get(&hash).copied().unwrap_or(0);
             row.carried_bytes = carried(row.completed, row.bytes, row.sent_bytes, row.web_sent_bytes);
             row.heal = healing.get(&hash).cloned();
@@ -426,18 +447,27 @@ impl State {
     }
 
     /// A line for each torrent that is not seeded any more, or is again.
-    fn tell(&self, found: &[(&Published, seed::Status)]) {
+    fn tell(&self, site: &Site) {
         let mut told = lock(&self.inner.told);
         let mut lines = Vec::new();
-        for (one, status) in found {
+        let mut still_told = HashSet::new();
+        for one in &site.torrents {
             let hash = one.entry.info_hashes.main();
-            if is_as_meant(status) {
+            let Some(health) = self.seed.health(&hash) else { continue };
+            if is_as_meant(health) {
                 told.remove(&hash);
-            } else if is_seeded(status) {
+                continue;
+            }
+            if is_seeded(health) {
                 if told.remove(&hash).is_some() {
                     lines.push(format!("seed: {} is seeded again", title(one)));
                 }
-            } else if told.get(&hash) != Some(&status.faults) {
+                continue;
+            }
+            still_told.insert(hash);
+            // As it stands now, where that has changed again: the next look comes to it.
+            let Some(status) = self.seed.status(&hash).filter(|status| !is_seeded(status.health)) else { continue };
+            if told.get(&hash) != Some(&status.faults) {
                 let mut line = format!("WARNING: seed: {} is not seeded, it is {}", title(one), status.health);
                 for fault in &status.faults {
                     write!(line, "\n  {fault}").expect("a String takes all that is written");
@@ -446,8 +476,7 @@ impl State {
                 told.insert(hash, status.faults.clone());
             }
         }
-        let served: HashSet<InfoHash> = found.iter().map(|(one, _)| one.entry.info_hashes.main()).collect();
-        told.retain(|hash, _| served.contains(hash));
+        told.retain(|hash, _| still_told.contains(hash));
         drop(told);
         for line in lines.iter().take(HEALTH_LINES_MAX) {
             self.log.line(line);
@@ -459,19 +488,28 @@ impl State {
     }
 }
 
+fn changed(former: &Site, site: &Site) -> Changed {
+    fn hashes(site: &Site) -> HashSet<&InfoHashes> {
+        site.torrents.iter().map(|one| &one.entry.info_hashes).collect()
+    }
+    let (before, now) = (hashes(former), hashes(site));
+    Changed { added: now.difference(&before).count(), removed: before.difference(&now).count() }
+}
+
 /// Whether the everseed has, as far as is known, all bytes of a torrent: then the tracker hands it out.
-fn is_seeded(status: &seed::Status) -> bool {
-    matches!(status.health, Health::Verified | Health::Verifying)
+fn is_seeded(health: Health) -> bool {
+    matches!(health, Health::Verified | Health::Verifying)
 }
 
 /// Whether it is not seeded and need not be.
-fn is_as_meant(status: &seed::Status) -> bool {
-    status.health == Health::Elsewhere
+fn is_as_meant(health: Health) -> bool {
+    health == Health::Elsewhere
 }
 
-fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
-    for (one, status) in found {
-        let state = if is_seeded(status) { SeedState::Offered } else { SeedState::Withdrawn };
+fn offer(swarms: &mut Swarms, site: &Site, healths: &[Option<Health>]) {
+    for (one, health) in site.torrents.iter().zip(healths) {
+        let Some(health) = health else { continue };
+        let state = if is_seeded(*health) { SeedState::Offered } else { SeedState::Withdrawn };
         for hash in one.entry.info_hashes.swarms() {
             swarms.set_seed(&hash, state);
         }
@@ -479,49 +517,67 @@ fn offer(swarms: &mut Swarms, found: &[(&Published, seed::Status)]) {
 }
 
 fn title(one: &Published) -> &str {
-    if one.entry.title.is_empty() { &one.entry.name } else { &one.entry.title }
+    if one.entry.title().is_empty() { one.entry.name() } else { one.entry.title() }
 }
 
 /// What is written behind the info-hash of a verdict on a file that was found damaged since.
 const DAMAGED: u8 = 1;
 
-/// A verdict as it is kept: the info-hash, and one byte more where the file was found damaged.
-fn in_words(verdict: seed::Verdict) -> store::Verdict {
+/// What stands between a path and what tells the torrents of it apart; no path has it.
+const PATH_END: u8 = 0;
+
+/// A verdict as it is kept: the info-hash, and one byte more where the file was found damaged. Of a torrent that is not
+/// the `first` of its file, the info-hash stands behind the path too.
+fn in_words(is_first: bool, verdict: seed::Verdict) -> store::Verdict {
     let mut words = verdict.info_hash.0.to_vec();
     words.extend(verdict.is_damaged.then_some(DAMAGED));
-    store::Verdict { path: verdict.path, fingerprint: verdict.fingerprint, verdict: words }
+    let mut path = verdict.path.into_os_string().into_vec();
+    if !is_first {
+        path.push(PATH_END);
+        path.extend_from_slice(&verdict.info_hash.0);
+    }
+    store::Verdict { path: OsString::from_vec(path).into(), fingerprint: verdict.fingerprint, verdict: words }
+}
+
+/// The file that a verdict is kept for.
+pub fn file_of(path: &Path) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().position(|&byte| byte == PATH_END).unwrap_or(bytes.len());
+    Path::new(OsStr::from_bytes(&bytes[..end]))
 }
 
 /// A verdict that was kept; nothing where it is in words of another version.
 pub fn from_words(verdict: store::Verdict) -> Option<seed::Verdict> {
-    let (info_hash, rest) = verdict.verdict.split_first_chunk()?;
+    let store::Verdict { path, fingerprint, verdict: words } = verdict;
+    let (info_hash, rest) = words.split_first_chunk()?;
     let is_damaged = match rest {
         [] => false,
         [DAMAGED] => true,
         _ => return None,
     };
-    let (info_hash, path, fingerprint) = (InfoHash(*info_hash), verdict.path, verdict.fingerprint);
-    Some(seed::Verdict { info_hash, path, fingerprint, is_damaged })
+    let info_hash = InfoHash(*info_hash);
+    let mut path = path.into_os_string().into_vec();
+    path.truncate(path.iter().position(|&byte| byte == PATH_END).unwrap_or(path.len()));
+    Some(seed::Verdict { info_hash, path: OsString::from_vec(path).into(), fingerprint, is_damaged })
 }
 
-/// A torrent with its one swarm, or the two of a hybrid one.
-fn row<'a>(
-    site: &Site,
-    one: &Published,
-    seed: Option<&seed::Status>,
-    swarms: impl Iterator<Item = &'a tracker::Status>,
-    now: u64,
-) -> Row {
-    let scrub = seed.map_or_else(seed::ScrubState::default, |seed| seed.scrub);
+/// The one swarm of a torrent in numbers, or the two of a hybrid one together.
+fn counts(hashes: InfoHashes, tracked: impl Fn(&InfoHash) -> Option<tracker::Status>) -> Counts {
     let mut offered = false;
-    let counts = swarms.fold(Counts::default(), |sum, tracker::Status { counts, seed, .. }| Counts {
+    let swarms = hashes.swarms().filter_map(|hash| tracked(&hash));
+    swarms.fold(Counts::default(), |sum, tracker::Status { counts, seed, .. }| Counts {
         // The everseed is one, though it is in both.
         complete: sum.complete + counts.complete
-            - u64::from(*seed == SeedState::Offered && std::mem::replace(&mut offered, true)),
+            - u64::from(seed == SeedState::Offered && std::mem::replace(&mut offered, true)),
         incomplete: sum.incomplete + counts.incomplete,
         downloaders: sum.downloaders + counts.downloaders,
         downloaded: sum.downloaded + counts.downloaded,
-    });
+    })
+}
+
+/// A torrent as it is shown.
+fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, counts: Counts, now: u64) -> Row {
+    let scrub = seed.map_or_else(seed::ScrubState::default, |seed| seed.scrub);
     let hashes = one.entry.info_hashes;
     Row {
         info_hash: hashes.v1().map(|hash| hash.to_string()),
@@ -529,8 +585,8 @@ fn row<'a>(
         kind: Kind::of(hashes).as_str(),
         title: title(one).to_owned(),
         page: site.page(&one.entry).map(str::to_owned),
-        torrent: one.entry.torrent.url(),
-        bytes: one.entry.bytes,
+        torrent: SitePath::new(one.entry.torrent()).map(|path| path.url()).unwrap_or_default(),
+        bytes: one.entry.bytes(),
         seeds: counts.complete,
         leechers: counts.incomplete,
         completed: counts.downloaded,
@@ -549,8 +605,8 @@ fn row<'a>(
             .map(|(ago, bad_pieces)| Scrub { at: now.saturating_sub(ago.as_secs()), bad_pieces: bad_pieces.into() }),
         scrubbing: scrub.progress.map(|(done, of)| Scrubbing { done: done.into(), of: of.into() }),
         connections: seed.map_or(0, |seed| seed.connections as u64),
-        published: one.entry.published.clone(),
-        retired: one.entry.retired.clone(),
+        published: one.entry.published().map(str::to_owned),
+        retired: one.entry.retired().map(str::to_owned),
         swarms: hashes.swarms().collect(),
         ..Row::default()
     }
@@ -583,4 +639,27 @@ fn sum<'a>(counts: impl Iterator<Item = &'a u64>) -> u64 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // None of these is left half changed by a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::Fingerprint;
+
+    #[test]
+    fn verdicts_of_torrents_of_one_file_are_kept_beside_each_other() {
+        let fingerprint = Fingerprint { bytes: 1, mtime_ns: 2, ctime_ns: 3, inode: 4 };
+        let verdict = |hash: u8, is_damaged| seed::Verdict {
+            info_hash: InfoHash([hash; 20]),
+            path: "/srv/media/a.mp3".into(),
+            fingerprint,
+            is_damaged,
+        };
+        let [first, second, third] = [verdict(1, false), verdict(2, true), verdict(0, false)];
+        let kept = [(true, &first), (false, &second), (false, &third)].map(|(is, one)| in_words(is, one.clone()));
+        let paths: HashSet<_> = kept.iter().map(|one| one.path.clone()).collect();
+        assert_eq!((paths.len(), kept[0].path.as_path()), (3, first.path.as_path()));
+        assert!(kept.iter().all(|one| file_of(&one.path) == first.path));
+        assert_eq!(kept.map(from_words), [first, second, third].map(Some));
+    }
 }

@@ -157,12 +157,20 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
         .help("run the newer everseed that wrote it, or name another folder with --data; nothing was changed");
         return Err(Trouble::Refused(problem));
     }
+    // Before anything is read that is not needed again.
+    db.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
     let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if check != "ok" {
         return Err(Trouble::Damaged(check));
     }
     migrate(&mut db, found).map_err(failed)?;
     Ok(db)
+}
+
+/// Lets go of the memory that is not in use; what is needed again is read again.
+pub(super) fn rest(db: &Connection) {
+    // It frees memory and can't fail otherwise than by doing nothing.
+    let _ = db.execute_batch("PRAGMA shrink_memory");
 }
 
 /// Sets the journal up and takes the missing steps, all in one transaction. It writes in every case, so that a
@@ -172,7 +180,6 @@ fn migrate(db: &mut Connection, found: i64) -> rusqlite::Result<()> {
     // In WAL a power cut can lose the last batches but never the file: that is what rule 23 allows.
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
-    db.pragma_update(None, "cache_size", CACHE_KIB)?;
     let step = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let taken = usize::try_from(found).unwrap_or(0);
     for sql in STEPS.iter().skip(taken) {

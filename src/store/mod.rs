@@ -47,6 +47,8 @@ pub const SERIES_DAYS_MAX: u64 = 3650;
 pub const MONTHS_MAX: u32 = 120;
 /// Seconds for which an unheard peer is kept at most. How long it lives is the tracker's to say, which is less.
 pub const PEER_KEPT_SECS: u64 = 24 * 3600;
+/// Rows of a batch after which the memory that writing it took is kept for the next one.
+const ROWS_AT_REST_MAX: usize = 256;
 /// Bytes of one remembered verdict at most; a longer one is not kept.
 pub const VERDICT_BYTES_MAX: usize = 64 * 1024;
 
@@ -194,6 +196,9 @@ impl Store {
             return Err(self.trouble("written", &error));
         }
         self.cleared_hour = self.cleared_hour.max(hour);
+        if batch.len() > ROWS_AT_REST_MAX {
+            self.rest();
+        }
         Ok(())
     }
 
@@ -209,10 +214,16 @@ impl Store {
         self.append(&batch)
     }
 
-    /// Forgets the verdicts of files that `keep` does not want: those that no torrent names any more.
-    pub fn retain_verdicts(&mut self, keep: impl Fn(&Path) -> bool) -> Result<(), Problem> {
+    /// Gives all remembered verdicts to `keep`, one after another, and forgets those that it does not want: of files that
+    /// no torrent names any more.
+    pub fn retain_verdicts(&mut self, keep: impl FnMut(Verdict) -> bool) -> Result<(), Problem> {
         let forgotten = rows::retain_verdicts(&mut self.db, keep);
         forgotten.map_err(|error| self.trouble("written", &error))
+    }
+
+    /// Lets go of what SQLite keeps of the file in memory, which the page cache has as well.
+    pub fn rest(&self) {
+        file::rest(&self.db);
     }
 
     fn trouble(&self, done: &str, error: &rusqlite::Error) -> Problem {

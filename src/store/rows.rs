@@ -86,9 +86,16 @@ pub(super) fn append(db: &mut Connection, batch: &Batch, known: &mut Known, clea
 }
 
 pub(super) fn verdicts(db: &Connection) -> rusqlite::Result<Vec<Verdict>> {
+    let mut verdicts = Vec::new();
+    each_verdict(db, |verdict| verdicts.push(verdict))?;
+    Ok(verdicts)
+}
+
+fn each_verdict(db: &Connection, mut take: impl FnMut(Verdict)) -> rusqlite::Result<()> {
     let mut statement = db.prepare("SELECT path, size, mtime_ns, inode, ctime_ns, verdict FROM verdict")?;
-    let rows = statement.query_map([], |row| {
-        Ok(Verdict {
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(Verdict {
             path: path_of(row.get_ref(0)?.as_blob()?),
             fingerprint: Fingerprint {
                 bytes: count(row.get(1)?),
@@ -97,15 +104,22 @@ pub(super) fn verdicts(db: &Connection) -> rusqlite::Result<Vec<Verdict>> {
                 ctime_ns: row.get(4)?,
             },
             verdict: row.get(5)?,
-        })
-    })?;
-    rows.collect()
+        });
+    }
+    Ok(())
 }
 
-pub(super) fn retain_verdicts(db: &mut Connection, keep: impl Fn(&Path) -> bool) -> rusqlite::Result<()> {
+pub(super) fn retain_verdicts(db: &mut Connection, mut keep: impl FnMut(Verdict) -> bool) -> rusqlite::Result<()> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for verdict in verdicts(&transaction)?.iter().filter(|verdict| !keep(&verdict.path)) {
-        transaction.prepare_cached("DELETE FROM verdict WHERE path = ?1")?.execute([bytes_of(&verdict.path)])?;
+    let mut forgotten = Vec::new();
+    each_verdict(&transaction, |verdict| {
+        let path = verdict.path.clone();
+        if !keep(verdict) {
+            forgotten.push(path);
+        }
+    })?;
+    for path in forgotten {
+        transaction.prepare_cached("DELETE FROM verdict WHERE path = ?1")?.execute([bytes_of(&path)])?;
     }
     transaction.commit()
 }

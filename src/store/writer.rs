@@ -25,11 +25,13 @@ pub struct WriterOptions {
     pub flush_every: Duration,
     /// Peers that wait for the disk at most.
     pub pending_peers_max: usize,
+    /// The time that has passed since some moment: nothing is measured where it stands still.
+    pub clock: fn() -> Duration,
 }
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { flush_every: FLUSH_EVERY, pending_peers_max: PENDING_PEERS_MAX }
+        Self { flush_every: FLUSH_EVERY, pending_peers_max: PENDING_PEERS_MAX, clock: || Duration::ZERO }
     }
 }
 
@@ -53,6 +55,10 @@ pub struct Health {
     pub flushes: u64,
     /// Rows written so far.
     pub rows: u64,
+    /// How long these writes took together.
+    pub took: Duration,
+    /// How long the longest of them took.
+    pub took_longest: Duration,
     /// Changes of peers, samples and verdicts that were not kept, because too many waited.
     pub dropped: u64,
 }
@@ -269,7 +275,9 @@ fn work(mut store: Store, shared: &Shared, options: &WriterOptions, told: impl F
         let batch = std::mem::take(&mut state.pending);
         drop(state);
 
+        let begun = (options.clock)();
         let written = if batch.is_empty() { Ok(()) } else { store.append(&batch) };
+        let took = (options.clock)().saturating_sub(begun);
 
         let mut state = shared.lock();
         let news = match written {
@@ -277,6 +285,8 @@ fn work(mut store: Store, shared: &Shared, options: &WriterOptions, told: impl F
             Ok(()) => {
                 state.health.flushes += 1;
                 state.health.rows += batch.len() as u64;
+                state.health.took += took;
+                state.health.took_longest = state.health.took_longest.max(took);
                 state.health.trouble.take().map(|_| Trouble::Ended)
             }
             Err(problem) => {

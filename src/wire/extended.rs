@@ -2,6 +2,7 @@
 //! and pieces that there are no longer (BEP 54).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::loose::{as_int, find};
 use super::{Local, Offer, REQUESTS_MAX, message};
@@ -105,13 +106,36 @@ pub(super) fn write_dont_have(out: &mut Vec<u8>, number: u8, piece: u32) {
     message::write(out, message::id::EXTENDED, &[number, a, b, c, d]);
 }
 
+/// A piece of the metadata that a peer has asked for, to be written when it may be sent.
+#[derive(Debug, Clone)]
+pub struct MetadataPiece {
+    pub(super) peers_id: u8,
+    pub(super) piece: i64,
+    pub(super) metadata: Arc<[u8]>,
+}
+
+impl MetadataPiece {
+    /// How many bytes of metadata are in it.
+    pub fn bytes(&self) -> u64 {
+        metadata_span(&self.metadata, self.piece).map_or(0, |span| span.len() as u64)
+    }
+
+    /// Appends its message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_metadata(out, self.peers_id, self.piece, Some(&self.metadata));
+    }
+}
+
+/// The bytes of `piece` of the metadata; nothing where there is no such piece.
+pub(super) fn metadata_span(metadata: &[u8], piece: i64) -> Option<&[u8]> {
+    let start = usize::try_from(piece).ok()?.checked_mul(METADATA_PIECE_BYTES)?;
+    let end = start.checked_add(METADATA_PIECE_BYTES)?.min(metadata.len());
+    metadata.get(start..end).filter(|span| !span.is_empty())
+}
+
 /// Appends the answer to a request for `piece` of the metadata: its bytes, or a reject where there are none to give.
 pub(super) fn write_metadata(out: &mut Vec<u8>, peers_id: u8, piece: i64, metadata: Option<&[u8]>) {
-    let span = metadata.and_then(|metadata| {
-        let start = usize::try_from(piece).ok()?.checked_mul(METADATA_PIECE_BYTES)?;
-        let end = start.checked_add(METADATA_PIECE_BYTES)?.min(metadata.len());
-        Some((metadata.get(start..end).filter(|span| !span.is_empty())?, metadata.len()))
-    });
+    let span = metadata.and_then(|metadata| Some((metadata_span(metadata, piece)?, metadata.len())));
     let mut body = vec![peers_id];
     let mut dict = Dict::begin(&mut body);
     dict.int("msg_type", if span.is_some() { 1 } else { 2 });

@@ -25,12 +25,12 @@ pub struct HashRequest {
 }
 
 impl HashRequest {
-    /// How many hashes stand in the answer behind the [`HashRequest::length`] ones, lowest layer first: of each proof
-    /// layer the one beside the node that can be computed. The first log2(length) - 1 proof layers can be computed
-    /// whole and are left out, though they are counted.
+    /// How many hashes stand in the answer behind the [`HashRequest::length`] ones, lowest layer first: of each layer
+    /// from that of the node they make together up to the last proof layer, the one beside the node that can be
+    /// computed. Of 2 hashes that is one a proof layer (BEP 52 leaves out log2(length) - 1 of them); a hash alone has
+    /// one beside it in its own layer too, so that of n proof layers it takes n + 1, as libtorrent counts them.
     pub fn uncles(&self) -> u32 {
-        let whole_layers = self.length.next_power_of_two().ilog2().saturating_sub(1);
-        self.proof_layers.saturating_sub(whole_layers)
+        self.proof_layers.saturating_add(1).saturating_sub(self.length.next_power_of_two().ilog2())
     }
 
     pub(super) fn parse(body: &[u8; REQUEST_BYTES]) -> Self {

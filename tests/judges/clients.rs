@@ -150,8 +150,10 @@ impl Drop for Download {
 fn aria2(wanted: &Wanted, folder: &Path, limit: Option<u32>) -> Command {
     let mut command = bounded("aria2c");
     command.args(["--no-conf", "--dir=got", "--seed-time=0", "--file-allocation=none", "--summary-interval=0"]);
+    // It asks trackers over UDP where its DHT is on, and finds nobody there: no cable leads out of its room.
     command.args([
-        "--enable-dht=false",
+        "--enable-dht=true",
+        "--dht-file-path=dht.dat",
         "--enable-dht6=false",
         "--bt-enable-lpd=false",
         "--enable-peer-exchange=false",

@@ -211,13 +211,14 @@ pub fn health(server: &Server, torrent: &Torrent) -> Value {
 
 /// A torrent's counts.
 #[derive(Debug, PartialEq, Eq)]
-struct Scrape {
-    complete: i64,
-    downloaded: i64,
-    incomplete: i64,
+pub struct Scrape {
+    pub complete: i64,
+    pub downloaded: i64,
+    pub incomplete: i64,
 }
 
-fn scrape(server: &Server, torrent: &Torrent) -> Scrape {
+/// What the tracker says of a torrent.
+pub fn scrape(server: &Server, torrent: &Torrent) -> Scrape {
     let hash = torrent.info_hashes.main().to_string();
     let escaped: Vec<_> = hash.as_bytes().chunks(2).map(|two| format!("%{}", two.escape_ascii())).collect();
     let response = server.get(&format!("/scrape?info_hash={}", escaped.concat()));

@@ -21,6 +21,7 @@ mod media;
 mod net;
 mod pages;
 mod torrents;
+mod wires;
 
 use std::process::Command;
 

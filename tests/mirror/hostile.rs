@@ -114,7 +114,7 @@ fn paths_that_are_not_a_strangers_to_choose_are_not_used() {
         t/13.torrent fine/a.mp3
     "#]]
     .assert_eq(&paths(&fan));
-    assert_eq!(fan.files().len(), 13 * 2 + 1, "and nothing else");
+    assert_eq!(fan.files().len(), 13 * 2 + 2, "and nothing else but the manifest and the page");
 }
 
 /// A path as it is asked for.
@@ -291,7 +291,7 @@ fn two_torrents_at_one_path_are_both_kept() {
     "#]]
     .assert_eq(&paths(&fan));
     let files = fan.files();
-    assert!(files["b.mp3"] == one && files["a.mp3"] == other && files.len() == 5);
+    assert!(files["b.mp3"] == one && files["a.mp3"] == other && files.len() == 6);
 }
 
 #[test]

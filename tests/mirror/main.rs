@@ -6,7 +6,10 @@
 mod house;
 
 mod budget;
+mod decay;
 mod hostile;
+mod links;
+mod page;
 mod program;
 mod show;
 mod swarm;

@@ -35,7 +35,7 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
     .assert_eq(&once(&publisher.house, &url, &[]).whole());
     expect![[r#"
         [stdout]
-        A show: 3 of 3 torrents here, 1.5 MB
+        A show: 3 of 3 torrents here, 1.5 MB; not read: 3 torrents with files as they were last found right (--verify reads all)
         [exit 0]
     "#]]
     .assert_eq(&once(&publisher.house, &url, &[]).whole());
@@ -44,7 +44,7 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
     publisher.web.remove("media/ep3.mp3");
     expect![[r#"
         [stdout]
-        A show: 3 of 4 torrents here, 1.5 MB
+        A show: 3 of 4 torrents here, 1.5 MB; not read: 3 torrents with files as they were last found right (--verify reads all)
         [stderr]
         WARNING: mirror: Three can't be fetched: 7 of 7 pieces are missing: http://127.0.0.1:PORT/media/ep3.mp3: answered 404 Not Found; nobody is known who has "ep3.mp3"
           help: try again later; a mirror that runs does so by itself
@@ -53,7 +53,7 @@ fn once_it_fetches_what_there_is_and_says_how_it_went() {
     let left_out = once(&publisher.house, &url, &["--budget", "1.6 MB"]);
     expect![[r#"
         [stdout]
-        A show: 3 of 4 torrents here, 1.5 MB
+        A show: 3 of 4 torrents here, 1.5 MB; not read: 3 torrents with files as they were last found right (--verify reads all)
         [stderr]
         WARNING: mirror: Three is left out: it has 102.4 kB, and the budget lacks 11.8 kB
         [exit 0]
@@ -150,6 +150,7 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
         site      HERE/
         swarms    HERE/swarms
         peers     PEERS
+        links     name the show alone; --base-url URL adds this mirror
         seeding   0 of 0 torrents
     "#]]
     .assert_eq(&greeting);

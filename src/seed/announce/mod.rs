@@ -27,6 +27,9 @@ use schedule::{Job, Schedule};
 
 /// The most trackers that one torrent is announced to.
 pub const TRACKERS_MAX: usize = 16;
+/// How long after a look at the health of all torrents the next one comes: while thousands are verified, it changes
+/// all the time.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// The most announces under way at a time.
 const IN_FLIGHT_MAX: usize = 16;
 /// The most of them at the end, when all of them have to go out in little time.
@@ -112,11 +115,15 @@ impl Seed {
         let mut changes = self.changes();
         changes.mark_changed();
         let mut flying = JoinSet::new();
+        let mut look_at = self.now();
         loop {
-            if changes.has_changed().unwrap_or(false) {
+            let mut is_changed = changes.has_changed().unwrap_or(false);
+            if is_changed && self.now() >= look_at {
                 changes.mark_unchanged();
+                is_changed = false;
                 let wanted = self.wanted();
                 self.announcer().schedule.want(&wanted, self.now());
+                look_at = self.now() + LOOK_PAUSE;
             }
             let due = {
                 let mut announcer = self.announcer();
@@ -128,15 +135,16 @@ impl Seed {
                 }
                 announcer.schedule.due().filter(|_| flying.len() < IN_FLIGHT_MAX)
             };
+            let looks = is_changed.then_some(look_at);
             let wake = async {
-                match due {
+                match due.into_iter().chain(looks).min() {
                     Some(due) => sleep_until(self.epoch + due).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 Some(Ok((job, result))) = flying.join_next() => self.announcer().schedule.done(&job, result, self.now()),
-                _ = changes.changed() => changes.mark_changed(),
+                _ = changes.changed(), if !is_changed => changes.mark_changed(),
                 () = wake => {}
                 _ = stopped.changed() => break,
             }

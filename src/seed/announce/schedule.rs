@@ -104,9 +104,10 @@ impl Schedule {
     /// The next announce that is due, which is under way from now until [`Schedule::done`].
     pub fn next(&mut self, now: Duration) -> Option<Job> {
         let hosts = &mut self.hosts;
+        // Thousands are passed over each time: their hosts are looked up only where that makes a difference.
         let due = self.targets.iter_mut().find(|(_, target)| {
-            let has_room = hosts.get(&target.host).is_none_or(|host| host.has_room() && host.retry_at <= now);
-            !target.in_flight && target.due <= now && has_room
+            let has_room = |host: &Host| host.has_room() && host.retry_at <= now;
+            !target.in_flight && target.due <= now && hosts.get(&target.host).is_none_or(has_room)
         });
         let ((info_hash, url), target) = due?;
         hosts.entry(target.host.clone()).or_default().in_flight += 1;
@@ -121,11 +122,18 @@ impl Schedule {
 
     /// When the next announce is due.
     pub fn due(&self) -> Option<Duration> {
-        let due = self.targets.values().filter(|target| !target.in_flight).filter_map(|target| {
-            let Some(host) = self.hosts.get(&target.host) else { return Some(target.due) };
-            host.has_room().then(|| target.due.max(host.retry_at))
-        });
-        due.min()
+        self.targets.values().filter(|target| !target.in_flight).fold(None, |first, target| {
+            if first.is_some_and(|first| first <= target.due) {
+                // Whatever is to be said of its host.
+                return first;
+            }
+            let due = match self.hosts.get(&target.host) {
+                Some(host) if !host.has_room() => return first,
+                Some(host) => target.due.max(host.retry_at),
+                None => target.due,
+            };
+            Some(first.map_or(due, |first: Duration| first.min(due)))
+        })
     }
 
     /// Takes in what came of an announce: the interval that the tracker asks for, or why there is none.

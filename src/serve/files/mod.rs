@@ -9,6 +9,7 @@
 //! 5. The *presentation* ([`mime`]): type, origins, caching; these headers stand on a 304 as well.
 //! 6. The *conditions* ([`conditional`]), before the range: who has the file needs no part of it.
 //! 7. The *range* ([`range`]), against the size of the file that is open, so that what is promised is what is sent.
+//! 8. The *bytes*, of a file of torrents: those that are known to be bad are refused ([`damaged`]).
 //!
 //! Beside them stands the padding of torrents ([`pad`]), which is presented as a file is and lies in none.
 
@@ -31,6 +32,7 @@ use self::range::Selection;
 use self::resolve::{Found, NOT_FOUND_PAGE, OpenFile};
 use super::body::Body;
 use super::reply::{self, Reply};
+use crate::seed::Warrant;
 
 /// A request for a file.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Ask {
     pub target: (String, Option<String>),
     /// The headers.
     pub headers: HeaderMap,
+    /// What tells whether the file's bytes are right, where it is one of torrents.
+    pub warrant: Option<Warrant>,
 }
 
 /// Answers from the files below `root`. It blocks: it belongs on a thread that may.
@@ -62,7 +66,7 @@ pub fn answer(root: &Path, ask: &Ask, now: SystemTime) -> Reply {
 /// Answers as a file of `bytes` zeros would be: the padding of a torrent (BEP 47), which no file holds.
 pub fn pad(bytes: u64, method: &Method, headers: &HeaderMap, now: SystemTime) -> Reply {
     let content = Content {
-        part: |_, bytes| Body::zeros(bytes),
+        part: |_, bytes| Ok(Body::zeros(bytes)),
         bytes,
         validators: Validators { etag: format!("\"zeros-{bytes:x}\""), modified: None },
         presentation: mime::medium(),
@@ -110,7 +114,7 @@ fn to_folder(ask: &Ask) -> Reply {
 
 /// What is sent of, and what is said of it.
 struct Content<F> {
-    /// The body of so many bytes from a byte on.
+    /// The body of so many bytes from a byte on, or what is wrong with them.
     part: F,
     bytes: u64,
     validators: Validators,
@@ -119,13 +123,16 @@ struct Content<F> {
 
 fn of_file(open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
     let OpenFile { file, bytes, validators, path } = open;
-    let part = |start, bytes| Body::file(file, start, bytes);
+    let part = |start, bytes| match &ask.warrant {
+        Some(warrant) => warrant.open(file, start, bytes).map(|reading| Body::right(reading, start, bytes)),
+        None => Ok(Body::file(file, start, bytes)),
+    };
     let presentation = mime::present(&path);
     represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)
 }
 
 fn represent(
-    content: Content<impl FnOnce(u64, u64) -> Body>,
+    content: Content<impl FnOnce(u64, u64) -> Result<Body, String>>,
     method: &Method,
     asked: &HeaderMap,
     now: SystemTime,
@@ -171,8 +178,22 @@ fn represent(
             return reply;
         }
     };
+    match part(start, bytes) {
+        Ok(body) => *reply.body_mut() = body,
+        Err(fault) => return damaged(&fault),
+    }
     put(reply.headers_mut(), header::CONTENT_TYPE, &presentation.content_type);
-    *reply.body_mut() = part(start, bytes);
+    reply
+}
+
+/// The answer where the bytes of a file are not those of its torrent: 503, since a copy of it that is whole may stand
+/// here in a moment, and elsewhere now.
+pub fn damaged(fault: &str) -> Reply {
+    let mut reply = reply::unavailable(&format!(
+        "{fault}: bytes that are not right are not sent. Peers, and other servers that have this file, may give them."
+    ));
+    // So that a player on a page of another origin learns why.
+    reply::any_origin(reply.headers_mut());
     reply
 }
 

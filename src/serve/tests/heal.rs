@@ -129,7 +129,7 @@ async fn a_healing_that_fails_says_why_and_waits() {
     expect_test::expect![[r#"
         WARNING: heal: Title of ep1.mp3 is not whole
           media/ep1.mp3: 1 piece could not be had
-          http://MIRROR/: 0 pieces; what is there is not what the torrent says
+          http://MIRROR/: 0 pieces; http://MIRROR/media/ep1.mp3: answered 503 Service Unavailable
           the swarm: 0 pieces; nobody is known who has "ep1.mp3""#]]
     .assert_eq(&warning.join("\n"));
     house.close().await;

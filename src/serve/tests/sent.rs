@@ -190,3 +190,18 @@ async fn peers_are_slowed_down_too_and_counted() {
     assert!(start.elapsed() >= Duration::from_millis(3 * 16_384 / 100 - 110), "{:?}", start.elapsed());
     house.close().await;
 }
+
+#[tokio::test]
+async fn the_end_of_a_quota_holds_in_the_middle_of_what_one_peer_asks_for() {
+    let mut show = Show::at("http://show.example.org/");
+    let hash = show.release("one.mp3", &noise(400_000));
+    show.publish();
+    let [monthly_bytes, then_bytes_per_sec] = [40_000, 100_000].map(|n| NonZeroU64::new(n).expect("a number"));
+    let quota = Some(Quota { monthly_bytes, then_bytes_per_sec });
+    let house = House::with(&show, Options { quota, ..Options::new(show.root()) }, bound()).await;
+    let start = Instant::now();
+    assert_eq!(leech(&house, hash, 6).await, 6 * 16_384);
+    // Three blocks are allowed, the next turn is free, and the two after it pay at half of the rate.
+    assert!(start.elapsed() >= Duration::from_millis(2 * 16_384 / 50 - 110), "{:?}", start.elapsed());
+    house.close().await;
+}

@@ -308,7 +308,7 @@ async fn a_broken_manifest_is_told_once_and_the_former_stays_in_force() {
     let (show, hash) = one_release();
     let house = House::open(&show).await;
     show.write("everseed.json", b"{ half");
-    let health = house.until("/healthz", |answer| answer.text().contains("can\\'t be read")).await;
+    let health = house.until("/healthz", |answer| answer.text().contains("can\\'t be read: everseed.json: ")).await;
     assert!(health.status == 200 && health.text().contains("degraded"), "{}", health.text());
     assert_eq!(int(&house.announce(hash, b'a', "&left=5").await, "complete"), Some(1));
     let told = house.lines().matches("what was there before is served on").count();
@@ -330,7 +330,7 @@ async fn a_site_whose_files_are_still_on_their_way_is_tried_again() {
     let second = show.release("ep2.mp3", b"sound");
     std::fs::rename(show.path("torrents/ep2.mp3.torrent"), show.path("late")).expect("renamed");
     show.publish();
-    house.until("/healthz", |answer| answer.text().contains("can\\'t be read")).await;
+    house.until("/healthz", |answer| answer.text().contains("can\\'t be read: torrents/ep2.mp3.torrent: ")).await;
     std::fs::rename(show.path("late"), show.path("torrents/ep2.mp3.torrent")).expect("renamed");
     house.until("/api/swarms.json", |answer| answer.text().contains(&second.to_string())).await;
     let told = house.lines().matches("what was there before is served on").count();

@@ -7,6 +7,7 @@ use expect_test::expect;
 use super::show::{Show, link};
 use crate::id::{InfoHash, InfoHashV2, InfoHashes};
 use crate::metainfo::Kind;
+use crate::serve::packed::Packed;
 use crate::serve::site::{OwnTrackers, load};
 
 fn problems(show: &Show) -> String {
@@ -68,11 +69,14 @@ fn only_other_trackers_are_announced_to() {
     assert_eq!(site.torrents[0].other_trackers.concat(), expected);
     assert_eq!(site.torrents[0].other_trackers.len(), 4, "tiers that are left empty are gone");
     // A mirror tracks nothing for the show, wherever its trackers are, and has none of its pages.
-    let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, ..own }).expect("a site");
+    let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, urls: Vec::new(), ..own.clone() }).expect("a site");
     assert_eq!(mirror.torrents[0].other_trackers.concat(), urls);
-    let mut entry = mirror.torrents[0].entry.clone();
+    let mirror = load(&show.root(), &OwnTrackers { is_mirror: true, ..own }).expect("a site");
+    assert_eq!(mirror.torrents[0].other_trackers.len(), urls.len() - 1, "but for the one that it was told is its own");
+    let mut entry = mirror.torrents[0].entry.unpack();
     entry.page = Some("https://show.example.org/episodes/ep1/".into());
-    assert_eq!((site.page(&entry), mirror.page(&entry)), (Some("episodes/ep1/"), entry.page.as_deref()));
+    let packed = Packed::of(&entry);
+    assert_eq!((site.page(&packed), mirror.page(&packed)), (Some("episodes/ep1/"), entry.page.as_deref()));
 }
 
 #[test]
@@ -159,11 +163,11 @@ fn info_hashes_of_both_versions_are_compared_and_a_swarm_is_of_one_torrent() {
         text = text.replace(&hash.v2().expect("it is hybrid").to_string(), &format!("V2-{n}"));
     }
     expect![[r#"
+        SITE/everseed.json: torrents/b.torrent and torrents/d.torrent are both torrents of the swarm V1-1
+          help: build the site again, or copy all of it
         SITE/torrents/b.torrent: its info-hash of v2 is V2-1, the manifest says none
           help: build the site again, or copy all of it
         SITE/torrents/c.torrent: its info-hash is V1-2, the manifest says 0101010101010101010101010101010101010101; its info-hash of v2 is V2-2, the manifest says 0202020202020202020202020202020202020202020202020202020202020202
-          help: build the site again, or copy all of it
-        SITE/everseed.json: torrents/b.torrent and torrents/d.torrent are both torrents of the swarm V1-1
           help: build the site again, or copy all of it
         SITE/torrents/d.torrent: its info-hash is V1-3, the manifest says V1-1
           help: build the site again, or copy all of it

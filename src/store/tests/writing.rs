@@ -2,6 +2,7 @@
 
 use super::*;
 use rusqlite::Connection;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 fn quiet(store: Store) -> Writer {
@@ -224,7 +225,7 @@ fn verdicts_are_remembered_by_path() {
     let mut found = store.verdicts().expect("read");
     found.sort_by(|a, b| a.path.cmp(&b.path));
     assert_eq!(found, [verdict("media/a.mp3", 3), verdict("media/b.mp3", 2)]);
-    store.retain_verdicts(|path| path.ends_with("b.mp3")).expect("written");
+    store.retain_verdicts(|verdict| verdict.path.ends_with("b.mp3")).expect("written");
     assert_eq!(store.verdicts(), Ok(vec![verdict("media/b.mp3", 2)]));
 }
 
@@ -276,7 +277,6 @@ fn rule_23_a_kill_loses_what_is_pending_and_nothing_more() {
     writer.flush(LONG).expect("written");
     writer.push(&mut vec![completed(2), Change::Seen(sighting(2))]);
     // The thread stays asleep, its connection open, as the file of a killed process is found.
-    std::mem::forget(writer);
     let loaded = house.load();
     assert_eq!(loaded.peers, [sighting(1)]);
     assert_eq!(loaded.lifetimes[0].1.completed, 1);
@@ -295,13 +295,34 @@ fn without_being_asked_the_writer_flushes_in_its_time() {
 }
 
 #[test]
+fn writes_are_timed_by_the_clock_that_is_given() {
+    fn clock() -> Duration {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        // The first write takes 10 ms, the second one 30, and what writes nothing counts for nothing.
+        let at = [0, 10, 10, 40, 50, 90];
+        Duration::from_millis(at.get(CALLS.fetch_add(1, Ordering::Relaxed) as usize).copied().unwrap_or(90))
+    }
+    let house = House::new();
+    let options = WriterOptions { flush_every: LONG, clock, ..WriterOptions::default() };
+    let writer = Writer::start(house.open(), options, |_| {}).expect("starts");
+    for number in [1, 2] {
+        writer.push(&mut vec![completed(number)]);
+        writer.flush(LONG).expect("written");
+    }
+    writer.flush(LONG).expect("nothing to be written");
+    let health = writer.health();
+    let millis = |time: Duration| time.as_millis();
+    assert_eq!((health.flushes, millis(health.took), millis(health.took_longest)), (2, 40, 30));
+}
+
+#[test]
 fn a_disk_that_takes_nothing_is_reported_and_tried_again() {
     let house = House::new();
     let store = house.open();
     store.db.busy_timeout(Duration::ZERO).expect("set");
     let news = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&news);
-    let options = WriterOptions { flush_every: LONG, pending_peers_max: 3 };
+    let options = WriterOptions { flush_every: LONG, pending_peers_max: 3, ..WriterOptions::default() };
     let writer = Writer::start(store, options, move |trouble| heard.lock().expect("not poisoned").push(trouble))
         .expect("starts");
     let blocker = Connection::open(house.path()).expect("a database");

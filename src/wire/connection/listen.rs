@@ -8,7 +8,7 @@ use crate::wire::extended;
 use crate::wire::handshake::{HANDSHAKE_BYTES, Handshake, NotAHandshake};
 use crate::wire::hashes::{self, HashRequest};
 use crate::wire::message::{self, Block, id};
-use crate::wire::{BLOCK_BYTES_MAX, Close, EXTENDED_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::wire::{BLOCK_BYTES_MAX, Close, EXTENDED_BYTES_MAX, MESSAGE_BYTES_MAX, METADATA_COPIES_MAX};
 
 impl Connection {
     /// Takes the next thing off `bytes` and returns its size; nothing where it is not whole or not to be taken now.
@@ -211,6 +211,7 @@ impl Connection {
             extended::HANDSHAKE => {
                 let said = extended::read_handshake(body);
                 let theirs = &mut self.theirs;
+                let known = (theirs.lt_donthave, theirs.upload_only);
                 for (known, said) in [
                     (&mut theirs.ut_metadata, said.ut_metadata),
                     (&mut theirs.ut_pex, said.ut_pex),
@@ -223,7 +224,8 @@ impl Connection {
                     }
                 }
                 theirs.port = said.port.or(theirs.port);
-                if said.lt_donthave.is_some() || said.upload_only_id.is_some() {
+                let is_new = |known: Option<u8>, now: Option<u8>| known.is_none() && now.is_some();
+                if is_new(known.0, theirs.lt_donthave) || is_new(known.1, theirs.upload_only) {
                     // What was withdrawn before can be told now.
                     talk.tell_from = Some(0);
                 }
@@ -235,7 +237,16 @@ impl Connection {
                 if let (Some(number), Some(piece)) = (self.theirs.ut_metadata, extended::read_metadata_request(body)) {
                     self.asked = now;
                     self.useless_since = None;
-                    extended::write_metadata(&mut self.output, number, piece, talk.offer.metadata.as_deref());
+                    let metadata = talk.offer.metadata.as_deref();
+                    let span = metadata.and_then(|metadata| extended::metadata_span(metadata, piece));
+                    let bytes = span.map_or(0, |span| span.len() as u64);
+                    let copies = metadata.map_or(0, <[u8]>::len) as u64 * METADATA_COPIES_MAX;
+                    if bytes > 0 && self.metadata_given + bytes <= copies {
+                        self.metadata_given += bytes;
+                        self.metadata_requests.push_back(piece);
+                    } else {
+                        extended::write_metadata(&mut self.output, number, piece, None);
+                    }
                 }
             }
             _ => {}

@@ -13,7 +13,8 @@ use super::handshake::Handshake;
 use super::message::{self, Block, id};
 use super::{
     Bitfield, Close, HANDSHAKE_BYTES, HANDSHAKE_WITHIN, HASH_REQUESTS_MAX, HashRequest, IDLE_MAX, KEEP_ALIVE_EVERY,
-    Local, OUTPUT_BYTES_MAX, Offer, PEX_EVERY, REQUESTS_MAX, SILENCE_MAX, USELESS_AFTER, extended, pex,
+    Local, METADATA_REQUESTS_MAX, MetadataPiece, OUTPUT_BYTES_MAX, Offer, PEX_EVERY, REQUESTS_MAX, SILENCE_MAX,
+    USELESS_AFTER, extended, pex,
 };
 use crate::id::{InfoHash, NodeHash, PeerId};
 
@@ -25,6 +26,9 @@ pub struct Connection {
     theirs: Theirs,
     requests: VecDeque<Block>,
     hash_requests: VecDeque<HashRequest>,
+    metadata_requests: VecDeque<i64>,
+    /// Bytes of metadata that were sent or are to be.
+    metadata_given: u64,
     /// Whether a request for hashes was taken and has not been answered.
     hashing: bool,
     output: Vec<u8>,
@@ -100,6 +104,8 @@ impl Connection {
             theirs: Theirs::default(),
             requests: VecDeque::new(),
             hash_requests: VecDeque::new(),
+            metadata_requests: VecDeque::new(),
+            metadata_given: 0,
             hashing: false,
             output: Vec::new(),
             handshake_bytes: 0,
@@ -144,6 +150,7 @@ impl Connection {
     pub fn wants_input(&self) -> bool {
         self.requests.len() < REQUESTS_MAX
             && self.hash_requests.len() < HASH_REQUESTS_MAX
+            && self.metadata_requests.len() < METADATA_REQUESTS_MAX
             && self.output.len() < OUTPUT_BYTES_MAX
     }
 
@@ -225,7 +232,7 @@ impl Connection {
         true
     }
 
-    /// Moves what is to be written to the end of `out`: everything but blocks.
+    /// Moves what is to be written to the end of `out`: everything but blocks and metadata.
     pub fn take_output(&mut self, out: &mut Vec<u8>, now: Duration) {
         if let Stage::Talking(talk) = &mut self.stage {
             talk.tell(&self.theirs, &mut self.output);
@@ -257,6 +264,17 @@ impl Connection {
         self.requests.drain(..count).collect()
     }
 
+    /// Takes the piece of the metadata that is to be sent next.
+    pub fn take_metadata(&mut self, now: Duration) -> Option<MetadataPiece> {
+        let Stage::Talking(talk) = &self.stage else { return None };
+        let piece = self.metadata_requests.pop_front()?;
+        // A peer that no longer takes them does not wait for them.
+        let (peers_id, metadata) = (self.theirs.ut_metadata?, talk.offer.metadata.as_ref()?);
+        self.spoke = now;
+        self.heard = now;
+        Some(MetadataPiece { peers_id, piece, metadata: Arc::clone(metadata) })
+    }
+
     /// Takes back blocks that [`Connection::take_blocks`] gave and that can't be sent: they are rejected (BEP 6), or the
     /// conversation ends where the peer does not understand that.
     pub fn reject(&mut self, blocks: &[Block]) -> Result<(), Close> {
@@ -265,6 +283,12 @@ impl Connection {
         }
         blocks.iter().for_each(|&block| message::reject(&mut self.output, block));
         Ok(())
+    }
+
+    /// Takes back blocks that [`Connection::take_blocks`] gave and that have to wait for another turn: they are the next
+    /// ones again.
+    pub fn give_back(&mut self, blocks: Vec<Block>) {
+        blocks.into_iter().rev().for_each(|block| self.requests.push_front(block));
     }
 
     /// Takes the next request for hashes (BEP 52), to be answered by [`Connection::answer_hashes`] before another one is
@@ -311,8 +335,14 @@ impl Connection {
         if !self.is_open() {
             return self.began + HANDSHAKE_WITHIN;
         }
-        let ends = [self.heard + SILENCE_MAX, self.asked + IDLE_MAX, self.spoke + KEEP_ALIVE_EVERY];
-        ends.into_iter().chain(self.useless_since.map(|since| since + USELESS_AFTER)).min().unwrap_or(self.began)
+        let ends = [self.asked + IDLE_MAX, self.spoke + KEEP_ALIVE_EVERY].into_iter();
+        let useless = self.useless_since.map(|since| since + USELESS_AFTER);
+        ends.chain(self.silent_at()).chain(useless).min().unwrap_or(self.began)
+    }
+
+    /// When the peer has been silent for too long; nothing while nothing is read from it, as it waits for us then.
+    fn silent_at(&self) -> Option<Duration> {
+        self.wants_input().then(|| self.heard + SILENCE_MAX)
     }
 
     /// Does what is due: ends the conversation where a time has run out, or says that we are still there.
@@ -323,7 +353,7 @@ impl Connection {
         if self.useless_since.is_some_and(|since| now >= since + USELESS_AFTER) {
             return Err(Close::Useless);
         }
-        if now >= self.heard + SILENCE_MAX {
+        if self.silent_at().is_some_and(|at| now >= at) {
             return Err(Close::Silent);
         }
         if now >= self.asked + IDLE_MAX {
@@ -374,7 +404,8 @@ impl Talk {
         if !is_upload_only {
             self.tell_upload_only(false, theirs, output);
         }
-        for piece in from..self.offer.have.len() {
+        let all = if self.told == self.offer.have { from } else { self.offer.have.len() };
+        for piece in from..all {
             let have = self.offer.have.get(piece);
             if have == self.told.get(piece) || (!have && theirs.lt_donthave.is_none()) {
                 continue;

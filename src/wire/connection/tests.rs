@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::units::PieceLength;
-use crate::wire::{BLOCK_BYTES_MAX, PARTIAL_BYTES_MAX, Pieces};
+use crate::wire::{BLOCK_BYTES_MAX, METADATA_COPIES_MAX, PARTIAL_BYTES_MAX, Pieces};
 
 const SECOND: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(1000);
@@ -66,6 +66,9 @@ impl Peer {
     fn hear(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         self.connection.take_output(&mut out, self.now);
+        while let Some(piece) = self.connection.take_metadata(self.now) {
+            piece.write(&mut out);
+        }
         out
     }
 
@@ -253,10 +256,36 @@ fn a_hundred_thousand_requests_wait_outside() {
 fn requests_for_metadata_without_reading_wait_outside_too() {
     let mut peer = Peer::talking();
     peer.say(&message(20, b"\x00d1:md11:ut_metadatai3eee")).expect("a handshake");
-    let asked = message(20, b"\x01d8:msg_typei0e5:piecei0ee").repeat(10_000);
-    peer.say(&asked).expect("requests");
-    assert!(!peer.connection.wants_input() && !peer.inbox.is_empty());
-    assert!(peer.hear().len() < OUTPUT_BYTES_MAX + 17_000);
+    let asked = message(20, b"\x01d8:msg_typei0e5:piecei0ee");
+    let copies = usize::try_from(METADATA_COPIES_MAX).expect("few");
+    peer.say(&asked.repeat(copies + 10_000)).expect("requests");
+    assert!(!peer.connection.wants_input() && !peer.inbox.is_empty(), "rejects are replies");
+    let said = peer.hear();
+    assert!(said.len() < OUTPUT_BYTES_MAX + 17_000);
+    let given = message(20, b"\x03d8:msg_typei1e5:piecei0e10:total_sizei11eed4:name1:ae").repeat(copies);
+    assert!(said.ends_with(&given));
+}
+
+#[test]
+fn metadata_wait_as_requests_and_are_sent_one_piece_at_a_time() {
+    let metadata = vec![b'x'; 40 * 16384 + 5];
+    let mut peer = Peer::to_be_offered(Offer { metadata: Some(metadata.into()), ..offer(&[0], false) });
+    peer = peer.greeted(&hello(true));
+    peer.say(&message(20, b"\x00d1:md11:ut_metadatai3eee")).expect("a handshake");
+    let asked = |piece: u32| message(20, format!("\x01d8:msg_typei0e5:piecei{piece}ee").as_bytes());
+    let all = (0..41).flat_map(asked).collect::<Vec<_>>();
+    peer.say(&all.repeat(3)).expect("requests");
+    assert_eq!(peer.connection.metadata_requests.len(), METADATA_REQUESTS_MAX);
+    assert!(!peer.connection.wants_input() && peer.connection.output.is_empty(), "nothing is written yet");
+    let sizes: Vec<_> = std::iter::from_fn(|| {
+        let piece = peer.connection.take_metadata(peer.now)?;
+        peer.work().expect("those that waited");
+        Some(piece.bytes())
+    })
+    .collect();
+    assert_eq!((sizes.len(), sizes[0], sizes[40], sizes[122]), (123, 16384, 5, 5));
+    peer.say(&all.repeat(2)).expect("requests");
+    assert_eq!(peer.connection.metadata_requests.len(), 41, "once more, and then it is told that it has them");
 }
 
 #[test]
@@ -345,6 +374,19 @@ fn two_minutes_of_silence_are_survived_and_five_are_not() {
     peer.say(&[0; 4]).expect("a keep-alive");
     peer.later(130).expect("silence is normal");
     assert_eq!(peer.later(120), Err(Close::Silent));
+}
+
+#[test]
+fn who_is_not_read_from_is_not_silent() {
+    let mut peer = Peer::talking();
+    (0..600).for_each(|n| peer.say(&request(0, n, 1)).expect("a request"));
+    peer.hear();
+    for _ in 0..8 {
+        peer.later(110).expect("it waits for its turn");
+        assert_eq!(peer.hear(), [0; 4], "a keep-alive of ours");
+    }
+    assert_eq!(peer.blocks().len(), REQUESTS_MAX);
+    peer.later(110).expect("its time begins anew");
 }
 
 #[test]

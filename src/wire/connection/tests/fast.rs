@@ -216,3 +216,15 @@ fn of_a_v2_torrent_each_file_ends_with_a_piece_of_its_own_length_whose_block_may
     }
     assert_eq!(asks(4, 0, 1), Err(Close::OutOfRange));
 }
+
+#[test]
+fn a_handshake_that_is_said_again_asks_for_nothing_to_be_told_again() {
+    let mut peer = fast();
+    let is_to_be_told =
+        |peer: &Peer| matches!(&peer.connection.stage, Stage::Talking(talk) if talk.tell_from.is_some());
+    for (said, is_new) in [("11:lt_donthavei7e", true), ("11:lt_donthavei7e", false), ("11:upload_onlyi3e", true)] {
+        peer.say(&understands(said)).expect("a handshake");
+        assert_eq!(is_to_be_told(&peer), is_new, "{said}");
+        assert_eq!((peer.hear(), is_to_be_told(&peer)), (Vec::new(), false));
+    }
+}

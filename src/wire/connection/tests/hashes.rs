@@ -40,7 +40,7 @@ fn hashes_are_given_and_refused() {
 
     peer.say(&asked(&wanted())).expect("a request");
     assert_eq!(peer.connection.take_hash_request(), Some(wanted()));
-    peer.connection.answer_hashes(&wanted(), Some(&vec![[0; 32]; 2000]));
+    peer.connection.answer_hashes(&wanted(), Some(&vec![[0; 32]; HASHES_MAX as usize + 51]));
     assert_eq!(peer.hear(), written(id::HASH_REJECT, &wanted(), &[]), "more than any answer holds");
 }
 
@@ -49,7 +49,22 @@ fn the_proof_leaves_out_what_can_be_computed() {
     let uncles = |length, proof_layers| HashRequest { length, proof_layers, ..wanted() }.uncles();
     // Of 2 hashes the first ancestor has an uncle; of 4, those of the second layer up are siblings of each other.
     assert_eq!([uncles(2, 3), uncles(4, 3), uncles(512, 8), uncles(512, 10), uncles(2, 0)], [3, 2, 0, 2, 0]);
-    assert_eq!([uncles(1, 3), uncles(3, 3)], [3, 2]);
+    // The last of 512 n + 1 pieces comes alone, and has one beside it in its own layer.
+    assert_eq!([uncles(1, 0), uncles(1, 3), uncles(3, 3), uncles(1, u32::MAX)], [1, 4, 2, u32::MAX]);
+}
+
+#[test]
+fn the_hashes_of_all_blocks_of_a_piece_may_be_asked_for_at_once() {
+    // Of pieces of 16 and of 128 MiB.
+    for length in [1024, 8192] {
+        let request = HashRequest { base_layer: 0, index: length, length, ..wanted() };
+        let mut peer = peer();
+        peer.say(&asked(&request)).expect("a request");
+        assert_eq!(peer.connection.take_hash_request(), Some(request));
+        let hashes = vec![[7; 32]; (length + request.uncles()) as usize];
+        peer.connection.answer_hashes(&request, Some(&hashes));
+        assert_eq!(peer.hear(), written(id::HASHES, &request, &hashes));
+    }
 }
 
 #[test]
@@ -78,12 +93,12 @@ fn what_no_tree_answers_is_refused_at_once() {
 #[test]
 fn thousands_of_requests_for_hashes_wait_outside() {
     let mut peer = peer();
-    let request = HashRequest { length: HASHES_MAX, index: 0, ..wanted() };
+    let request = HashRequest { length: 512, index: 0, ..wanted() };
     peer.say(&asked(&request).repeat(3000)).expect("requests");
     assert_eq!(peer.connection.hash_requests.len(), HASH_REQUESTS_MAX);
     assert!(!peer.connection.wants_input() && !peer.inbox.is_empty());
     // One at a time, and none while nobody reads the answers.
-    let hashes = vec![[0; 32]; HASHES_MAX as usize];
+    let hashes = vec![[0; 32]; 512];
     let mut answered = 0;
     while let Some(request) = peer.connection.take_hash_request() {
         assert_eq!(peer.connection.take_hash_request(), None);
