@@ -1,22 +1,16 @@
-//! The gate by itself, and strangers who speak uTP by hand.
+//! Strangers who speak uTP by hand.
+
+use std::collections::VecDeque;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 
+use super::super::utp_table::{HELLO, LINGER_MAX};
 use super::super::utp_wire::PACKET_BYTES_MAX;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DATA: u8 = 0x01;
-
-fn address(n: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], n))
-}
-
-/// A packet without anything in it.
-fn packet(kind: u8, number: u16) -> Vec<u8> {
-    header(kind, number, 0, 0, 0).to_vec()
-}
 
 fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
@@ -26,55 +20,6 @@ fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) 
     header[16..18].copy_from_slice(&sequence.to_be_bytes());
     header[18..20].copy_from_slice(&acknowledged.to_be_bytes());
     header
-}
-
-#[test]
-fn packets_are_let_through_for_streams_there_are_and_a_few_hellos() {
-    let (mut state, now) = (State::default(), Instant::now());
-    assert!(!state.admits(address(1), &packet(DATA, 8), now), "nobody has said hello");
-    assert!(!state.admits(address(1), &[HELLO; 19], now), "it is cut off");
-    assert!(state.admits(address(1), &packet(HELLO, 7), now));
-    assert!(!state.admits(address(1), &packet(HELLO, 7), now), "it is said again");
-    state.newest = Newest::From(address(1));
-    state.sends(address(1), &packet(STATE, 7));
-    assert!(matches!(state.newest, Newest::Is(key) if key == (address(1), 8)));
-    assert!(state.admits(address(1), &packet(DATA, 8), now) && !state.admits(address(2), &packet(DATA, 8), now));
-    assert!(!state.admits(address(1), &packet(HELLO, 7), now), "it is a stream");
-    let heard = (0..1000).filter(|n| state.admits(address(*n), &packet(HELLO, 100), now)).count();
-    assert_eq!(heard, HELLOS_MAX);
-    state.sends(address(0), &packet(RESET, 100));
-    assert!(state.admits(address(0), &packet(HELLO, 100), now), "that one was refused");
-    state.sweep(now + HELLO_MAX);
-    assert!(state.hellos.is_empty());
-}
-
-#[test]
-fn who_speaks_over_a_stream_of_a_former_run_is_told_that_it_is_gone() {
-    let said = header(STATE, 8, 0, 500, 77);
-    let [one, other] = refusals(&said).expect("an answer");
-    assert_eq!((one, other), (header(RESET, 7, 0, 0, 500), header(RESET, 9, 0, 0, 500)));
-    for silent in [packet(RESET, 8), packet(HELLO, 8), b"d1:ad2:id20:abcdefghije1:q4:pinge".to_vec(), vec![DATA; 19]] {
-        assert_eq!(refusals(&silent), None, "{silent:?}");
-    }
-    let (mut state, now) = (State::default(), Instant::now());
-    let answered = (0..1000).filter(|_| state.may_refuse(now)).count();
-    assert_eq!(u32::try_from(answered), Ok(REFUSALS_PER_SEC));
-    assert!(state.may_refuse(now + Duration::from_secs(1)));
-}
-
-#[test]
-fn what_lingers_is_reset_in_time_or_when_there_is_too_much_of_it() {
-    let (mut state, now) = (State::default(), Instant::now());
-    let lingering = u16::try_from(LINGERING_MAX).expect("a few hundred");
-    for number in 0..=lingering {
-        state.streams.insert((address(1), number), None);
-        state.ended((address(1), number), false, now);
-    }
-    assert_eq!(state.resets, [(address(1), 0)]);
-    state.sweep(now + LINGER_MAX);
-    assert_eq!((state.resets.len(), state.streams.len()), (LINGERING_MAX + 1, LINGERING_MAX), "the first has gone");
-    state.sweep(now + LINGER_MAX + GOING);
-    assert!(state.streams.is_empty() && state.lingering.is_empty() && state.going.is_empty());
 }
 
 async fn at_loopback() -> (Utp, SocketAddr) {
@@ -129,7 +74,7 @@ async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_ove
         yield_now().await;
     }
     assert_eq!(streams(), none + 1, "it waits for its bytes to be taken");
-    utp.gate.state().sweep(Instant::now() + LINGER_MAX);
+    utp.gate.table().sweep(Instant::now() + LINGER_MAX);
     utp.gate.nudge.notify_one();
     let gone = async {
         while streams() > none {
