@@ -27,9 +27,9 @@ use librqbit_utp::{SocketOpts, Transport, UtpSocket, UtpSocketUdp, UtpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::utp_table::{HEADER_BYTES, Key, LINGERING_MAX, Newest, RESET, STATE, Table, refusals, spoken};
+use super::utp_table::{HEADER_BYTES, Key, LINGERING_MAX, RESET, STATE, Table, refusals};
 use super::utp_wire::{Pushed, Wire};
 
 /// Streams of peers that have not said anything yet; each costs about 25 kB. The oldest gives way.
@@ -65,14 +65,16 @@ type Streams = UtpSocket<Shared, Clock>;
 /// The UDP socket with all streams over it.
 pub(super) struct Utp {
     gate: Arc<Gate>,
-    options: Options,
-    streams: Mutex<Arc<Streams>>,
+    receive_bytes: usize,
+    streams_max: usize,
+    // A std Mutex: nothing awaits while it is held.
+    run: Mutex<Run>,
 }
 
-#[derive(Clone, Copy)]
-struct Options {
-    receive_bytes: Option<NonZeroUsize>,
-    streams_max: Option<NonZeroUsize>,
+/// What reads the packets, and the streams that it has made.
+struct Run {
+    streams: Arc<Streams>,
+    options: SocketOpts,
 }
 
 /// A stream.
@@ -102,16 +104,12 @@ impl Utp {
             wire: Wire::new(socket)?,
             taken: AtomicU32::new(0),
             nudge: Notify::new(),
-            known: Notify::new(),
             table: Mutex::default(),
             senders: Mutex::default(),
         });
-        let options = Options {
-            receive_bytes: NonZeroUsize::new(receive_bytes),
-            streams_max: NonZeroUsize::new(streams_max + NEWCOMERS_MAX + LINGERING_MAX),
-        };
-        let streams = Mutex::new(streams(&gate, options)?);
-        Ok(Self { gate, options, streams })
+        let streams_max = streams_max + NEWCOMERS_MAX + LINGERING_MAX;
+        let run = Mutex::new(Run::begin(&gate, receive_bytes, streams_max)?);
+        Ok(Self { gate, receive_bytes, streams_max, run })
     }
 
     /// The next stream that a peer opens; it has not said anything yet. To be called in the runtime of [`Utp::new`], and
@@ -119,14 +117,16 @@ impl Utp {
     pub async fn accept(&self) -> Line {
         loop {
             let streams = self.streams();
-            if let Ok(stream) = streams.accept().await
-                && let Some(key) = self.gate.accepted(stream.remote_addr()).await
-            {
+            let Ok(stream) = streams.accept().await else {
+                // What reads the packets has stopped. Its streams are lost, and others are taken from here on.
+                sleep(PAUSE).await;
+                self.begin_again(&streams);
+                continue;
+            };
+            // One of which nothing is known is the peer's loss alone.
+            if let Some(key) = self.gate.accepted(stream.remote_addr()).await {
                 return Line { stream, end: End { gate: Arc::clone(&self.gate), key, at_once: true } };
             }
-            // What reads the packets has stopped. Its streams are lost, and others are taken from here on.
-            sleep(PAUSE).await;
-            self.begin_again(&streams);
         }
     }
 
@@ -135,7 +135,7 @@ impl Utp {
         let _calling = Calling { gate: &self.gate, address };
         let streams = self.streams();
         let stream = streams.connect(address).await.map_err(io::Error::other)?;
-        let key = self.gate.connected(address).ok_or(io::ErrorKind::ConnectionReset)?;
+        let key = self.gate.table().connected(address).ok_or(io::ErrorKind::ConnectionReset)?;
         Ok(Line { stream, end: End { gate: Arc::clone(&self.gate), key, at_once: false } })
     }
 
@@ -151,34 +151,44 @@ impl Utp {
     }
 
     fn streams(&self) -> Arc<Streams> {
-        Arc::clone(&self.streams.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.run().streams)
+    }
+
+    fn run(&self) -> MutexGuard<'_, Run> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin_again(&self, stopped: &Arc<Streams>) {
-        let mut known = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&known, stopped) {
-            *self.gate.table() = Table::default();
-            // They go with the streams they are of.
-            self.gate.senders().clear();
-            if let Ok(streams) = streams(&self.gate, self.options) {
-                *known = streams;
-            }
+        let mut run = self.run();
+        if !Arc::ptr_eq(&run.streams, stopped) {
+            return;
+        }
+        // Whatever is left of it must read no packet of those that come after it.
+        run.options.cancellation_token.cancel();
+        *self.gate.table() = Table::default();
+        // They go with the streams they are of.
+        self.gate.senders().clear();
+        if let Ok(next) = Run::begin(&self.gate, self.receive_bytes, self.streams_max) {
+            *run = next;
         }
     }
 }
 
-fn streams(gate: &Arc<Gate>, options: Options) -> io::Result<Arc<Streams>> {
-    let options = SocketOpts {
-        vsock_rx_bufsize_bytes: options.receive_bytes,
-        vsock_tx_bufsize_bytes_initial: NonZeroUsize::new(SEND_BYTES),
-        vsock_tx_bufsize_bytes_max: NonZeroUsize::new(SEND_BYTES_MAX),
-        // A block is written whole, and nobody waits for its end until the next one comes.
-        disable_nagle: true,
-        remote_inactivity_timeout: Some(INACTIVE_MAX),
-        max_live_vsocks: options.streams_max,
-        ..SocketOpts::default()
-    };
-    UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Clock::default(), options).map_err(io::Error::other)
+impl Run {
+    fn begin(gate: &Arc<Gate>, receive_bytes: usize, streams_max: usize) -> io::Result<Self> {
+        let options = SocketOpts {
+            vsock_rx_bufsize_bytes: NonZeroUsize::new(receive_bytes),
+            vsock_tx_bufsize_bytes_initial: NonZeroUsize::new(SEND_BYTES),
+            vsock_tx_bufsize_bytes_max: NonZeroUsize::new(SEND_BYTES_MAX),
+            // A block is written whole, and nobody waits for its end until the next one comes.
+            disable_nagle: true,
+            remote_inactivity_timeout: Some(INACTIVE_MAX),
+            max_live_vsocks: NonZeroUsize::new(streams_max),
+            ..SocketOpts::default()
+        };
+        let streams = UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Clock::default(), options.clone());
+        Ok(Self { streams: streams.map_err(io::Error::other)?, options })
+    }
 }
 
 impl Line {
@@ -219,8 +229,6 @@ struct Gate {
     taken: AtomicU32,
     /// There is something to do beside reading.
     nudge: Notify,
-    /// The key of the newest stream is known.
-    known: Notify,
     // std Mutexes: nothing awaits while they are held.
     table: Mutex<Table>,
     /// Those who wait for room in the socket.
@@ -234,7 +242,8 @@ struct Calling<'a> {
 
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
-        self.gate.table().calls.remove(&self.address);
+        self.gate.table().hangs_up(self.address, Instant::now());
+        self.gate.nudge.notify_one();
     }
 }
 
@@ -247,28 +256,13 @@ impl Gate {
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a stream that has been made answers the hello it was made for, and thereby says which one it is;
-    /// nothing where it does not.
+    /// Which stream it is that has been made for a hello from there: it says so by its answer.
     async fn accepted(&self, address: SocketAddr) -> Option<Key> {
-        self.table().newest = Newest::From(address);
-        let known = async {
-            loop {
-                if let Newest::Is(key) = self.table().newest {
-                    return key;
-                }
-                self.known.notified().await;
-            }
-        };
-        let key = timeout(PAUSE, known).await.ok();
-        self.table().newest = Newest::None;
-        key
-    }
-
-    fn connected(&self, address: SocketAddr) -> Option<Key> {
-        let mut table = self.table();
-        let key = (address, table.calls.remove(&address)?);
-        table.streams.insert(key, None);
-        Some(key)
+        self.table().expect(address);
+        // Its task was begun before this one, on the same thread, and says that in its first turn; so it has when this one
+        // has had its own.
+        let _ = tokio::spawn(async {}).await;
+        self.table().accepted()
     }
 
     /// Nobody holds the stream any more.
@@ -280,7 +274,7 @@ impl Gate {
     /// What is next for the streams: a packet, or a word of our own to one of them.
     async fn receive(&self, buffer: &mut [u8]) -> (usize, SocketAddr) {
         loop {
-            if let Some((address, number)) = self.table().resets.pop_front() {
+            if let Some((address, number)) = self.table().next_reset() {
                 let [high, low] = number.to_be_bytes();
                 let packet = &mut buffer[..HEADER_BYTES];
                 packet.fill(0);
@@ -339,19 +333,8 @@ impl Gate {
 
     /// Tells the peer of each stream there is that it is gone.
     fn reset_all(&self) {
-        let streams: Vec<_> = self.table().streams.drain().collect();
-        for ((address, number), said) in streams {
-            let Some(packets) = said.and_then(|said| refusals(&spoken(number, said))) else { continue };
-            packets.iter().for_each(|packet| self.wire.send_alone(packet, address));
-        }
-    }
-
-    fn sends(&self, packet: &[u8], address: SocketAddr) {
-        let mut table = self.table();
-        table.sends(address, packet);
-        if matches!(table.newest, Newest::Is(_)) {
-            self.known.notify_one();
-        }
+        let farewells = self.table().farewells();
+        farewells.iter().for_each(|(address, packet)| self.wire.send_alone(packet, *address));
     }
 
     fn poll_send(
@@ -363,7 +346,7 @@ impl Gate {
         if let Some(packet) = parts.first()
             && packet.first() == Some(&STATE)
         {
-            self.sends(packet, address);
+            self.table().sends(address, packet);
         }
         match self.wire.push(parts, address)? {
             Pushed::Sent => {}
@@ -400,7 +383,9 @@ impl Transport for Shared {
     }
 
     async fn send_to<'a>(&'a self, packet: &'a [u8], address: SocketAddr) -> io::Result<usize> {
-        self.0.sends(packet, address);
+        if !self.0.table().sends(address, packet) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         // What reads the packets waits for this, and so can't wake it.
         while self.0.wire.push(&[io::IoSlice::new(packet)], address)? == Pushed::Full {
             self.0.wire.writable().await?;

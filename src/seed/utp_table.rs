@@ -1,6 +1,11 @@
 //! Which uTP streams there are, who has said hello and who is called: packets and an instant in, what is let through out.
 //!
 //! It stands before `librqbit-utp` and knows what that knows, by the packets that pass; it has no socket and no clock.
+//!
+//! A stream is known by the peer's address and the number that the peer's packets bear. Our own bear the next number where
+//! we have called, and the one before where the peer has (BEP 29 "connection setup"). What would make two streams of one
+//! address alike in either number is let through in neither direction: a packet would be taken for one of the other. No
+//! client of sound mind does that, as its own table could not tell them apart.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,11 +18,13 @@ pub const LINGERING_MAX: usize = 256;
 /// How long they may.
 pub const LINGER_MAX: Duration = Duration::from_secs(3);
 /// Hellos that `librqbit-utp` holds before it is asked for a stream; it refuses those beyond 32.
-const HELLOS_MAX: usize = 24;
-/// How long a hello is held for that became no stream.
-const HELLO_MAX: Duration = Duration::from_secs(30);
-/// How long a stream that was reset may take to go.
-const GOING: Duration = Duration::from_secs(1);
+pub const HELLOS_MAX: usize = 24;
+/// How long a hello keeps its place that becomes no stream. Each becomes one within some turns of the thread.
+pub const HELLO_MAX: Duration = Duration::from_secs(1);
+/// How long a stream that was reset may take to go; in truth it takes a turn of the thread.
+pub const GOING: Duration = Duration::from_secs(1);
+/// Streams that do; of more, the oldest has gone.
+pub const GOING_MAX: usize = 1024;
 /// Packets of streams that are not known, which are answered in a second.
 const REFUSALS_PER_SEC: u32 = 64;
 
@@ -31,32 +38,46 @@ pub(super) const HELLO: u8 = 0x41;
 /// The peer's address and the number by which its packets name the stream.
 pub(super) type Key = (SocketAddr, u16);
 
+/// What `librqbit-utp` is thought to hold.
 #[derive(Default)]
 pub(super) struct Table {
-    /// Hellos that were let through and are no stream yet, with the number and the time of each.
-    hellos: Vec<(Key, Instant)>,
-    /// Streams of our own making that have not been answered, with the number of each.
-    pub calls: HashMap<SocketAddr, u16>,
+    /// Hellos that were let through and are no stream yet, each with its time; the oldest stands first.
+    hellos: VecDeque<(Instant, Key)>,
+    /// Streams of our own making that nobody holds yet.
+    calls: HashMap<SocketAddr, Call>,
     /// Streams, and those of a moment ago.
-    pub streams: HashMap<Key, Said>,
-    /// Where the stream is from that was made last and whose number is not known yet; then its key.
-    pub newest: Newest,
+    streams: HashMap<Key, Stream>,
+    newest: Newest,
     lingering: VecDeque<(Instant, Key)>,
     /// Streams that are to be told that their peer has reset them.
-    pub resets: VecDeque<Key>,
+    resets: VecDeque<Key>,
     /// Streams that have been told so, and when they will have gone.
     going: VecDeque<(Instant, Key)>,
     /// How many packets of unknown streams were answered since when.
     refused: Option<(Instant, u32)>,
 }
 
-/// The number of the last packet that the peer has sent; none before the first.
-pub(super) type Said = Option<u16>;
+struct Call {
+    number: u16,
+    /// The number of our hello, which its answer acknowledges.
+    sequence: u16,
+    is_answered: bool,
+}
 
+struct Stream {
+    /// Whether we have called, and not the peer.
+    is_called: bool,
+    is_going: bool,
+    /// The number of the last packet that the peer has sent; none before the first.
+    said: Option<u16>,
+}
+
+/// The stream that was made last for a hello.
 #[derive(Default)]
-pub(super) enum Newest {
+enum Newest {
     #[default]
     None,
+    /// Its number is not known yet.
     From(SocketAddr),
     Is(Key),
 }
@@ -64,55 +85,149 @@ pub(super) enum Newest {
 impl Table {
     /// Whether a packet from `address` is for somebody.
     pub fn admits(&mut self, address: SocketAddr, packet: &[u8], now: Instant) -> bool {
-        let Some((kind, number)) = kind_and_number(packet) else { return false };
-        let key = (address, number);
-        match kind {
-            HELLO => self.hears(address, number, now),
-            STATE => self.said(key, packet) || self.calls.get(&address) == Some(&number),
-            _ => self.said(key, packet),
+        let Some(header) = Header::read(packet) else { return false };
+        let key = (address, header.number);
+        match header.kind {
+            // Any other would be thrown away behind us, and keep its place here.
+            HELLO => is_bare(packet) && self.hears(key, now),
+            STATE => self.answers(key, header).unwrap_or_else(|| self.said(key, header)),
+            _ => self.said(key, header),
         }
     }
 
     /// Notes what a peer has said over a stream; false where there is none.
-    fn said(&mut self, key: Key, packet: &[u8]) -> bool {
-        let Some(said) = self.streams.get_mut(&key) else { return false };
-        *said = Some(u16::from_be_bytes([packet[16], packet[17]]));
+    fn said(&mut self, key: Key, header: Header) -> bool {
+        let Some(stream) = self.streams.get_mut(&key).filter(|stream| !stream.is_going) else { return false };
+        stream.said = Some(header.sequence);
         true
     }
 
-    /// Notes a hello; false where it is known, as those are that are said again, or where there are too many.
-    fn hears(&mut self, address: SocketAddr, number: u16, now: Instant) -> bool {
-        // What is sent to who says hello has the number after it (BEP 29 "connection setup").
-        let key = (address, number.wrapping_add(1));
-        let is_new = !self.streams.contains_key(&key) && self.hellos.iter().all(|(known, _)| *known != key);
-        let heard = is_new && self.hellos.len() < HELLOS_MAX;
-        if heard {
-            self.hellos.push((key, now));
+    /// Whether our call is answered; nothing where this is no answer. `librqbit-utp` looks at what is acknowledged alone,
+    /// and would make the stream under any number.
+    fn answers(&mut self, key: Key, header: Header) -> Option<bool> {
+        let unanswered = self.calls.get_mut(&key.0).filter(|call| !call.is_answered);
+        let call = unanswered.filter(|call| call.sequence == header.acknowledged)?;
+        call.is_answered = call.number == key.1;
+        if call.is_answered {
+            self.streams.insert(key, Stream { is_called: true, is_going: false, said: Some(header.sequence) });
         }
-        heard
+        Some(call.is_answered)
     }
 
-    /// Looks at a packet that goes out.
-    pub fn sends(&mut self, address: SocketAddr, packet: &[u8]) {
-        let Some((kind, number)) = kind_and_number(packet) else { return };
-        let key = (address, number.wrapping_add(1));
-        match kind {
-            HELLO => drop(self.calls.insert(address, number)),
-            // A hello was refused.
-            RESET => self.hellos.retain(|(known, _)| *known != key),
-            // A hello is answered by the stream that was made for it. Those of our own making send under the number after
-            // their own.
-            STATE
-                if matches!(self.newest, Newest::From(from) if from == address)
-                    && !self.streams.contains_key(&key)
-                    && !self.streams.contains_key(&(address, number.wrapping_sub(1))) =>
-            {
-                self.hellos.retain(|(known, _)| *known != key);
-                self.streams.insert(key, None);
-                self.newest = Newest::Is(key);
+    /// Notes a hello; false where it is known, as those are that are said again, where it can't be told from another
+    /// stream, and where there are too many.
+    fn hears(&mut self, (address, number): Key, now: Instant) -> bool {
+        let (before, after) = (number.wrapping_sub(1), number.wrapping_add(1));
+        let key = (address, after);
+        // With the number of a stream it would be taken for a packet of that one.
+        let is_known =
+            [number, after].iter().any(|n| self.streams.contains_key(&(address, *n)) || self.has_heard(address, *n));
+        let call = self.calls.get(&address).is_some_and(|call| [before, number, after].contains(&call.number));
+        if is_known || call || self.is_stream(address, before, true) {
+            return false;
+        }
+        if self.hellos.len() >= HELLOS_MAX {
+            // Those that are waited for are young, and become streams at once: the next one finds room.
+            if self.hellos.front().is_some_and(|(at, _)| now < *at + HELLO_MAX) {
+                return false;
             }
+            self.hellos.pop_front();
+        }
+        self.hellos.push_back((now, key));
+        true
+    }
+
+    fn has_heard(&self, address: SocketAddr, number: u16) -> bool {
+        self.hellos.iter().any(|(_, known)| *known == (address, number))
+    }
+
+    fn is_stream(&self, address: SocketAddr, number: u16, is_called: bool) -> bool {
+        self.streams.get(&(address, number)).is_some_and(|stream| stream.is_called == is_called)
+    }
+
+    /// Looks at a packet that goes out; false where it must not.
+    pub fn sends(&mut self, address: SocketAddr, packet: &[u8]) -> bool {
+        let Some(header) = Header::read(packet) else { return true };
+        match header.kind {
+            HELLO => return self.calls(address, header),
+            // A hello was refused.
+            RESET => self.forget_hello((address, header.number.wrapping_add(1))),
+            STATE => self.welcomes(address, header.number),
             _ => {}
         }
+        true
+    }
+
+    /// Notes a call; false where it can't be told from a stream that there is.
+    fn calls(&mut self, address: SocketAddr, header: Header) -> bool {
+        let number = header.number;
+        // What is sent over this one has the same number.
+        let twin = number.wrapping_add(2);
+        let is_taken = self.streams.contains_key(&(address, number)) || self.has_heard(address, number);
+        if is_taken || self.is_stream(address, twin, false) || self.has_heard(address, twin) {
+            return false;
+        }
+        self.calls.insert(address, Call { number, sequence: header.sequence, is_answered: false });
+        true
+    }
+
+    /// A hello is answered by the stream that was made for it.
+    fn welcomes(&mut self, address: SocketAddr, number: u16) {
+        let (key, before) = ((address, number.wrapping_add(1)), number.wrapping_sub(1));
+        let is_new = matches!(self.newest, Newest::From(from) if from == address) && !self.streams.contains_key(&key);
+        let is_call = self.calls.get(&address).is_some_and(|call| call.number == before);
+        if is_new && !is_call && !self.is_stream(address, before, true) {
+            self.forget_hello(key);
+            self.streams.insert(key, Stream { is_called: false, is_going: false, said: None });
+            self.newest = Newest::Is(key);
+        }
+    }
+
+    fn forget_hello(&mut self, key: Key) {
+        self.hellos.retain(|(_, known)| *known != key);
+    }
+
+    /// A stream was made for a hello from there; its first packet says which.
+    pub fn expect(&mut self, address: SocketAddr) {
+        self.newest = Newest::From(address);
+    }
+
+    /// The stream that was expected; none where it has sent nothing.
+    pub fn accepted(&mut self) -> Option<Key> {
+        match std::mem::take(&mut self.newest) {
+            Newest::Is(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The stream of our own making to there, once it is answered.
+    pub fn connected(&mut self, address: SocketAddr) -> Option<Key> {
+        let call = self.calls.get(&address).filter(|call| call.is_answered)?;
+        let key = (address, call.number);
+        self.calls.remove(&address);
+        Some(key)
+    }
+
+    /// A call is over, whether a stream came of it or not: one that nobody was given must go.
+    pub fn hangs_up(&mut self, address: SocketAddr, now: Instant) {
+        let Some(call) = self.calls.remove(&address) else { return };
+        let key = (address, call.number);
+        self.streams.entry(key).or_insert(Stream { is_called: true, is_going: false, said: None });
+        self.reset(key, now);
+    }
+
+    /// The next stream that is to be told that its peer has reset it.
+    pub fn next_reset(&mut self) -> Option<Key> {
+        self.resets.pop_front()
+    }
+
+    /// What tells the peer of each stream there is that it is gone.
+    pub fn farewells(&mut self) -> Vec<(SocketAddr, [u8; HEADER_BYTES])> {
+        let farewell = |((address, number), stream): (Key, Stream)| {
+            let number = if stream.is_called { number.wrapping_add(1) } else { number.wrapping_sub(1) };
+            Some((address, refusal(number, stream.said?)))
+        };
+        self.streams.drain().filter_map(farewell).collect()
     }
 
     /// Whether a packet of a stream that is not known is to be answered.
@@ -123,6 +238,7 @@ impl Table {
         count < REFUSALS_PER_SEC
     }
 
+    /// Nobody holds the stream any more.
     pub fn ended(&mut self, key: Key, at_once: bool, now: Instant) {
         if at_once {
             self.reset(key, now);
@@ -137,11 +253,20 @@ impl Table {
     }
 
     fn reset(&mut self, key: Key, now: Instant) {
+        // It is one of before everything began again where it is not known.
+        let Some(stream) = self.streams.get_mut(&key) else { return };
+        stream.is_going = true;
         self.resets.push_back(key);
         // A hello that comes before it has gone would be taken for one of its own.
         self.going.push_back((now + GOING, key));
+        if self.going.len() > GOING_MAX
+            && let Some((_, oldest)) = self.going.pop_front()
+        {
+            self.streams.remove(&oldest);
+        }
     }
 
+    /// Resets what has lingered for too long, and forgets what has gone.
     pub fn sweep(&mut self, now: Instant) {
         while let Some((_, key)) = due(&mut self.lingering, now) {
             self.reset(key, now);
@@ -149,7 +274,7 @@ impl Table {
         while let Some((_, key)) = due(&mut self.going, now) {
             self.streams.remove(&key);
         }
-        self.hellos.retain(|(_, at)| now < *at + HELLO_MAX);
+        self.hellos.retain(|(at, _)| now < *at + HELLO_MAX);
     }
 }
 
@@ -157,37 +282,54 @@ fn due(queue: &mut VecDeque<(Instant, Key)>, now: Instant) -> Option<(Instant, K
     if queue.front()?.0 <= now { queue.pop_front() } else { None }
 }
 
-fn kind_and_number(packet: &[u8]) -> Option<(u8, u16)> {
-    let header = packet.first_chunk::<HEADER_BYTES>()?;
-    Some((header[0], u16::from_be_bytes([header[2], header[3]])))
+/// What a packet says before its bytes.
+#[derive(Clone, Copy)]
+struct Header {
+    kind: u8,
+    number: u16,
+    sequence: u16,
+    acknowledged: u16,
 }
 
-/// A packet as the peer of a stream sends it, as far as [`refusals`] look at it.
-pub(super) fn spoken(number: u16, said: u16) -> [u8; HEADER_BYTES] {
-    let mut packet = [0; HEADER_BYTES];
-    packet[0] = STATE;
-    packet[2..4].copy_from_slice(&number.to_be_bytes());
-    packet[16..18].copy_from_slice(&said.to_be_bytes());
-    packet
+impl Header {
+    fn read(packet: &[u8]) -> Option<Self> {
+        let header = packet.first_chunk::<HEADER_BYTES>()?;
+        let number = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        Some(Self { kind: header[0], number: number(2), sequence: number(16), acknowledged: number(18) })
+    }
+}
+
+/// Whether there is nothing behind a packet's header but whole extensions (BEP 29 "extension").
+fn is_bare(packet: &[u8]) -> bool {
+    let (Some(mut extension), Some(mut rest)) = (packet.get(1).copied(), packet.get(HEADER_BYTES..)) else {
+        return false;
+    };
+    while extension != 0 {
+        let [next, bytes, following @ ..] = rest else { return false };
+        let Some(following) = following.get(usize::from(*bytes)..) else { return false };
+        (extension, rest) = (*next, following);
+    }
+    rest.is_empty()
+}
+
+fn refusal(number: u16, acknowledged: u16) -> [u8; HEADER_BYTES] {
+    let mut refusal = [0; HEADER_BYTES];
+    refusal[0] = RESET;
+    refusal[2..4].copy_from_slice(&number.to_be_bytes());
+    // What it acknowledges must have been said.
+    refusal[18..20].copy_from_slice(&acknowledged.to_be_bytes());
+    refusal
 }
 
 /// What answers a packet of a stream that is not known. Its number is the one that we would listen to; the peer's own is
 /// one less where it had called and one more where it was called (BEP 29 "connection setup").
 pub(super) fn refusals(packet: &[u8]) -> Option<[[u8; HEADER_BYTES]; 2]> {
-    let (kind, number) = kind_and_number(packet)?;
+    let Header { kind, number, sequence, .. } = Header::read(packet)?;
     // Whatever is no packet of uTP, and what needs no answer.
     if kind & 0x0f != 1 || kind >> 4 > 2 {
         return None;
     }
-    let refusal = |number: u16| {
-        let mut refusal = [0; HEADER_BYTES];
-        refusal[0] = RESET;
-        refusal[2..4].copy_from_slice(&number.to_be_bytes());
-        // What it acknowledges must have been said.
-        refusal[18..20].copy_from_slice(&packet[16..18]);
-        refusal
-    };
-    Some([refusal(number.wrapping_sub(1)), refusal(number.wrapping_add(1))])
+    Some([number.wrapping_sub(1), number.wrapping_add(1)].map(|number| refusal(number, sequence)))
 }
 
 #[cfg(test)]
