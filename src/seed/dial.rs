@@ -206,7 +206,7 @@ impl Call {
             let outcome = match &door {
                 None => attempt.await,
                 // A stream over uTP lives on its own thread.
-                Some(Door { thread, .. }) => thread.spawn(attempt).await.unwrap_or(Outcome::Enough),
+                Some(door) => door.run(attempt).await.unwrap_or(Outcome::Enough),
             };
             match outcome {
                 Outcome::Unreached if door.is_none() && !encrypted => {

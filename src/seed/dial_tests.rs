@@ -101,6 +101,32 @@ async fn one_that_takes_no_tcp_is_called_over_utp() {
 }
 
 #[tokio::test]
+async fn one_that_was_called_over_utp_is_told_of_the_end() {
+    let house = House::new(&[("a", PIECE)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (tcp, udp) = sockets();
+    drop(tcp);
+    let address = udp.local_addr().expect("bound");
+    let utp = Utp::with(udp, 1, 1 << 20).expect("uTP");
+    running.reaches_door().await;
+    running.seed.dial(&house.torrent.info_hash(), vec![address]);
+    let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
+    let mut stream = Stream::Utp(Box::new(line));
+    let mut came = Vec::new();
+    timeout(PATIENCE, stream.read(&mut came)).await.expect("in time").expect("a handshake");
+    let ends = async {
+        loop {
+            if let Err(error) = stream.read(&mut came).await {
+                return error.kind();
+            }
+        }
+    };
+    let (end, ()) = tokio::join!(timeout(PATIENCE, ends), running.stop());
+    // Of a stream that is cut off it is another.
+    assert_eq!(end.expect("in time"), io::ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
 async fn who_is_there_is_not_called() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());

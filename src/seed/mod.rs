@@ -37,6 +37,7 @@ mod test_peer;
 mod torrents;
 mod utp;
 mod utp_door;
+mod utp_table;
 mod utp_wire;
 mod verify;
 mod warrant;

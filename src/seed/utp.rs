@@ -13,7 +13,6 @@
 //! Where the socket is full, the gate wakes all who wait to send when it has room again. What streams send in a turn waits
 //! until the turn is over, and goes with few calls (see [`super::utp_wire`]).
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -28,18 +27,15 @@ use librqbit_utp::{SocketOpts, Transport, UtpSocket, UtpSocketUdp, UtpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
+use super::utp_table::{HEADER_BYTES, Key, LINGERING_MAX, RESET, STATE, Table, refusals};
 use super::utp_wire::{Pushed, Wire};
 
 /// Streams of peers that have not said anything yet; each costs about 25 kB. The oldest gives way.
 pub const NEWCOMERS_MAX: usize = 256;
 /// Those of them from one IPv4 address or one IPv6 /64.
 pub const NEWCOMERS_PER_ADDRESS_MAX: usize = 32;
-/// Streams whose conversation is over and that may still bring their last bytes and their end to the peer.
-pub const LINGERING_MAX: usize = 256;
-/// How long they may.
-pub const LINGER_MAX: Duration = Duration::from_secs(3);
 /// Bytes of a stream that wait to be taken in: a thousand requests. A peer that sends them one in a packet makes some 64
 /// bytes of each.
 const RECEIVE_BYTES: usize = 16 * 1024;
@@ -49,25 +45,10 @@ const SEND_BYTES: usize = 16 * 1024;
 const SEND_BYTES_MAX: usize = 256 * 1024;
 /// How long a peer may leave unanswered what was sent to it. [`crate::wire::SILENCE_MAX`] comes first.
 const INACTIVE_MAX: Duration = Duration::from_secs(5 * 60);
-/// Hellos that `librqbit-utp` holds before it is asked for a stream; it refuses those beyond 32.
-const HELLOS_MAX: usize = 24;
-/// How long a hello is held for that became no stream.
-const HELLO_MAX: Duration = Duration::from_secs(30);
-/// How long a stream that was reset may take to go.
-const GOING: Duration = Duration::from_secs(1);
 /// Packets that are read before every stream has had its turn to take them in.
 const PACKETS_OF_A_TURN: u32 = 32;
-/// Packets of streams that are not known, which are answered in a second.
-const REFUSALS_PER_SEC: u32 = 64;
 /// The pause after reading failed, and before a socket that stopped is set up again.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// The bytes of a packet's header.
-const HEADER_BYTES: usize = 20;
-/// The kinds of packets that matter here, with the version (BEP 29 "header format").
-const STATE: u8 = 0x21;
-const RESET: u8 = 0x31;
-const HELLO: u8 = 0x41;
 
 /// Names the type that `librqbit-utp` gives no name to.
 trait HasClock {
@@ -81,20 +62,19 @@ impl<T, E: Default> HasClock for UtpSocket<T, E> {
 type Clock = <UtpSocketUdp as HasClock>::Clock;
 type Streams = UtpSocket<Shared, Clock>;
 
-/// The peer's address and the number by which its packets name the stream.
-type Key = (SocketAddr, u16);
-
 /// The UDP socket with all streams over it.
 pub(super) struct Utp {
     gate: Arc<Gate>,
-    options: Options,
-    streams: Mutex<Arc<Streams>>,
+    receive_bytes: usize,
+    streams_max: usize,
+    // A std Mutex: nothing awaits while it is held.
+    run: Mutex<Run>,
 }
 
-#[derive(Clone, Copy)]
-struct Options {
-    receive_bytes: Option<NonZeroUsize>,
-    streams_max: Option<NonZeroUsize>,
+/// What reads the packets, and the streams that it has made.
+struct Run {
+    streams: Arc<Streams>,
+    options: SocketOpts,
 }
 
 /// A stream.
@@ -124,15 +104,12 @@ impl Utp {
             wire: Wire::new(socket)?,
             taken: AtomicU32::new(0),
             nudge: Notify::new(),
-            known: Notify::new(),
-            state: Mutex::default(),
+            table: Mutex::default(),
+            senders: Mutex::default(),
         });
-        let options = Options {
-            receive_bytes: NonZeroUsize::new(receive_bytes),
-            streams_max: NonZeroUsize::new(streams_max + NEWCOMERS_MAX + LINGERING_MAX),
-        };
-        let streams = Mutex::new(streams(&gate, options)?);
-        Ok(Self { gate, options, streams })
+        let streams_max = streams_max + NEWCOMERS_MAX + LINGERING_MAX;
+        let run = Mutex::new(Run::begin(&gate, receive_bytes, streams_max)?);
+        Ok(Self { gate, receive_bytes, streams_max, run })
     }
 
     /// The next stream that a peer opens; it has not said anything yet. To be called in the runtime of [`Utp::new`], and
@@ -140,14 +117,16 @@ impl Utp {
     pub async fn accept(&self) -> Line {
         loop {
             let streams = self.streams();
-            if let Ok(stream) = streams.accept().await
-                && let Some(key) = self.gate.accepted(stream.remote_addr()).await
-            {
+            let Ok(stream) = streams.accept().await else {
+                // What reads the packets has stopped. Its streams are lost, and others are taken from here on.
+                sleep(PAUSE).await;
+                self.begin_again(&streams);
+                continue;
+            };
+            // One of which nothing is known is the peer's loss alone.
+            if let Some(key) = self.gate.accepted(stream.remote_addr()).await {
                 return Line { stream, end: End { gate: Arc::clone(&self.gate), key, at_once: true } };
             }
-            // What reads the packets has stopped. Its streams are lost, and others are taken from here on.
-            sleep(PAUSE).await;
-            self.begin_again(&streams);
         }
     }
 
@@ -156,13 +135,13 @@ impl Utp {
         let _calling = Calling { gate: &self.gate, address };
         let streams = self.streams();
         let stream = streams.connect(address).await.map_err(io::Error::other)?;
-        let key = self.gate.connected(address).ok_or(io::ErrorKind::ConnectionReset)?;
+        let key = self.gate.table().connected(address).ok_or(io::ErrorKind::ConnectionReset)?;
         Ok(Line { stream, end: End { gate: Arc::clone(&self.gate), key, at_once: false } })
     }
 
     /// Resets what has lingered for too long; to be called every second or so.
     pub fn sweep(&self) {
-        self.gate.state().sweep(Instant::now());
+        self.gate.table().sweep(Instant::now());
         self.gate.nudge.notify_one();
     }
 
@@ -172,32 +151,44 @@ impl Utp {
     }
 
     fn streams(&self) -> Arc<Streams> {
-        Arc::clone(&self.streams.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.run().streams)
+    }
+
+    fn run(&self) -> MutexGuard<'_, Run> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin_again(&self, stopped: &Arc<Streams>) {
-        let mut known = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&known, stopped) {
-            *self.gate.state() = State::default();
-            if let Ok(streams) = streams(&self.gate, self.options) {
-                *known = streams;
-            }
+        let mut run = self.run();
+        if !Arc::ptr_eq(&run.streams, stopped) {
+            return;
+        }
+        // Whatever is left of it must read no packet of those that come after it.
+        run.options.cancellation_token.cancel();
+        *self.gate.table() = Table::default();
+        // They go with the streams they are of.
+        self.gate.senders().clear();
+        if let Ok(next) = Run::begin(&self.gate, self.receive_bytes, self.streams_max) {
+            *run = next;
         }
     }
 }
 
-fn streams(gate: &Arc<Gate>, options: Options) -> io::Result<Arc<Streams>> {
-    let options = SocketOpts {
-        vsock_rx_bufsize_bytes: options.receive_bytes,
-        vsock_tx_bufsize_bytes_initial: NonZeroUsize::new(SEND_BYTES),
-        vsock_tx_bufsize_bytes_max: NonZeroUsize::new(SEND_BYTES_MAX),
-        // A block is written whole, and nobody waits for its end until the next one comes.
-        disable_nagle: true,
-        remote_inactivity_timeout: Some(INACTIVE_MAX),
-        max_live_vsocks: options.streams_max,
-        ..SocketOpts::default()
-    };
-    UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Clock::default(), options).map_err(io::Error::other)
+impl Run {
+    fn begin(gate: &Arc<Gate>, receive_bytes: usize, streams_max: usize) -> io::Result<Self> {
+        let options = SocketOpts {
+            vsock_rx_bufsize_bytes: NonZeroUsize::new(receive_bytes),
+            vsock_tx_bufsize_bytes_initial: NonZeroUsize::new(SEND_BYTES),
+            vsock_tx_bufsize_bytes_max: NonZeroUsize::new(SEND_BYTES_MAX),
+            // A block is written whole, and nobody waits for its end until the next one comes.
+            disable_nagle: true,
+            remote_inactivity_timeout: Some(INACTIVE_MAX),
+            max_live_vsocks: NonZeroUsize::new(streams_max),
+            ..SocketOpts::default()
+        };
+        let streams = UtpSocket::new_with_opts(Shared(Arc::clone(gate)), Clock::default(), options.clone());
+        Ok(Self { streams: streams.map_err(io::Error::other)?, options })
+    }
 }
 
 impl Line {
@@ -238,42 +229,10 @@ struct Gate {
     taken: AtomicU32,
     /// There is something to do beside reading.
     nudge: Notify,
-    /// The key of the newest stream is known.
-    known: Notify,
-    // A std Mutex: nothing awaits while it is held.
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Hellos that were let through and are no stream yet, with the number and the time of each.
-    hellos: Vec<(Key, Instant)>,
-    /// Streams of our own making that have not been answered, with the number of each.
-    calls: HashMap<SocketAddr, u16>,
-    /// Streams, and those of a moment ago.
-    streams: HashMap<Key, Said>,
-    /// Where the stream is from that was made last and whose number is not known yet; then its key.
-    newest: Newest,
-    lingering: VecDeque<(Instant, Key)>,
-    /// Streams that are to be told that their peer has reset them.
-    resets: VecDeque<Key>,
-    /// Streams that have been told so, and when they will have gone.
-    going: VecDeque<(Instant, Key)>,
+    // std Mutexes: nothing awaits while they are held.
+    table: Mutex<Table>,
     /// Those who wait for room in the socket.
-    senders: Vec<Waker>,
-    /// How many packets of unknown streams were answered since when.
-    refused: Option<(Instant, u32)>,
-}
-
-/// The number of the last packet that the peer has sent; none before the first.
-type Said = Option<u16>;
-
-#[derive(Default)]
-enum Newest {
-    #[default]
-    None,
-    From(SocketAddr),
-    Is(Key),
+    senders: Mutex<Vec<Waker>>,
 }
 
 struct Calling<'a> {
@@ -283,178 +242,39 @@ struct Calling<'a> {
 
 impl Drop for Calling<'_> {
     fn drop(&mut self) {
-        self.gate.state().calls.remove(&self.address);
+        self.gate.table().hangs_up(self.address, Instant::now());
+        self.gate.nudge.notify_one();
     }
-}
-
-impl State {
-    /// Whether a packet from `address` is for somebody.
-    fn admits(&mut self, address: SocketAddr, packet: &[u8], now: Instant) -> bool {
-        let Some((kind, number)) = kind_and_number(packet) else { return false };
-        let key = (address, number);
-        match kind {
-            HELLO => self.hears(address, number, now),
-            STATE => self.said(key, packet) || self.calls.get(&address) == Some(&number),
-            _ => self.said(key, packet),
-        }
-    }
-
-    /// Notes what a peer has said over a stream; false where there is none.
-    fn said(&mut self, key: Key, packet: &[u8]) -> bool {
-        let Some(said) = self.streams.get_mut(&key) else { return false };
-        *said = Some(u16::from_be_bytes([packet[16], packet[17]]));
-        true
-    }
-
-    /// Notes a hello; false where it is known, as those are that are said again, or where there are too many.
-    fn hears(&mut self, address: SocketAddr, number: u16, now: Instant) -> bool {
-        // What is sent to who says hello has the number after it (BEP 29 "connection setup").
-        let key = (address, number.wrapping_add(1));
-        let is_new = !self.streams.contains_key(&key) && self.hellos.iter().all(|(known, _)| *known != key);
-        let heard = is_new && self.hellos.len() < HELLOS_MAX;
-        if heard {
-            self.hellos.push((key, now));
-        }
-        heard
-    }
-
-    /// Looks at a packet that goes out.
-    fn sends(&mut self, address: SocketAddr, packet: &[u8]) {
-        let Some((kind, number)) = kind_and_number(packet) else { return };
-        let key = (address, number.wrapping_add(1));
-        match kind {
-            HELLO => drop(self.calls.insert(address, number)),
-            // A hello was refused.
-            RESET => self.hellos.retain(|(known, _)| *known != key),
-            // A hello is answered by the stream that was made for it. Those of our own making send under the number after
-            // their own.
-            STATE
-                if matches!(self.newest, Newest::From(from) if from == address)
-                    && !self.streams.contains_key(&key)
-                    && !self.streams.contains_key(&(address, number.wrapping_sub(1))) =>
-            {
-                self.hellos.retain(|(known, _)| *known != key);
-                self.streams.insert(key, None);
-                self.newest = Newest::Is(key);
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether a packet of a stream that is not known is to be answered.
-    fn may_refuse(&mut self, now: Instant) -> bool {
-        let (since, count) =
-            self.refused.filter(|(since, _)| now < *since + Duration::from_secs(1)).unwrap_or((now, 0));
-        self.refused = Some((since, count + 1));
-        count < REFUSALS_PER_SEC
-    }
-
-    fn ended(&mut self, key: Key, at_once: bool, now: Instant) {
-        if at_once {
-            self.reset(key, now);
-            return;
-        }
-        self.lingering.push_back((now + LINGER_MAX, key));
-        if self.lingering.len() > LINGERING_MAX
-            && let Some((_, oldest)) = self.lingering.pop_front()
-        {
-            self.reset(oldest, now);
-        }
-    }
-
-    fn reset(&mut self, key: Key, now: Instant) {
-        self.resets.push_back(key);
-        // A hello that comes before it has gone would be taken for one of its own.
-        self.going.push_back((now + GOING, key));
-    }
-
-    fn sweep(&mut self, now: Instant) {
-        while let Some((_, key)) = due(&mut self.lingering, now) {
-            self.reset(key, now);
-        }
-        while let Some((_, key)) = due(&mut self.going, now) {
-            self.streams.remove(&key);
-        }
-        self.hellos.retain(|(_, at)| now < *at + HELLO_MAX);
-    }
-}
-
-fn due(queue: &mut VecDeque<(Instant, Key)>, now: Instant) -> Option<(Instant, Key)> {
-    if queue.front()?.0 <= now { queue.pop_front() } else { None }
-}
-
-fn kind_and_number(packet: &[u8]) -> Option<(u8, u16)> {
-    let header = packet.first_chunk::<HEADER_BYTES>()?;
-    Some((header[0], u16::from_be_bytes([header[2], header[3]])))
-}
-
-/// A packet as the peer of a stream sends it, as far as [`refusals`] look at it.
-fn spoken(number: u16, said: u16) -> [u8; HEADER_BYTES] {
-    let mut packet = [0; HEADER_BYTES];
-    packet[0] = STATE;
-    packet[2..4].copy_from_slice(&number.to_be_bytes());
-    packet[16..18].copy_from_slice(&said.to_be_bytes());
-    packet
-}
-
-/// What answers a packet of a stream that is not known. Its number is the one that we would listen to; the peer's own is
-/// one less where it had called and one more where it was called (BEP 29 "connection setup").
-fn refusals(packet: &[u8]) -> Option<[[u8; HEADER_BYTES]; 2]> {
-    let (kind, number) = kind_and_number(packet)?;
-    // Whatever is no packet of uTP, and what needs no answer.
-    if kind & 0x0f != 1 || kind >> 4 > 2 {
-        return None;
-    }
-    let refusal = |number: u16| {
-        let mut refusal = [0; HEADER_BYTES];
-        refusal[0] = RESET;
-        refusal[2..4].copy_from_slice(&number.to_be_bytes());
-        // What it acknowledges must have been said.
-        refusal[18..20].copy_from_slice(&packet[16..18]);
-        refusal
-    };
-    Some([refusal(number.wrapping_sub(1)), refusal(number.wrapping_add(1))])
 }
 
 impl Gate {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a stream that has been made answers the hello it was made for, and thereby says which one it is;
-    /// nothing where it does not.
+    fn senders(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which stream it is that has been made for a hello from there: it says so by its answer.
     async fn accepted(&self, address: SocketAddr) -> Option<Key> {
-        self.state().newest = Newest::From(address);
-        let known = async {
-            loop {
-                if let Newest::Is(key) = self.state().newest {
-                    return key;
-                }
-                self.known.notified().await;
-            }
-        };
-        let key = timeout(PAUSE, known).await.ok();
-        self.state().newest = Newest::None;
-        key
-    }
-
-    fn connected(&self, address: SocketAddr) -> Option<Key> {
-        let mut state = self.state();
-        let key = (address, state.calls.remove(&address)?);
-        state.streams.insert(key, None);
-        Some(key)
+        self.table().expect(address);
+        // Its task was begun before this one, on the same thread, and says that in its first turn; so it has when this one
+        // has had its own.
+        let _ = tokio::spawn(async {}).await;
+        self.table().accepted()
     }
 
     /// Nobody holds the stream any more.
     fn ended(&self, key: Key, at_once: bool) {
-        self.state().ended(key, at_once, Instant::now());
+        self.table().ended(key, at_once, Instant::now());
         self.nudge.notify_one();
     }
 
     /// What is next for the streams: a packet, or a word of our own to one of them.
     async fn receive(&self, buffer: &mut [u8]) -> (usize, SocketAddr) {
         loop {
-            if let Some((address, number)) = self.state().resets.pop_front() {
+            if let Some((address, number)) = self.table().next_reset() {
                 let [high, low] = number.to_be_bytes();
                 let packet = &mut buffer[..HEADER_BYTES];
                 packet.fill(0);
@@ -466,7 +286,7 @@ impl Gate {
             if !is_over && let Some((bytes, address)) = self.wire.take(buffer) {
                 self.taken.fetch_add(1, Ordering::Relaxed);
                 let address = canonical(address);
-                if self.state().admits(address, &buffer[..bytes], Instant::now()) {
+                if self.table().admits(address, &buffer[..bytes], Instant::now()) {
                     return (bytes, address);
                 }
                 self.refuse(address, &buffer[..bytes]);
@@ -478,10 +298,10 @@ impl Gate {
                 self.taken.store(0, Ordering::Relaxed);
             }
             let has_room = self.wire.flush();
-            if !has_room || !self.state().senders.is_empty() {
+            if !has_room || !self.senders().is_empty() {
                 // Nothing is read meanwhile: it would be answered, and the answers would have to wait.
                 let _ = self.wire.writable().await;
-                let senders = std::mem::take(&mut self.state().senders);
+                let senders = std::mem::take(&mut *self.senders());
                 if !senders.is_empty() {
                     senders.into_iter().for_each(Waker::wake);
                     yield_now().await;
@@ -505,7 +325,7 @@ impl Gate {
     /// waits for a minute or more for what never comes, and takes nobody else of this name meanwhile.
     fn refuse(&self, address: SocketAddr, packet: &[u8]) {
         let Some(refusals) = refusals(packet) else { return };
-        if self.state().may_refuse(Instant::now()) {
+        if self.table().may_refuse(Instant::now()) {
             // Where there is no room it is said at the next packet.
             refusals.iter().for_each(|packet| self.wire.send_alone(packet, address));
         }
@@ -513,19 +333,8 @@ impl Gate {
 
     /// Tells the peer of each stream there is that it is gone.
     fn reset_all(&self) {
-        let streams: Vec<_> = self.state().streams.drain().collect();
-        for ((address, number), said) in streams {
-            let Some(packets) = said.and_then(|said| refusals(&spoken(number, said))) else { continue };
-            packets.iter().for_each(|packet| self.wire.send_alone(packet, address));
-        }
-    }
-
-    fn sends(&self, packet: &[u8], address: SocketAddr) {
-        let mut state = self.state();
-        state.sends(address, packet);
-        if matches!(state.newest, Newest::Is(_)) {
-            self.known.notify_one();
-        }
+        let farewells = self.table().farewells();
+        farewells.iter().for_each(|(address, packet)| self.wire.send_alone(packet, *address));
     }
 
     fn poll_send(
@@ -537,17 +346,17 @@ impl Gate {
         if let Some(packet) = parts.first()
             && packet.first() == Some(&STATE)
         {
-            self.sends(packet, address);
+            self.table().sends(address, packet);
         }
         match self.wire.push(parts, address)? {
             Pushed::Sent => {}
             Pushed::Waits => self.nudge.notify_one(),
             Pushed::Full => {
-                let mut state = self.state();
-                if !state.senders.iter().any(|known| known.will_wake(cx.waker())) {
-                    state.senders.push(cx.waker().clone());
+                let mut senders = self.senders();
+                if !senders.iter().any(|known| known.will_wake(cx.waker())) {
+                    senders.push(cx.waker().clone());
                 }
-                drop(state);
+                drop(senders);
                 self.nudge.notify_one();
                 return Poll::Pending;
             }
@@ -574,7 +383,9 @@ impl Transport for Shared {
     }
 
     async fn send_to<'a>(&'a self, packet: &'a [u8], address: SocketAddr) -> io::Result<usize> {
-        self.0.sends(packet, address);
+        if !self.0.table().sends(address, packet) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         // What reads the packets waits for this, and so can't wake it.
         while self.0.wire.push(&[io::IoSlice::new(packet)], address)? == Pushed::Full {
             self.0.wire.writable().await?;

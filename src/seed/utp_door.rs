@@ -27,7 +27,24 @@ const FAREWELL: Duration = Duration::from_millis(50);
 pub(super) struct Door {
     pub utp: Arc<Utp>,
     /// The thread that streams live on.
-    pub thread: Handle,
+    thread: Handle,
+    stopped: watch::Receiver<()>,
+}
+
+impl Door {
+    /// Does `work` on the thread that streams live on; nothing comes of it where the door is closed meanwhile. Then its
+    /// stream still has the time to say so to its peer.
+    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let mut stopped = self.stopped.clone();
+        let work = async move {
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => None,
+                done = work => Some(done),
+            }
+        };
+        self.thread.spawn(work).await.ok().flatten()
+    }
 }
 
 /// Keeps the door until it is to stop.
@@ -59,7 +76,7 @@ pub(super) async fn keep(
 
 async fn greet(seed: &Arc<Seed>, socket: std::net::UdpSocket, mut stopped: watch::Receiver<()>) -> io::Result<()> {
     let utp = Arc::new(Utp::new(socket, seed.limits.connections_max)?);
-    seed.set_utp_door(Some(Door { utp: Arc::clone(&utp), thread: Handle::current() }));
+    seed.set_utp_door(Some(Door { utp: Arc::clone(&utp), thread: Handle::current(), stopped: stopped.clone() }));
     let newcomers = Arc::new(Doors::new(&Limits {
         connections_max: NEWCOMERS_MAX,
         half_open_max: NEWCOMERS_MAX,

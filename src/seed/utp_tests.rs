@@ -1,22 +1,17 @@
-//! The gate by itself, and strangers who speak uTP by hand.
+//! Strangers who speak uTP by hand.
+
+use std::collections::VecDeque;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
+use tokio::time::timeout;
 
+use super::super::utp_table::{HELLO, LINGER_MAX};
 use super::super::utp_wire::PACKET_BYTES_MAX;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DATA: u8 = 0x01;
-
-fn address(n: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], n))
-}
-
-/// A packet without anything in it.
-fn packet(kind: u8, number: u16) -> Vec<u8> {
-    header(kind, number, 0, 0, 0).to_vec()
-}
 
 fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
@@ -26,55 +21,6 @@ fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) 
     header[16..18].copy_from_slice(&sequence.to_be_bytes());
     header[18..20].copy_from_slice(&acknowledged.to_be_bytes());
     header
-}
-
-#[test]
-fn packets_are_let_through_for_streams_there_are_and_a_few_hellos() {
-    let (mut state, now) = (State::default(), Instant::now());
-    assert!(!state.admits(address(1), &packet(DATA, 8), now), "nobody has said hello");
-    assert!(!state.admits(address(1), &[HELLO; 19], now), "it is cut off");
-    assert!(state.admits(address(1), &packet(HELLO, 7), now));
-    assert!(!state.admits(address(1), &packet(HELLO, 7), now), "it is said again");
-    state.newest = Newest::From(address(1));
-    state.sends(address(1), &packet(STATE, 7));
-    assert!(matches!(state.newest, Newest::Is(key) if key == (address(1), 8)));
-    assert!(state.admits(address(1), &packet(DATA, 8), now) && !state.admits(address(2), &packet(DATA, 8), now));
-    assert!(!state.admits(address(1), &packet(HELLO, 7), now), "it is a stream");
-    let heard = (0..1000).filter(|n| state.admits(address(*n), &packet(HELLO, 100), now)).count();
-    assert_eq!(heard, HELLOS_MAX);
-    state.sends(address(0), &packet(RESET, 100));
-    assert!(state.admits(address(0), &packet(HELLO, 100), now), "that one was refused");
-    state.sweep(now + HELLO_MAX);
-    assert!(state.hellos.is_empty());
-}
-
-#[test]
-fn who_speaks_over_a_stream_of_a_former_run_is_told_that_it_is_gone() {
-    let said = header(STATE, 8, 0, 500, 77);
-    let [one, other] = refusals(&said).expect("an answer");
-    assert_eq!((one, other), (header(RESET, 7, 0, 0, 500), header(RESET, 9, 0, 0, 500)));
-    for silent in [packet(RESET, 8), packet(HELLO, 8), b"d1:ad2:id20:abcdefghije1:q4:pinge".to_vec(), vec![DATA; 19]] {
-        assert_eq!(refusals(&silent), None, "{silent:?}");
-    }
-    let (mut state, now) = (State::default(), Instant::now());
-    let answered = (0..1000).filter(|_| state.may_refuse(now)).count();
-    assert_eq!(u32::try_from(answered), Ok(REFUSALS_PER_SEC));
-    assert!(state.may_refuse(now + Duration::from_secs(1)));
-}
-
-#[test]
-fn what_lingers_is_reset_in_time_or_when_there_is_too_much_of_it() {
-    let (mut state, now) = (State::default(), Instant::now());
-    let lingering = u16::try_from(LINGERING_MAX).expect("a few hundred");
-    for number in 0..=lingering {
-        state.streams.insert((address(1), number), None);
-        state.ended((address(1), number), false, now);
-    }
-    assert_eq!(state.resets, [(address(1), 0)]);
-    state.sweep(now + LINGER_MAX);
-    assert_eq!((state.resets.len(), state.streams.len()), (LINGERING_MAX + 1, LINGERING_MAX), "the first has gone");
-    state.sweep(now + LINGER_MAX + GOING);
-    assert!(state.streams.is_empty() && state.lingering.is_empty() && state.going.is_empty());
 }
 
 async fn at_loopback() -> (Utp, SocketAddr) {
@@ -129,7 +75,7 @@ async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_ove
         yield_now().await;
     }
     assert_eq!(streams(), none + 1, "it waits for its bytes to be taken");
-    utp.gate.state().sweep(Instant::now() + LINGER_MAX);
+    utp.gate.table().sweep(Instant::now() + LINGER_MAX);
     utp.gate.nudge.notify_one();
     let gone = async {
         while streams() > none {
@@ -154,15 +100,14 @@ async fn a_peer_that_has_not_taken_everything_is_told_of_the_end() {
     drop(line);
     utp.farewell();
     let mut packet = [0; PACKET_BYTES_MAX];
-    let mut resets = Vec::new();
-    while resets.len() < 2 {
+    let reset = loop {
         let bytes = timeout(PATIENCE, stranger.0.recv(&mut packet)).await.expect("in time").expect("a packet");
         if packet[0] == RESET {
-            resets.push(packet[..bytes].to_vec());
+            break packet[..bytes].to_vec();
         }
-    }
+    };
     // Under the number that it listens to, and as an answer to the last that it has said.
-    assert_eq!(resets, [header(RESET, 7, 0, 0, 2), header(RESET, 9, 0, 0, 2)]);
+    assert_eq!(reset, header(RESET, 7, 0, 0, 2));
 }
 
 #[tokio::test]
@@ -174,8 +119,86 @@ async fn a_call_is_made_also_where_the_system_has_not_said_yet_that_the_socket_h
 }
 
 #[tokio::test]
+async fn a_peer_opens_several_streams_and_none_of_the_others_is_lost() {
+    let (utp, at) = at_loopback().await;
+    let before = utp.streams();
+    let other = Stranger::new(at).await;
+    other.send(header(HELLO, 100, 0, 1, 0), b"").await;
+    let mut others = utp.accept().await;
+    let theirs = other.next(STATE).await;
+    let stranger = Stranger::new(at).await;
+    let mut lines = Vec::new();
+    for number in [7, 9, 11] {
+        stranger.send(header(HELLO, number, 0, 1, 0), b"").await;
+        let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
+        assert_eq!(line.end.key, (stranger.0.local_addr().expect("bound"), number + 1));
+        lines.push(line);
+    }
+    assert!(Arc::ptr_eq(&before, &utp.streams()), "nothing began again");
+    other.send(header(DATA, 101, 0, 2, theirs.wrapping_sub(1)), b"x").await;
+    assert_eq!(timeout(PATIENCE, others.stream.read_u8()).await.expect("in time").expect("a byte"), b'x');
+}
+
+#[tokio::test]
+async fn a_hello_under_the_number_of_our_own_call_harms_nobody() {
+    let ((utp, at), other) = (at_loopback().await, UdpSocket::bind("127.0.0.1:0").await.expect("a free port"));
+    let before = utp.streams();
+    other.connect(at).await.expect("an address");
+    let (other, called) = (Stranger(other), Arc::new(utp));
+    let address = other.0.local_addr().expect("bound");
+    let calls = tokio::spawn({
+        let utp = Arc::clone(&called);
+        async move { utp.connect(address).await }
+    });
+    let mut packet = [0; PACKET_BYTES_MAX];
+    timeout(PATIENCE, other.0.recv(&mut packet)).await.expect("in time").expect("a hello");
+    let (number, sequence) = ([packet[2], packet[3]], [packet[16], packet[17]]);
+    let (number, sequence) = (u16::from_be_bytes(number), u16::from_be_bytes(sequence));
+    other.send(header(STATE, number, 0, 1, sequence), b"").await;
+    let line = timeout(PATIENCE, calls).await.expect("in time").expect("no panic").expect("an answer");
+    assert_eq!(line.end.key, (address, number));
+    // The first of them is none that can be told from the call, the second is.
+    other.send(header(HELLO, number.wrapping_add(1), 0, 1, 0), b"").await;
+    other.send(header(HELLO, number.wrapping_add(3), 0, 1, 0), b"").await;
+    let accepted = timeout(PATIENCE, called.accept()).await.expect("in time");
+    assert_eq!(accepted.end.key, (address, number.wrapping_add(4)));
+    assert!(Arc::ptr_eq(&before, &called.streams()), "nothing began again");
+}
+
+#[tokio::test]
+async fn hellos_that_become_no_stream_make_nobody_wait() {
+    let (utp, at) = at_loopback().await;
+    let stranger = Stranger::new(at).await;
+    for number in 0..100 {
+        stranger.send(header(HELLO, number, 0, 1, 0), b"with a payload").await;
+        let mut cut_off = header(HELLO, number, 0, 1, 0);
+        cut_off[1] = 1;
+        stranger.send(cut_off, &[0]).await;
+    }
+    stranger.send(header(HELLO, 500, 0, 1, 0), b"").await;
+    let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
+    assert_eq!(line.end.key.1, 501);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_begins_again_where_what_reads_the_packets_stops() {
+    let (utp, at) = at_loopback().await;
+    utp.run().options.cancellation_token.cancel();
+    let comes = async {
+        sleep(PAUSE * 2).await;
+        let stranger = Stranger::new(at).await;
+        stranger.send(header(HELLO, 7, 0, 1, 0), b"").await;
+        stranger
+    };
+    let (line, _stranger) = tokio::join!(utp.accept(), comes);
+    assert_eq!(line.end.key.1, 8);
+    assert!(!utp.run().options.cancellation_token.is_cancelled());
+}
+
+#[tokio::test]
 async fn a_flood_of_hellos_leaves_room_for_who_goes_on() {
     let (utp, at) = at_loopback().await;
+    let before = utp.streams();
     let stranger = Stranger::new(at).await;
     let flood = async {
         for number in 0..=u16::MAX {
@@ -210,4 +233,5 @@ async fn a_flood_of_hellos_leaves_room_for_who_goes_on() {
         () = flood => unreachable!("it panics"),
     };
     assert_eq!(accepted.stream.read_u8().await.expect("a byte"), b'y');
+    assert!(Arc::ptr_eq(&before, &utp.streams()), "nothing began again");
 }
