@@ -16,6 +16,7 @@ use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
 use super::dht;
+use super::front::Front;
 use super::heal::{self, Healing};
 use super::history::History;
 use super::http::{self, Counters};
@@ -316,6 +317,7 @@ impl Server {
             "the web server",
             http::serve(
                 http,
+                Some(Front::new(Arc::clone(&state))),
                 http_options,
                 Arc::clone(&state.http),
                 state.log.clone(),
