@@ -154,9 +154,22 @@ impl Tracker {
         reply: &mut tracker::Reply,
         changes: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
-        self.swarms().announce(announce, Seconds(clock::now_secs()), reply, changes)?;
-        (self.sink)(changes);
-        changes.clear();
+        self.announce_to(&mut self.swarms(), announce, Seconds(clock::now_secs()), reply, changes)?;
+        self.pass_on(changes);
+        Ok(())
+    }
+
+    /// Fills `reply` and appends what changed to `changes`, for a caller who has taken the swarms for several announces
+    /// and passes on what they changed when it has given them back.
+    pub fn announce_to(
+        &self,
+        swarms: &mut Swarms,
+        announce: &Announce,
+        now: Seconds,
+        reply: &mut tracker::Reply,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
+        swarms.announce(announce, now, reply, changes)?;
         if reply.seed_unreachable {
             self.seed_unreachable.line(&self.log, || {
                 format!(
@@ -167,6 +180,12 @@ impl Tracker {
             });
         }
         Ok(())
+    }
+
+    /// Gives what changed to the store; `changes` is empty then.
+    pub fn pass_on(&self, changes: &mut Vec<Change>) {
+        (self.sink)(changes);
+        changes.clear();
     }
 
     /// Takes out a share of the peers that fell silent; to be called every second.

@@ -25,6 +25,7 @@ mod history;
 mod http;
 mod log;
 mod metrics;
+mod outbox;
 mod page;
 mod plot;
 mod quota;
