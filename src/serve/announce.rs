@@ -18,7 +18,7 @@ use crate::tracker::address::{self, Client, Doubt, Forwarding, Networks, Standin
 use crate::tracker::{self, Announce, Change, Refusal, Seconds, Swarms, http};
 
 /// The most forwarding headers of a request that are looked at; the outermost proxies' are the last.
-const FORWARDING_HEADERS_MAX: usize = 64;
+pub const FORWARDING_HEADERS_MAX: usize = 64;
 /// Seconds between two warnings of one kind.
 const WARN_EVERY_SECS: u64 = 60;
 
@@ -37,6 +37,15 @@ pub struct Tracker {
     unreadable: Throttle,
     contradiction: Throttle,
     seed_unreachable: Throttle,
+}
+
+/// What an answer over HTTP needs: kept for the next one, so that nothing is allocated for each.
+#[derive(Debug, Default)]
+pub struct Desk {
+    /// The answer.
+    pub body: Vec<u8>,
+    reply: tracker::Reply,
+    changes: Vec<Change>,
 }
 
 /// What the tracker counts since the start.
@@ -85,37 +94,57 @@ impl Tracker {
         &self.counters
     }
 
-    /// Answers `/announce`.
+    /// Answers `/announce` with whatever method and headers.
     pub fn http_announce(&self, method: &Method, query: &[u8], ends: Ends, headers: &HeaderMap) -> Reply {
         if let Some(reply) = other_than_get(method) {
             return reply;
         }
-        self.counters.http_announces.fetch_add(1, Ordering::Relaxed);
-        let mut body = Vec::with_capacity(512);
-        let outcome = http::parse_announce(query).and_then(|query| {
-            let client = self.client(ends.peer.ip(), headers);
-            let announce = Announce { held_back: client.held_back(), ..query.announce(client.ip, ends.local.ip()) };
-            let (mut reply, mut changes) = (tracker::Reply::default(), Vec::new());
-            self.announce(&announce, &mut reply, &mut changes)?;
-            http::write_reply(&mut body, &reply, query.form);
-            Ok(())
-        });
-        self.bencoded(outcome, body)
+        let mut forwarding: Vec<(Forwarding, &[u8])> = headers
+            .iter()
+            .filter_map(|(name, value)| Some((Forwarding::of_header(name.as_str())?, value.as_bytes())))
+            .collect();
+        let surplus = forwarding.len().saturating_sub(FORWARDING_HEADERS_MAX);
+        forwarding.drain(..surplus);
+        let mut desk = Desk::default();
+        self.write_announce(query, ends, &forwarding, &mut desk);
+        reply::with_type(http::CONTENT_TYPE, desk.body)
     }
 
-    /// Answers `/scrape`.
+    /// Answers `/scrape` with whatever method.
     pub fn http_scrape(&self, method: &Method, query: &[u8]) -> Reply {
         if let Some(reply) = other_than_get(method) {
             return reply;
         }
-        self.counters.scrapes.fetch_add(1, Ordering::Relaxed);
-        let mut body = Vec::with_capacity(128);
-        let outcome = http::parse_scrape(query).and_then(|hashes| {
-            let files = http::scrape(&self.swarms(), &hashes)?;
-            http::write_scrape(&mut body, &files);
+        let mut desk = Desk::default();
+        self.write_scrape(query, &mut desk);
+        reply::with_type(http::CONTENT_TYPE, desk.body)
+    }
+
+    /// Leaves the answer to an announce of these headers, [`FORWARDING_HEADERS_MAX`] at most, in the body of `desk`.
+    pub fn write_announce(&self, query: &[u8], ends: Ends, forwarding: &[(Forwarding, &[u8])], desk: &mut Desk) {
+        self.counters.http_announces.fetch_add(1, Ordering::Relaxed);
+        let Desk { body, reply, changes } = desk;
+        body.clear();
+        let outcome = http::parse_announce(query).and_then(|query| {
+            let client = self.client(ends.peer.ip(), forwarding);
+            let announce = Announce { held_back: client.held_back(), ..query.announce(client.ip, ends.local.ip()) };
+            self.announce(&announce, reply, changes)?;
+            http::write_reply(body, reply, query.form);
             Ok(())
         });
-        self.bencoded(outcome, body)
+        self.write_refusal(outcome, body);
+    }
+
+    /// Leaves the answer to a scrape in the body of `desk`.
+    pub fn write_scrape(&self, query: &[u8], desk: &mut Desk) {
+        self.counters.scrapes.fetch_add(1, Ordering::Relaxed);
+        desk.body.clear();
+        let outcome = http::parse_scrape(query).and_then(|hashes| {
+            let files = http::scrape(&self.swarms(), &hashes)?;
+            http::write_scrape(&mut desk.body, &files);
+            Ok(())
+        });
+        self.write_refusal(outcome, &mut desk.body);
     }
 
     /// Fills `reply` and passes on what changed; `changes` is empty before and after.
@@ -125,9 +154,22 @@ impl Tracker {
         reply: &mut tracker::Reply,
         changes: &mut Vec<Change>,
     ) -> Result<(), Refusal> {
-        self.swarms().announce(announce, Seconds(clock::now_secs()), reply, changes)?;
-        (self.sink)(changes);
-        changes.clear();
+        self.announce_to(&mut self.swarms(), announce, Seconds(clock::now_secs()), reply, changes)?;
+        self.pass_on(changes);
+        Ok(())
+    }
+
+    /// Fills `reply` and appends what changed to `changes`, for a caller who has taken the swarms for several announces
+    /// and passes on what they changed when it has given them back.
+    pub fn announce_to(
+        &self,
+        swarms: &mut Swarms,
+        announce: &Announce,
+        now: Seconds,
+        reply: &mut tracker::Reply,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Refusal> {
+        swarms.announce(announce, now, reply, changes)?;
         if reply.seed_unreachable {
             self.seed_unreachable.line(&self.log, || {
                 format!(
@@ -138,6 +180,12 @@ impl Tracker {
             });
         }
         Ok(())
+    }
+
+    /// Gives what changed to the store; `changes` is empty then.
+    pub fn pass_on(&self, changes: &mut Vec<Change>) {
+        (self.sink)(changes);
+        changes.clear();
     }
 
     /// Takes out a share of the peers that fell silent; to be called every second.
@@ -154,14 +202,8 @@ impl Tracker {
     }
 
     /// The client of a request (rule 13), and a line for the operator where a proxy stands in the way.
-    fn client(&self, socket: IpAddr, headers: &HeaderMap) -> Client {
-        let mut forwarding: Vec<(Forwarding, &[u8])> = headers
-            .iter()
-            .filter_map(|(name, value)| Some((Forwarding::of_header(name.as_str())?, value.as_bytes())))
-            .collect();
-        let surplus = forwarding.len().saturating_sub(FORWARDING_HEADERS_MAX);
-        forwarding.drain(..surplus);
-        let client = address::client(socket, &forwarding, &self.trusted);
+    fn client(&self, socket: IpAddr, forwarding: &[(Forwarding, &[u8])]) -> Client {
+        let client = address::client(socket, forwarding, &self.trusted);
         if let Standing::HeldBack(doubt) = client.standing {
             let throttle = match doubt {
                 Doubt::ProxyNotTrusted => &self.not_trusted,
@@ -174,13 +216,12 @@ impl Tracker {
     }
 
     /// A refusal is a body like any other, with status 200 (rule 2).
-    fn bencoded(&self, outcome: Result<(), Refusal>, mut body: Vec<u8>) -> Reply {
+    fn write_refusal(&self, outcome: Result<(), Refusal>, body: &mut Vec<u8>) {
         if let Err(refusal) = outcome {
             self.refused(refusal);
             body.clear();
-            http::write_failure(&mut body, refusal, self.swarms().options());
+            http::write_failure(body, refusal, self.swarms().options());
         }
-        reply::with_type(http::CONTENT_TYPE, body)
     }
 }
 

@@ -40,11 +40,16 @@ pub enum Udp {
     Off,
 }
 
+/// Sockets of the UDP tracker at most, one for each processor: the system deals the packets out among them, all of one
+/// client to the same one.
+pub const UDP_SOCKETS_MAX: usize = 16;
+
 /// Sockets that are taken, and not served yet: what comes waits.
 #[derive(Debug)]
 pub struct Bound {
     pub(super) http: TcpListener,
-    pub(super) udp: Option<UdpSocket>,
+    /// None, or several at the same address.
+    pub(super) udp: Vec<UdpSocket>,
     pub(super) peer: TcpListener,
     pub(super) utp: Option<UdpSocket>,
     /// Why peers can't come over uTP, where they should.
@@ -83,7 +88,7 @@ impl Bound {
             udp_addr: udp.as_ref().map(|udp| local(udp, "--udp-listen")).transpose()?,
             peer_addr: local(&peer, "--peer-listen")?,
             http: http.into(),
-            udp: udp.map(UdpSocket::from),
+            udp: udp.map(|udp| siblings(udp, processors())).unwrap_or_default(),
             peer: peer.into(),
             utp: utp.map(UdpSocket::from),
             utp_fault,
@@ -123,6 +128,29 @@ fn pair(addr: SocketAddr, tcp_flag: &str, udp_flag: &str) -> Result<(Socket, Res
         }
         attempt += 1;
     }
+}
+
+/// `socket` and others at its address, `count` in all or as many as the system allows. The first one was bound alone, so
+/// that a port in use is known as such; nobody but this user's programs can join it from now on.
+fn siblings(socket: Socket, count: usize) -> Vec<UdpSocket> {
+    let mut sockets = Vec::with_capacity(count);
+    let addr = socket.local_addr().ok().and_then(|addr| addr.as_socket());
+    // Only Linux deals the packets out.
+    if let Some(addr) = addr.filter(|_| cfg!(target_os = "linux") && count > 1 && socket.set_reuse_port(true).is_ok()) {
+        let sibling = || {
+            open(addr, Type::DGRAM, Protocol::UDP, |socket| {
+                let _ = socket.set_recv_buffer_size(UDP_RECEIVE_BYTES);
+                socket.set_reuse_port(true)
+            })
+        };
+        sockets.extend((1..count).map_while(|_| sibling().ok()).map(UdpSocket::from));
+    }
+    sockets.push(socket.into());
+    sockets
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(UDP_SOCKETS_MAX)
 }
 
 fn tcp(addr: SocketAddr, flag: &str) -> Result<Socket, Problem> {
@@ -242,6 +270,17 @@ mod tests {
             let text = Bound::bind(&addresses).expect_err("in use").to_string();
             assert!(text.starts_with(&format!("{protocol} port {} is in use", at.port())), "{text}");
             assert!(text.contains(&format!("`{flag} 127.0.0.1:PORT`")), "{text}");
+        }
+    }
+
+    #[test]
+    fn udp_has_a_socket_for_each_processor_at_one_address() {
+        let bound = Bound::bind(&any()).expect("free ports");
+        let addresses: Vec<_> = bound.udp.iter().map(|socket| socket.local_addr().expect("bound")).collect();
+        assert!((1..=UDP_SOCKETS_MAX).contains(&addresses.len()), "{addresses:?}");
+        assert!(addresses.iter().all(|addr| Some(*addr) == bound.udp_addr()), "{addresses:?}");
+        if cfg!(target_os = "linux") {
+            assert_eq!(addresses.len(), processors());
         }
     }
 

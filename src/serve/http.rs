@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::body::Line;
+use super::front::{Front, Next};
 use super::log::{Log, Throttle};
 use super::reply::{self, Reply};
 use super::socket::{self, Keeper};
@@ -82,10 +83,12 @@ pub struct Counters {
     pub sent: Arc<AtomicU64>,
 }
 
-/// Answers requests on `listener` with `handle` until `until`, and ends within [`Options::shutdown_max`] then: answers in
-/// progress are finished, and connections that wait for a request, or for the rest of one, are closed at once.
+/// Answers requests on `listener` with `handle`, those that `front` takes without it, until `until`, and ends within
+/// [`Options::shutdown_max`] then: answers in progress are finished, and connections that wait for a request, or for the
+/// rest of one, are closed at once.
 pub async fn serve<H, F>(
     listener: TcpListener,
+    front: Option<Front>,
     options: Options,
     counters: Arc<Counters>,
     log: Log,
@@ -103,7 +106,10 @@ pub async fn serve<H, F>(
     tokio::pin!(until);
     loop {
         let accept = async {
-            tokio::time::sleep(pause).await;
+            // Also no time at all is a millisecond to the timer: a thousand connections a second.
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
             listener.accept().await
         };
         let accepted = tokio::select! {
@@ -127,8 +133,9 @@ pub async fn serve<H, F>(
             Ok(local) => {
                 let ends = Ends { peer, local };
                 if tasks.len() < options.connections_max {
-                    tasks.spawn(converse(
+                    tasks.spawn(receive(
                         stream,
+                        front.clone(),
                         ends,
                         options.clone(),
                         Arc::clone(&counters),
@@ -155,8 +162,37 @@ pub async fn serve<H, F>(
 }
 
 /// All requests of one connection, in their order.
+async fn receive<H, F>(
+    stream: TcpStream,
+    front: Option<Front>,
+    ends: Ends,
+    options: Options,
+    counters: Arc<Counters>,
+    handle: H,
+    ending: watch::Receiver<()>,
+) where
+    H: Fn(Ends, Request<Incoming>) -> F,
+    F: Future<Output = Reply>,
+{
+    let (stream, before) = match front {
+        None => (stream, Vec::new()),
+        Some(front) => match front.converse(stream, ends, options.head_timeout, &counters, ending.clone()).await {
+            Next::Over => return,
+            Next::Linger(stream) => {
+                let (_, keeper) = socket::share(stream, Arc::clone(&counters.sent));
+                return part(keeper, ending).await;
+            }
+            Next::HandOn(stream, before) => (stream, before),
+        },
+    };
+    // In a box, so that a connection that only announces has no room for the rest.
+    Box::pin(converse(stream, before, ends, options, counters, handle, ending)).await;
+}
+
+/// The requests of one connection that hyper reads, of which it has begun with the bytes `before`.
 async fn converse<H, F>(
     stream: TcpStream,
+    before: Vec<u8>,
     ends: Ends,
     options: Options,
     counters: Arc<Counters>,
@@ -166,7 +202,8 @@ async fn converse<H, F>(
     H: Fn(Ends, Request<Incoming>) -> F,
     F: Future<Output = Reply>,
 {
-    let (socket, keeper) = socket::share(stream, Arc::clone(&counters.sent));
+    let (mut socket, keeper) = socket::share(stream, Arc::clone(&counters.sent));
+    socket.read_before(before);
     let answering = Arc::new(Line::default());
     let service = service_fn(|request: Request<Incoming>| {
         counters.requests.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,8 @@
 //! opens the database, [`Server::run`] serves until it is told to end, which takes less than two seconds then.
 //!
 //! ```text
-//! http -> route -> files                       reload, every second: everseed.json -> site -> tracker, seed
+//! http -> front -> announce (what most clients send)
+//!      -> route -> files                       reload, every second: everseed.json -> site -> tracker, seed
 //!               -> announce -> tracker::Swarms -> changes -> store::Writer
 //!               -> page, status <- swarms, seed, history <- store::Reader
 //! udp  ----------^ (to the tracker)
@@ -18,11 +19,13 @@ mod clock;
 mod data;
 mod dht;
 mod files;
+mod front;
 mod heal;
 mod history;
 mod http;
 mod log;
 mod metrics;
+mod outbox;
 mod packed;
 mod page;
 mod plot;

@@ -16,6 +16,7 @@ use super::bound::Bound;
 use super::clock;
 use super::data::DataFolder;
 use super::dht;
+use super::front::Front;
 use super::heal::{self, Healing};
 use super::history::History;
 use super::http::{self, Counters};
@@ -171,7 +172,7 @@ pub struct Server {
     state: Arc<State>,
     watch: Watch,
     pub(super) http: TcpListener,
-    udp: Option<(Wire, [u8; 16])>,
+    udp: Vec<(Wire, [u8; 16])>,
     peer: TcpListener,
     utp: Option<std::net::UdpSocket>,
     http_options: http::Options,
@@ -264,14 +265,16 @@ impl Server {
         state.enforce(site);
         state.restore_scrubs(&loaded.scrubs);
         state.look_for_media().await;
-        let udp = bound.udp.map(Wire::new).transpose();
+        let key = data.secret()?;
+        let wire = |socket| Wire::new(socket).map(|wire| (wire, key));
+        let udp = bound.udp.into_iter().map(wire).collect::<Result<_, _>>();
         let udp = udp.map_err(|error| Problem::new(format!("UDP can't be served: {error}")))?;
         let listen = |listener, what| {
             TcpListener::from_std(listener).map_err(|error| Problem::new(format!("{what} can't be served: {error}")))
         };
         Ok(Self {
             http: listen(bound.http, "HTTP")?,
-            udp: udp.map(|wire| Ok::<_, Problem>((wire, data.secret()?))).transpose()?,
+            udp,
             peer: listen(bound.peer, "the peers' port")?,
             utp: bound.utp,
             state,
@@ -315,6 +318,7 @@ impl Server {
             "the web server",
             http::serve(
                 http,
+                Some(Front::new(Arc::clone(&state))),
                 http_options,
                 Arc::clone(&state.http),
                 state.log.clone(),
@@ -325,7 +329,7 @@ impl Server {
         let sockets = seed::Sockets { tcp: vec![peer], utp };
         rooms.spawn_fallible("the permanent seed", Arc::clone(&state.seed).serve(sockets, ended()));
         let mut chores = Chores::default();
-        if let Some((wire, key)) = udp {
+        for (wire, key) in udp {
             chores.spawn("the tracker over UDP", wire.serve(Arc::clone(&state), key));
         }
         chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));

@@ -25,6 +25,8 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Socket {
     shared: Arc<Shared>,
+    /// What was read before hyper came, and how much of it hyper has.
+    before: (Vec<u8>, usize),
     line: Option<usize>,
     stall: Option<Pin<Box<Sleep>>>,
 }
@@ -48,7 +50,8 @@ struct Shared {
 pub fn share(stream: TcpStream, sent: Arc<AtomicU64>) -> (Socket, Keeper) {
     let [unanswered, sending, line_too_long] = [false; 3].map(AtomicBool::new);
     let shared = Arc::new(Shared { stream, sent, unanswered, sending, line_too_long });
-    (Socket { shared: Arc::clone(&shared), line: Some(0), stall: None }, Keeper(shared))
+    let socket = Socket { shared: Arc::clone(&shared), before: (Vec::new(), 0), line: Some(0), stall: None };
+    (socket, Keeper(shared))
 }
 
 impl Keeper {
@@ -105,6 +108,11 @@ impl Keeper {
 }
 
 impl Socket {
+    /// Lets `bytes` be read before what is to come.
+    pub fn read_before(&mut self, bytes: Vec<u8>) {
+        self.before = (bytes, 0);
+    }
+
     /// Counts the first request line, which hyper would buffer to the end before it refuses it.
     fn look(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(before) = self.line else { return Ok(()) };
@@ -152,6 +160,18 @@ impl Socket {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let (before, at) = &mut this.before;
+        if *at < before.len() {
+            let bytes = (before.len() - *at).min(buf.remaining());
+            buf.put_slice(&before[*at..*at + bytes]);
+            *at += bytes;
+            if *at == before.len() {
+                this.before = (Vec::new(), 0);
+            }
+            this.shared.unanswered.store(true, Ordering::Relaxed);
+            let read = buf.filled().len();
+            return Poll::Ready(this.look(&buf.filled()[read - bytes..]));
+        }
         loop {
             ready!(this.shared.stream.poll_read_ready(cx))?;
             match this.shared.stream.try_read(buf.initialize_unfilled()) {

@@ -1,4 +1,5 @@
-//! The tracker's UDP wire on a socket: one task, and each reply leaves from the address that was asked.
+//! The tracker's UDP wire on a socket: packets are read, answered and sent many at a time, and each reply leaves from the
+//! address that was asked.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -6,21 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{RecvMeta, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::announce::Tracker;
 use super::clock;
 use super::log::Throttle;
+use super::outbox::Outbox;
 use super::state::State;
 use crate::tracker::udp::{self, ConnectionIds, REPLY_BYTES_MAX, Request};
-use crate::tracker::{Change, Reply, Seconds};
+use crate::tracker::{Change, Reply, Seconds, Swarms};
 
 /// Packets, or runs of packets that the system has put together, that are read with one call.
-const BATCH: usize = 16;
-/// Bytes of a run of packets at most.
-const RUN_BYTES_MAX: usize = 64 * 1024;
+const BATCH: usize = 32;
+/// Bytes of a run of packets at most. Linux is asked for single packets, and of one that is larger the rest is lost: a
+/// scrape of more hashes than are answered, of which a whole number is left.
+const RUN_BYTES_MAX: usize = if cfg!(target_os = "linux") { 16 + 101 * 20 } else { 64 * 1024 };
+/// Packets that are answered at most before others have the swarms, and the answers are sent.
+const TURN_PACKETS_MAX: usize = 64;
+/// Batches that are answered in a row before other tasks have their turn.
+const BATCHES_IN_A_ROW: usize = 4;
 /// How long nothing is read after reading failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,17 +44,25 @@ impl Wire {
     /// Takes over a bound socket.
     pub fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
         let quinn = UdpSocketState::new((&socket).into())?;
+        #[cfg(target_os = "linux")]
+        plain(&socket)?;
         let local = socket.local_addr()?.ip();
         Ok(Self { socket: UdpSocket::from_std(socket)?, quinn, local })
     }
 
-    /// Answers for ever. `key` is secret and new at each start: connection ids are made with it.
+    /// Answers for ever. `key` is secret, the same for all sockets and new at each start: connection ids are made with
+    /// it.
     pub async fn serve(self, state: Arc<State>, key: [u8; 16]) {
         static FAILED: Throttle = Throttle::new(60);
-        let mut desk =
-            Desk { ids: ConnectionIds::new(key), reply: Reply::default(), changes: Vec::new(), out: Vec::new() };
+        let mut desk = Desk {
+            ids: ConnectionIds::new(key),
+            reply: Reply::default(),
+            changes: Vec::new(),
+            outbox: Outbox::with_capacity(TURN_PACKETS_MAX, REPLY_BYTES_MAX),
+        };
         let mut memory = vec![0; BATCH * RUN_BYTES_MAX];
         let mut metas = [RecvMeta::default(); BATCH];
+        let mut in_a_row = 0;
         loop {
             let runs = match self.receive(&mut memory, &mut metas).await {
                 Ok(runs) => runs,
@@ -58,15 +73,13 @@ impl Wire {
                 }
             };
             let now = Seconds(clock::now_secs());
-            for (run, meta) in memory.chunks(RUN_BYTES_MAX).zip(&metas).take(runs) {
-                for packet in run[..meta.len].chunks(meta.stride.max(1)) {
-                    desk.out.clear();
-                    let arrived_at = meta.dst_ip.unwrap_or(self.local);
-                    desk.answer(&state.tracker, packet, meta.addr, arrived_at, now);
-                    if !desk.out.is_empty() {
-                        self.send(&desk.out, meta).await;
-                    }
-                }
+            let mut packets = Packets { memory: &memory, metas: &metas[..runs], run: 0, at: 0 };
+            while desk.take_turn(&state.tracker, &mut packets, self.local, now) {
+                desk.outbox.send(&self.socket, &self.quinn).await;
+            }
+            in_a_row += 1;
+            if in_a_row % BATCHES_IN_A_ROW == 0 {
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -86,22 +99,44 @@ impl Wire {
             }
         }
     }
+}
 
-    /// Sends from the address at which the packet arrived (rule 21). A reply that the system refuses is lost, as any
-    /// packet may be: the client asks again.
-    async fn send(&self, contents: &[u8], meta: &RecvMeta) {
-        let transmit =
-            Transmit { destination: meta.addr, ecn: None, contents, segment_size: None, src_ip: meta.dst_ip };
-        loop {
-            let sent = self.socket.try_io(Interest::WRITABLE, || self.quinn.try_send((&self.socket).into(), &transmit));
-            match sent {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                _ => return,
-            }
-            if self.socket.writable().await.is_err() {
-                return;
-            }
+/// Takes back what QUIC has asked the system for and a tracker has no use for: times, marks and runs of packets, which
+/// cost something with each packet.
+#[cfg(target_os = "linux")]
+fn plain(socket: &std::net::UdpSocket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let socket2 = socket2::SockRef::from(socket);
+    setsockopt(socket, sockopt::UdpGroSegment, &false)?;
+    setsockopt(socket, sockopt::ReceiveTimestampns, &false)?;
+    socket2.set_recv_tos_v4(false)?;
+    if socket.local_addr()?.is_ipv6() {
+        socket2.set_recv_tclass_v6(false)?;
+    }
+    Ok(())
+}
+
+/// The packets of a batch, one after the other.
+struct Packets<'p> {
+    memory: &'p [u8],
+    metas: &'p [RecvMeta],
+    /// The run that the next one stands in, and where it begins there.
+    run: usize,
+    at: usize,
+}
+
+impl<'p> Iterator for Packets<'p> {
+    type Item = (&'p [u8], &'p RecvMeta);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let meta = self.metas.get(self.run)?;
+        let run = &self.memory[self.run * RUN_BYTES_MAX..][..meta.len];
+        let packet = &run[self.at..(self.at + meta.stride.max(1)).min(run.len())];
+        self.at += packet.len();
+        if self.at == run.len() {
+            (self.run, self.at) = (self.run + 1, 0);
         }
+        Some((packet, meta))
     }
 }
 
@@ -110,33 +145,58 @@ struct Desk {
     ids: ConnectionIds,
     reply: Reply,
     changes: Vec<Change>,
-    out: Vec<u8>,
+    outbox: Outbox,
 }
 
 impl Desk {
-    /// Leaves the answer in `out`, or nothing where there is none (rule 18).
-    fn answer(&mut self, tracker: &Tracker, packet: &[u8], client: SocketAddr, arrived_at: IpAddr, now: Seconds) {
+    /// Answers the next packets, as many as one turn has, and passes on what they changed; whether there was one. The
+    /// swarms are taken once for all of them.
+    fn take_turn(&mut self, tracker: &Tracker, packets: &mut Packets<'_>, local: IpAddr, now: Seconds) -> bool {
+        let mut taken = 0;
+        let mut swarms = tracker.swarms();
+        for (packet, meta) in packets.by_ref().take(TURN_PACKETS_MAX) {
+            taken += 1;
+            let before = self.outbox.bytes.len();
+            self.answer(tracker, &mut swarms, packet, meta.addr, meta.dst_ip.unwrap_or(local), now);
+            debug_assert!(self.outbox.bytes.len() - before <= REPLY_BYTES_MAX, "an answer fits into one packet");
+            // It leaves from the address at which the packet arrived (rule 21).
+            self.outbox.seal(meta.addr, meta.dst_ip);
+        }
+        drop(swarms);
+        tracker.pass_on(&mut self.changes);
+        taken > 0
+    }
+
+    /// Appends the answer to what is sent, or nothing where there is none (rule 18).
+    fn answer(
+        &mut self,
+        tracker: &Tracker,
+        swarms: &mut Swarms,
+        packet: &[u8],
+        client: SocketAddr,
+        arrived_at: IpAddr,
+        now: Seconds,
+    ) {
         let Some(request) = udp::parse(packet, client, arrived_at, &self.ids, now) else { return };
+        let out = &mut self.outbox.bytes;
         match request {
             Request::Connect { transaction } => {
-                udp::write_connect(&mut self.out, transaction, self.ids.issue(client.ip(), now));
+                udp::write_connect(out, transaction, self.ids.issue(client.ip(), now));
             }
             Request::Announce { transaction, announce } => {
                 tracker.counters().udp_announces.fetch_add(1, Ordering::Relaxed);
-                match tracker.announce(&announce, &mut self.reply, &mut self.changes) {
-                    Ok(()) => udp::write_announce(&mut self.out, transaction, &self.reply, announce.families),
+                match tracker.announce_to(swarms, &announce, now, &mut self.reply, &mut self.changes) {
+                    Ok(()) => udp::write_announce(out, transaction, &self.reply, announce.families),
                     Err(refusal) => {
                         tracker.refused(refusal);
-                        udp::write_error(&mut self.out, transaction, refusal);
+                        udp::write_error(out, transaction, refusal);
                     }
                 }
             }
             Request::Scrape { transaction, hashes } => {
                 tracker.counters().scrapes.fetch_add(1, Ordering::Relaxed);
-                let swarms = tracker.swarms();
-                udp::write_scrape(&mut self.out, transaction, hashes.iter().map(|hash| swarms.scrape(&hash)));
+                udp::write_scrape(out, transaction, hashes.iter().map(|hash| swarms.scrape(&hash)));
             }
         }
-        debug_assert!(self.out.len() <= REPLY_BYTES_MAX, "an answer fits into one packet");
     }
 }

@@ -60,7 +60,7 @@ async fn house() -> House {
     };
     let (log, _) = Log::memory();
     let never = std::future::pending();
-    tokio::spawn(serve(listener, Options::default(), Arc::new(Counters::default()), log, answer, never));
+    tokio::spawn(serve(listener, None, Options::default(), Arc::new(Counters::default()), log, answer, never));
     House { at, folder }
 }
 

@@ -41,7 +41,7 @@ async fn house(options: Options) -> House {
         }
         reply::text(StatusCode::OK, &request.uri().to_string())
     };
-    let server = tokio::spawn(serve(listener, options, Arc::clone(&counters), log, echo, until));
+    let server = tokio::spawn(serve(listener, None, options, Arc::clone(&counters), log, echo, until));
     House { at, counters, end, server }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod client;
 mod files;
+mod front;
 mod heal;
 mod http;
 mod kinds;

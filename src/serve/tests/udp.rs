@@ -119,3 +119,38 @@ async fn rule_19_a_client_over_ipv6_gets_peers_of_18_bytes() {
     assert!(answer[20..].chunks(18).any(|peer| peer.ends_with(&[0, 1, 0x12, 0x67])), "{answer:?}");
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_that_come_together_are_answered_one_by_one_each_to_its_sender() {
+    const EACH: u32 = 100;
+    let (show, hash) = one_release();
+    let bound = bound_at("0.0.0.0:0");
+    let port = bound.http_addr().port();
+    let house = House::with(&show, Options::new(show.root()), bound).await;
+    let mut clients = Vec::new();
+    for address in ["127.0.0.1", "127.0.0.2", "127.0.0.1"] {
+        let client = Client::new("127.0.0.1:0", SocketAddr::new(address.parse().expect("an address"), port)).await;
+        let connection = client.connection().await;
+        clients.push((client, connection));
+    }
+    for transaction in 0..EACH {
+        for (client, connection) in &clients {
+            let scrape = [&connection[..], &[0, 0, 0, 2], &transaction.to_be_bytes(), &hash.0].concat();
+            client.socket.send(&scrape).await.expect("sent");
+            // Nobody is owed an answer to this one.
+            client.socket.send(&scrape[..15]).await.expect("sent");
+        }
+    }
+    for (client, _) in &clients {
+        let mut answered = Vec::new();
+        for _ in 0..EACH {
+            let mut answer = [0; 64];
+            let receive = tokio::time::timeout(ANSWER_MAX, client.socket.recv(&mut answer));
+            assert_eq!(receive.await.expect("an answer").expect("received"), 20);
+            answered.push(u32::from_be_bytes(answer[4..8].try_into().expect("4 bytes")));
+        }
+        answered.sort_unstable();
+        assert_eq!(answered, (0..EACH).collect::<Vec<_>>());
+    }
+    house.close().await;
+}
