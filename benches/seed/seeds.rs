@@ -16,7 +16,7 @@ use crate::{leechers, sink};
 pub const PYTHON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/judges/venv/bin/python3");
 
 /// How long a seed may take until it has checked the file.
-const READY_MAX: Duration = Duration::from_secs(180);
+const READY_MAX: Duration = Duration::from_secs(45);
 
 /// How long a leecher of that time may have nothing: Transmission gives slots every ten seconds.
 const QUIET_MAX: Duration = Duration::from_secs(12);
@@ -129,9 +129,12 @@ impl Seed {
                 } else if since.elapsed() > QUIET_MAX || sinks.are_over() {
                     break;
                 }
+                if start.elapsed() > READY_MAX {
+                    break;
+                }
             }
         }
-        println!("{name} serves nothing, and is left out as a seed");
+        println!("{name} has not served the file within {} s, and is left out as a seed", READY_MAX.as_secs());
         None
     }
 
