@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use super::super::test_house::{House, PIECE};
 use super::super::test_peer::{Leecher, PATIENCE, Running, handshake, options, sockets};
-use super::super::utp::Utp;
+use super::super::utp::{Line, Utp};
 use super::super::{bind, hello};
 use super::*;
 use crate::wire::HANDSHAKE_BYTES;
@@ -85,10 +85,8 @@ async fn a_torrent_that_is_retired_during_the_hello_is_not_served() {
     running.stop().await;
 }
 
-#[tokio::test]
-async fn one_that_takes_no_tcp_is_called_over_utp() {
-    let house = House::new(&[("a", PIECE * 3 + 7)]);
-    let running = Running::start(vec![house.torrent.clone()], &options());
+/// A leecher that takes no TCP, and the call that it gets.
+async fn called_over_utp(running: &Running, house: &House) -> (Utp, Line) {
     let (tcp, udp) = sockets();
     drop(tcp);
     let address = udp.local_addr().expect("bound");
@@ -96,6 +94,14 @@ async fn one_that_takes_no_tcp_is_called_over_utp() {
     running.reaches_door().await;
     running.seed.dial(&house.torrent.info_hash(), vec![address]);
     let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
+    (utp, line)
+}
+
+#[tokio::test]
+async fn one_that_takes_no_tcp_is_called_over_utp() {
+    let house = House::new(&[("a", PIECE * 3 + 7)]);
+    let running = Running::start(vec![house.torrent.clone()], &options());
+    let (_utp, line) = called_over_utp(&running, &house).await;
     assert!(download(Stream::Utp(Box::new(line)), PLAIN, &house).await == house.content);
     running.stop().await;
 }
@@ -104,13 +110,7 @@ async fn one_that_takes_no_tcp_is_called_over_utp() {
 async fn one_that_was_called_over_utp_is_told_of_the_end() {
     let house = House::new(&[("a", PIECE)]);
     let running = Running::start(vec![house.torrent.clone()], &options());
-    let (tcp, udp) = sockets();
-    drop(tcp);
-    let address = udp.local_addr().expect("bound");
-    let utp = Utp::with(udp, 1, 1 << 20).expect("uTP");
-    running.reaches_door().await;
-    running.seed.dial(&house.torrent.info_hash(), vec![address]);
-    let line = timeout(PATIENCE, utp.accept()).await.expect("in time");
+    let (_utp, line) = called_over_utp(&running, &house).await;
     let mut stream = Stream::Utp(Box::new(line));
     let mut came = Vec::new();
     timeout(PATIENCE, stream.read(&mut came)).await.expect("in time").expect("a handshake");

@@ -334,4 +334,4 @@ pub(super) fn refusals(packet: &[u8]) -> Option<[[u8; HEADER_BYTES]; 2]> {
 
 #[cfg(test)]
 #[path = "utp_table_tests.rs"]
-mod tests;
+pub(super) mod tests;

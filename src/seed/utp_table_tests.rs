@@ -15,7 +15,8 @@ fn packet(kind: u8, number: u16) -> Vec<u8> {
     header(kind, number, 0, 0, 0).to_vec()
 }
 
-fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) -> [u8; HEADER_BYTES] {
+/// The head of a packet (BEP 29).
+pub fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[0] = kind;
     header[2..4].copy_from_slice(&number.to_be_bytes());

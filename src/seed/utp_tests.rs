@@ -6,22 +6,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
+use super::super::utp_table::tests::header;
 use super::super::utp_table::{HELLO, LINGER_MAX};
 use super::super::utp_wire::PACKET_BYTES_MAX;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DATA: u8 = 0x01;
-
-fn header(kind: u8, number: u16, window: u32, sequence: u16, acknowledged: u16) -> [u8; HEADER_BYTES] {
-    let mut header = [0; HEADER_BYTES];
-    header[0] = kind;
-    header[2..4].copy_from_slice(&number.to_be_bytes());
-    header[12..16].copy_from_slice(&window.to_be_bytes());
-    header[16..18].copy_from_slice(&sequence.to_be_bytes());
-    header[18..20].copy_from_slice(&acknowledged.to_be_bytes());
-    header
-}
 
 async fn at_loopback() -> (Utp, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
@@ -55,12 +46,8 @@ impl Stranger {
     }
 }
 
-#[tokio::test]
-async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_over() {
-    let (utp, at) = at_loopback().await;
-    // A stream holds the socket.
-    let streams = || Arc::strong_count(&utp.streams());
-    let none = streams();
+/// A peer that leaves lying what was written to it; the stream is not held any more.
+async fn one_that_takes_nothing(utp: &Utp, at: SocketAddr) -> Stranger {
     let stranger = Stranger::new(at).await;
     stranger.send(header(HELLO, 7, 0, 1, 0), b"").await;
     let mut line = utp.accept().await;
@@ -70,7 +57,16 @@ async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_ove
     line.keep();
     line.stream.read_u8().await.expect("a byte");
     line.stream.write_all(&[1; 1000]).await.expect("taken in");
-    drop(line);
+    stranger
+}
+
+#[tokio::test]
+async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_over() {
+    let (utp, at) = at_loopback().await;
+    // A stream holds the socket.
+    let streams = || Arc::strong_count(&utp.streams());
+    let none = streams();
+    let _stranger = one_that_takes_nothing(&utp, at).await;
     for _ in 0..100 {
         yield_now().await;
     }
@@ -88,16 +84,7 @@ async fn a_stream_whose_peer_takes_nothing_is_reset_when_its_conversation_is_ove
 #[tokio::test]
 async fn a_peer_that_has_not_taken_everything_is_told_of_the_end() {
     let (utp, at) = at_loopback().await;
-    let stranger = Stranger::new(at).await;
-    stranger.send(header(HELLO, 7, 0, 1, 0), b"").await;
-    let mut line = utp.accept().await;
-    let theirs = stranger.next(STATE).await;
-    // Its window is closed.
-    stranger.send(header(DATA, 8, 0, 2, theirs.wrapping_sub(1)), b"x").await;
-    line.keep();
-    line.stream.read_u8().await.expect("a byte");
-    line.stream.write_all(&[1; 1000]).await.expect("taken in");
-    drop(line);
+    let stranger = one_that_takes_nothing(&utp, at).await;
     utp.farewell();
     let mut packet = [0; PACKET_BYTES_MAX];
     let reset = loop {

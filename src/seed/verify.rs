@@ -103,7 +103,7 @@ impl Seed {
             let began = Instant::now();
             let Batch { next, bytes, .. } =
                 self.read_by_itself(entry, move |entry| hash_batch(entry, Entry::suspect_piece, from)).await?;
-            *pace = began + Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
+            *pace = began + cost(bytes);
             if bytes < BATCH_BYTES {
                 break;
             }
@@ -141,12 +141,12 @@ impl Seed {
             self.read_by_itself(entry, move |entry| hash_batch(entry, Entry::new_piece, from)).await?;
         turn.hashed += pieces;
         turn.from = Some(next);
-        *pace = began + Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
+        *pace = began + cost(bytes);
         if bytes >= BATCH_BYTES {
             return Ok(true);
         }
         let again = self.read_by_itself(entry, try_again).await?;
-        *pace += Duration::from_nanos(again.bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC);
+        *pace += cost(again.bytes);
         if again.bytes >= BATCH_BYTES {
             return Ok(true);
         }
@@ -156,6 +156,11 @@ impl Seed {
         }
         Ok(false)
     }
+}
+
+/// How long so many bytes take, below [`VERIFY_BYTES_PER_SEC`].
+fn cost(bytes: u64) -> Duration {
+    Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / VERIFY_BYTES_PER_SEC)
 }
 
 /// A torrent that is being verified.

@@ -40,6 +40,33 @@ pub async fn raw(server: SocketAddr, request: impl AsRef<[u8]>) -> Vec<u8> {
     tokio::time::timeout(ANSWER_MAX, exchange).await.expect("an answer")
 }
 
+/// The same of a client that closes its half then, so that a torn head has an end.
+pub async fn half_closed(server: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server).await.expect("connected");
+    stream.write_all(request).await.expect("sent");
+    stream.shutdown().await.expect("half closed");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("no reset");
+    bytes
+}
+
+/// Each of 300 requests that differ from `request` in up to three bytes, as `random` has it, gets an answer.
+pub async fn any_bytes_changed_are_answered(server: SocketAddr, request: &[u8], mut random: u64) {
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(random >> 40).expect("24 bits") % bound
+    };
+    for _ in 0..300 {
+        let mut request = request.to_vec();
+        for _ in 0..=below(3) {
+            let at = below(request.len());
+            request[at] = u8::try_from(below(256)).expect("a byte");
+        }
+        let bytes = half_closed(server, &request).await;
+        assert!(bytes.starts_with(b"HTTP/1."), "{}: {}", request.escape_ascii(), bytes.escape_ascii());
+    }
+}
+
 /// The answer to one request with these header lines.
 pub async fn ask(server: SocketAddr, method: &str, target: &str, headers: &[&str]) -> Answer {
     let mut request = format!("{method} {target} HTTP/1.1\r\nHost: show.example.org\r\nConnection: close\r\n");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Answer, ask, first, raw};
+use super::client::{Answer, any_bytes_changed_are_answered, ask, first, half_closed, raw};
 use super::server::{House, bound, escaped, int, one_release, peers};
 use crate::id::InfoHash;
 use crate::serve::{HttpOptions, Options};
@@ -88,11 +88,7 @@ async fn rule_1_whatever_is_odd_about_an_announce_is_answered() {
         ("half", format!("GET {target} HTTP/1.1\r\nHos"), "HTTP/1.1 400"),
     ];
     for (name, request, status) in cases {
-        let mut stream = TcpStream::connect(house.at).await.expect("connected");
-        stream.write_all(request.as_bytes()).await.expect("sent");
-        stream.shutdown().await.expect("half closed, so that a torn head has an end");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.expect("no reset");
+        let bytes = half_closed(house.at, request.as_bytes()).await;
         let status = status.split_at(8).1;
         assert!(
             bytes.get(8..).is_some_and(|rest| rest.starts_with(status.as_bytes())),
@@ -108,24 +104,7 @@ async fn an_announce_with_any_bytes_changed_is_answered() {
     let (show, hash) = one_release();
     let house = House::open(&show).await;
     let request = format!("GET {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", target(hash, 'a'));
-    let mut random = 11_u64;
-    let mut below = |bound: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        usize::try_from(random >> 40).expect("24 bits") % bound
-    };
-    for _ in 0..300 {
-        let mut request = request.clone().into_bytes();
-        for _ in 0..=below(3) {
-            let at = below(request.len());
-            request[at] = u8::try_from(below(256)).expect("a byte");
-        }
-        let mut stream = TcpStream::connect(house.at).await.expect("connected");
-        stream.write_all(&request).await.expect("sent");
-        stream.shutdown().await.expect("half closed, so that a torn head has an end");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.expect("no reset");
-        assert!(bytes.starts_with(b"HTTP/1."), "{}: {}", request.escape_ascii(), bytes.escape_ascii());
-    }
+    any_bytes_changed_are_answered(house.at, request.as_bytes(), 11).await;
     house.close().await;
 }
 
