@@ -342,6 +342,11 @@ impl Server {
         self.greeted("peers").split(' ').next().unwrap_or_default().parse().expect("an address")
     }
 
+    /// Whether some torrent is shown as verified: what was just built is hashed when it has come to rest.
+    pub fn shows_verified(&self) -> bool {
+        self.get("/api/swarms.json").text().contains("\"health\":\"verified\"")
+    }
+
     /// GET of a path.
     pub fn get(&self, path: &str) -> Response {
         self.request(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"))
