@@ -273,6 +273,7 @@ fn scrub_batch(entry: &Entry, from: u32) -> Result<(u32, u64), Refused> {
         bytes += if entry.is_readable(next) { u64::from(entry.content.piece(next).1) } else { 0 };
         next += 1;
     }
+    entry.rest_from_reading();
     Ok((next, bytes))
 }
 

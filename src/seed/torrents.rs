@@ -72,6 +72,14 @@ impl Held {
     fn info_bytes(&self) -> Option<Arc<[u8]>> {
         self.info_bytes.as_ref()?.upgrade()
     }
+
+    fn let_go(&mut self) {
+        self.meta = None;
+        if self.info_bytes().is_none() {
+            // Its room is given back with the last who knows of it.
+            self.info_bytes = None;
+        }
+    }
 }
 
 impl Entry {
@@ -209,9 +217,8 @@ impl Entry {
 
     /// What the `.torrent` says of the bytes; nothing where it is not to be had, which is told then. It blocks.
     pub fn meta(&self) -> Option<Arc<Meta>> {
-        let held = || self.meta.lock().unwrap_or_else(PoisonError::into_inner);
         {
-            let mut held = held();
+            let mut held = self.held();
             if let Some(meta) = &held.meta {
                 let meta = Arc::clone(meta);
                 held.is_used = true;
@@ -229,7 +236,7 @@ impl Entry {
             self.settle(state, true);
         }
         let mut found = found.ok()?;
-        let mut held = held();
+        let mut held = self.held();
         held.is_used = true;
         if let Some(meta) = &held.meta {
             // Somebody else has read it meanwhile.
@@ -243,9 +250,13 @@ impl Entry {
         Some(found)
     }
 
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.meta.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The `info` dictionary, where it is held.
     fn held_info_bytes(&self) -> Option<Arc<[u8]>> {
-        let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held();
         let info_bytes = held.info_bytes()?;
         held.is_used = true;
         Some(info_bytes)
@@ -256,15 +267,19 @@ impl Entry {
         self.state().torrent_fault.is_some()
     }
 
+    /// Lets go of what its `.torrent` says, where no peer is there for whom it would be read again: who goes through
+    /// thousands of torrents in the background holds one at a time.
+    pub fn rest_from_reading(&self) {
+        if self.connections.load(Ordering::Relaxed) == 0 {
+            self.held().let_go();
+        }
+    }
+
     /// Lets go of what nobody has needed since it was last called.
     pub fn rest(&self) {
-        let mut held = self.meta.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held();
         if !std::mem::take(&mut held.is_used) {
-            held.meta = None;
-        }
-        if held.info_bytes().is_none() {
-            // Its room is given back with the last who knows of it.
-            held.info_bytes = None;
+            held.let_go();
         }
         drop(held);
         let mut state = self.state();

@@ -218,6 +218,7 @@ fn hash_batch(entry: &Entry, next: NextPiece, from: u32) -> Batch {
     {
         batch.hash(entry, piece);
     }
+    entry.rest_from_reading();
     batch
 }
 
@@ -235,6 +236,7 @@ fn try_again(entry: &Entry) -> Batch {
             break;
         }
     }
+    entry.rest_from_reading();
     batch
 }
 

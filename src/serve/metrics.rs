@@ -162,12 +162,13 @@ impl Text {
 mod tests {
     use super::*;
     use crate::serve::quota::Usage;
+    use crate::serve::status::tests::row;
     use crate::serve::status::{Everseed, Row};
     use expect_test::expect;
     use std::time::Duration;
 
     fn snapshot() -> Snapshot {
-        let row = |health| Row { seeds: 2, leechers: 3, completed: 4, bad_pieces: 11, health, ..Row::default() };
+        let row = |health| Row { seeds: 2, leechers: 3, completed: 4, ..row("One", 1, health, 11) };
         Snapshot {
             torrents: vec![row("verified"), row("missing")],
             everseed: Everseed {

@@ -1,12 +1,14 @@
 //! What the manifest says of a torrent, in little memory: there are thousands of them, held for years, and few are
 //! looked at.
 
+use std::sync::Arc;
+
 use crate::id::InfoHashes;
 use crate::manifest::{Entry, File};
 use crate::sitepath::SitePath;
 
 /// An entry of the manifest without its magnet link.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Packed {
     /// The info-hashes.
     pub info_hashes: InfoHashes,
@@ -34,7 +36,7 @@ const WORDS: usize = Words::Retired as usize + 1;
 const HERE: &str = "+";
 
 /// A file of an entry.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct PackedFile {
     bytes: u64,
     path_end: u32,
@@ -52,9 +54,9 @@ pub struct FileWords<'a> {
     pub url: Option<&'a str>,
 }
 
-impl From<Entry> for Box<Packed> {
+impl From<Entry> for Arc<Packed> {
     fn from(entry: Entry) -> Self {
-        Box::new(Packed::of(&entry))
+        Self::new(Packed::of(&entry))
     }
 }
 
@@ -121,6 +123,11 @@ impl Packed {
     /// The title people know it by.
     pub fn title(&self) -> &str {
         self.word(Words::Title)
+    }
+
+    /// What it is called where people look: its title, or its name where it has none.
+    pub fn shown_title(&self) -> &str {
+        if self.title().is_empty() { self.name() } else { self.title() }
     }
 
     /// The path of the `.torrent` below the site's root.

@@ -67,7 +67,7 @@ struct Line<'a> {
     #[serde(flatten)]
     of: &'a Row,
     /// The info-hash it is found by here.
-    hash: &'a str,
+    hash: String,
     health_text: String,
     size_text: String,
     sent_text: String,
@@ -95,7 +95,7 @@ pub fn answer(snapshot: &Snapshot, ask: &Ask, series: &Result<std::sync::Arc<Ser
         return reply::text(StatusCode::NOT_FOUND, "no torrent of this info-hash is served here");
     }
     let everseed = &snapshot.everseed;
-    let is_of_one = |fault: &&str| one.is_none_or(|row| fault.starts_with(&format!("{}: ", row.title)));
+    let is_of_one = |fault: &&str| one.is_none_or(|row| fault.starts_with(&format!("{}: ", row.named.title())));
     let query = |page: usize| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !ask.words.is_empty() {
@@ -186,8 +186,10 @@ fn shown(of: &Everseed) -> Shown<'_> {
 }
 
 fn line(of: &Row) -> Line<'_> {
+    let hashes = of.named.info_hashes();
+    let v2 = || hashes.v2().map(|hash| hash.to_string());
     Line {
-        hash: of.info_hash.as_deref().or(of.info_hash_v2.as_deref()).unwrap_or_default(),
+        hash: hashes.v1().map(|hash| hash.to_string()).or_else(v2).unwrap_or_default(),
         health_text: match of.health {
             "verified" => "Verified".to_owned(),
             "verifying" => "Verifying".to_owned(),
@@ -195,7 +197,7 @@ fn line(of: &Row) -> Line<'_> {
             "degraded" => format!("Degraded: {} of {} pieces bad", of.bad_pieces, of.pieces),
             _ => "Missing".to_owned(),
         },
-        size_text: size_text(of.bytes),
+        size_text: size_text(of.named.bytes()),
         sent_text: size_text(of.sent_bytes),
         web_sent_text: size_text(of.web_sent_bytes),
         carried_text: size_text(of.carried_bytes),
@@ -208,7 +210,7 @@ fn line(of: &Row) -> Line<'_> {
             (None, None) => None,
         },
         // The day is enough.
-        retired_text: of.retired.as_deref().map(|retired| retired.get(..10).unwrap_or(retired)),
+        retired_text: of.named.retired().map(|retired| retired.get(..10).unwrap_or(retired)),
         of,
     }
 }

@@ -131,7 +131,7 @@ async fn over_time(state: &State, path: &UrlPath, uri: &Uri) -> Reply {
     let snapshot = state.snapshot();
     let one = snapshot.torrents.iter().find(|row| ask.named.iter().any(|hash| row.is_known_as(hash)));
     let swarms = match one {
-        Some(row) => row.swarms.clone(),
+        Some(row) => row.named.info_hashes().swarms().collect(),
         None if ask.named.is_empty() => Vec::new(),
         None => return reply::text(StatusCode::NOT_FOUND, "no torrent of this info-hash is served here"),
     };

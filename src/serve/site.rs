@@ -8,6 +8,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use url::{Host, Url};
 
@@ -45,7 +46,7 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Published {
     /// What the manifest says of it.
-    pub entry: Box<Packed>,
+    pub entry: Arc<Packed>,
     /// How many pieces it has.
     pub pieces: u64,
     /// Whether peers come from the trackers alone (BEP 27).
@@ -110,7 +111,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         return Err(vec![Problem::at(root, "is not a folder").help("name the folder of a built site")]);
     }
     let at = root.join(manifest::FILE_NAME);
-    let parsed = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read_as::<Box<Packed>>) {
+    let parsed = match fsx::open_at_most(&at, manifest::BYTES_MAX).and_then(Manifest::read_as::<Arc<Packed>>) {
         Ok(parsed) => parsed,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Site::default()),
         Err(error) => return Err(vec![Problem::at(&at, format!("can't be read: {error}"))]),
@@ -153,7 +154,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
 }
 
 /// Which of the manifest's torrents are there for the first time, and what is wrong with them as a set.
-fn firsts(entries: &[Box<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
+fn firsts(entries: &[Arc<Packed>], at: &Path) -> (Vec<bool>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut swarms = HashMap::<InfoHash, usize>::new();
     let mut is_first = |(index, entry): (usize, &Packed)| {
@@ -238,7 +239,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn published(&mut self, entry: Box<Packed>) -> Result<Published, Problem> {
+    fn published(&mut self, entry: Arc<Packed>) -> Result<Published, Problem> {
         let at = self.below(entry.torrent())?;
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);

@@ -18,13 +18,11 @@ use super::http;
 use super::log::Log;
 use super::quota::{Meter, Quota, Stage};
 use super::site::{OwnTrackers, Published, Site};
-use super::status::{Everseed, FAULTS_MAX, Open, Row, Scrub, Scrubbing, Snapshot, carried};
+use super::status::{Everseed, FAULTS_MAX, Named, Open, Row, Scrub, Scrubbing, Snapshot, carried};
 use super::web::WebSent;
 use crate::id::{InfoHash, InfoHashes};
-use crate::metainfo::Kind;
 use crate::pace::Allowance;
 use crate::seed::{self, Health, Seed};
-use crate::sitepath::SitePath;
 use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
 use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
 
@@ -428,11 +426,11 @@ impl State {
             }
             let mut row = row(&site, one, seed.as_ref(), counts, now);
             row.web_sent_bytes = web.get(&hash).copied().unwrap_or(0);
-            row.carried_bytes = carried(row.completed, row.bytes, row.sent_bytes, row.web_sent_bytes);
-            row.heal = healing.get(&hash).cloned();
+            row.carried_bytes = carried(row.completed, row.named.bytes(), row.sent_bytes, row.web_sent_bytes);
+            row.heal = healing.get(&hash).map(|text| text.as_str().into());
             everseed.sent_bytes = everseed.sent_bytes.saturating_add(row.sent_bytes);
             everseed.web_sent_bytes = everseed.web_sent_bytes.saturating_add(row.web_sent_bytes);
-            downloaded = downloaded.saturating_add(row.completed.saturating_mul(row.bytes));
+            downloaded = downloaded.saturating_add(row.completed.saturating_mul(row.named.bytes()));
             if let Some(scrub) = row.scrub {
                 everseed.scrubbed += 1;
                 let since = everseed.scrubbed_since.get_or_insert(scrub.at);
@@ -517,7 +515,7 @@ fn offer(swarms: &mut Swarms, site: &Site, healths: &[Option<Health>]) {
 }
 
 fn title(one: &Published) -> &str {
-    if one.entry.title().is_empty() { one.entry.name() } else { one.entry.title() }
+    one.entry.shown_title()
 }
 
 /// What is written behind the info-hash of a verdict on a file that was found damaged since.
@@ -578,15 +576,8 @@ fn counts(hashes: InfoHashes, tracked: impl Fn(&InfoHash) -> Option<tracker::Sta
 /// A torrent as it is shown.
 fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, counts: Counts, now: u64) -> Row {
     let scrub = seed.map_or_else(seed::ScrubState::default, |seed| seed.scrub);
-    let hashes = one.entry.info_hashes;
     Row {
-        info_hash: hashes.v1().map(|hash| hash.to_string()),
-        info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
-        kind: Kind::of(hashes).as_str(),
-        title: title(one).to_owned(),
-        page: site.page(&one.entry).map(str::to_owned),
-        torrent: SitePath::new(one.entry.torrent()).map(|path| path.url()).unwrap_or_default(),
-        bytes: one.entry.bytes(),
+        named: Named::of(&one.entry, site.page(&one.entry)),
         seeds: counts.complete,
         leechers: counts.incomplete,
         completed: counts.downloaded,
@@ -605,10 +596,9 @@ fn row(site: &Site, one: &Published, seed: Option<&seed::Status>, counts: Counts
             .map(|(ago, bad_pieces)| Scrub { at: now.saturating_sub(ago.as_secs()), bad_pieces: bad_pieces.into() }),
         scrubbing: scrub.progress.map(|(done, of)| Scrubbing { done: done.into(), of: of.into() }),
         connections: seed.map_or(0, |seed| seed.connections as u64),
-        published: one.entry.published().map(str::to_owned),
-        retired: one.entry.retired().map(str::to_owned),
-        swarms: hashes.swarms().collect(),
-        ..Row::default()
+        web_sent_bytes: 0,
+        carried_bytes: 0,
+        heal: None,
     }
 }
 

@@ -2,14 +2,19 @@
 //!
 //! All of it is made of one [`Snapshot`], taken by whoever holds the swarms and the seed.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
 use super::history::Series;
+use super::packed::Packed;
 use super::quota::Usage;
 use super::reply::{self, Reply};
-use crate::id::{InfoHash, InfoHashV2};
+use crate::id::{InfoHash, InfoHashV2, InfoHashes};
+use crate::metainfo::Kind;
+use crate::sitepath::SitePath;
 
 /// The most faults, and warnings, that are listed one by one.
 pub const FAULTS_MAX: usize = 50;
@@ -34,24 +39,11 @@ pub struct Snapshot {
 }
 
 /// A torrent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The info-hash of v1, where it is shared by that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub info_hash: Option<String>,
-    /// The info-hash of v2, where it is shared by that (BEP 52).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub info_hash_v2: Option<String>,
-    /// `v1`, `v2` or `hybrid`.
-    pub kind: &'static str,
-    /// Its title.
-    pub title: String,
-    /// The page about it, below the site's root where it lies there.
-    pub page: Option<String>,
-    /// The `.torrent`, below the site's root.
-    pub torrent: String,
-    /// The size of its files.
-    pub bytes: u64,
+    /// What the manifest says of it.
+    #[serde(flatten)]
+    pub named: Named,
     /// Peers that have everything, the everseed among them. Those of both swarms of a hybrid torrent are added; the
     /// everseed counts once.
     pub seeds: u64,
@@ -81,16 +73,83 @@ pub struct Row {
     pub scrubbing: Option<Scrubbing>,
     /// What is done, or would be, about its bad pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub heal: Option<String>,
-    /// When it was published.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub published: Option<String>,
+    pub heal: Option<Box<str>>,
+}
+
+/// What the manifest says of a torrent: its texts are read where they stand for as long as the site is in force, since
+/// a snapshot of thousands of torrents would hold them all a second time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    entry: Arc<Packed>,
+    /// Where the part of its page's URL begins that is shown.
+    page_from: usize,
+}
+
+impl Named {
+    /// What `entry` says; its page is shown as `page`, which is the end of its URL.
+    pub fn of(entry: &Arc<Packed>, page: Option<&str>) -> Self {
+        let whole = entry.page().map_or(0, str::len);
+        Self { entry: Arc::clone(entry), page_from: whole - page.map_or(0, str::len).min(whole) }
+    }
+
+    /// The info-hashes.
+    pub fn info_hashes(&self) -> InfoHashes {
+        self.entry.info_hashes
+    }
+
+    /// Its title.
+    pub fn title(&self) -> &str {
+        self.entry.shown_title()
+    }
+
+    /// The size of its files, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.entry.bytes()
+    }
+
     /// When the site stopped publishing it, where it has (RFC 3339).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retired: Option<String>,
-    /// The info-hashes of its swarms.
-    #[serde(skip)]
-    pub swarms: Vec<InfoHash>,
+    pub fn retired(&self) -> Option<&str> {
+        self.entry.retired()
+    }
+}
+
+impl Serialize for Named {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct View<'a> {
+            /// The info-hash of v1, where it is shared by that.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            info_hash: Option<String>,
+            /// The info-hash of v2, where it is shared by that (BEP 52).
+            #[serde(skip_serializing_if = "Option::is_none")]
+            info_hash_v2: Option<String>,
+            /// `v1`, `v2` or `hybrid`.
+            kind: &'static str,
+            title: &'a str,
+            /// The page about it, below the site's root where it lies there.
+            page: Option<&'a str>,
+            /// The `.torrent`, below the site's root.
+            torrent: String,
+            bytes: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            published: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retired: Option<&'a str>,
+        }
+        let hashes = self.info_hashes();
+        let view = View {
+            info_hash: hashes.v1().map(|hash| hash.to_string()),
+            info_hash_v2: hashes.v2().map(|hash| hash.to_string()),
+            kind: Kind::of(hashes).as_str(),
+            title: self.title(),
+            page: self.entry.page().map(|page| &page[self.page_from..]),
+            torrent: SitePath::new(self.entry.torrent()).map(|path| path.url()).unwrap_or_default(),
+            bytes: self.bytes(),
+            published: self.entry.published(),
+            retired: self.retired(),
+        };
+        view.serialize(serializer)
+    }
 }
 
 /// What came of reading all of a torrent again.
@@ -121,8 +180,19 @@ pub fn carried(completed: u64, bytes: u64, sent: u64, web_sent: u64) -> u64 {
 impl Row {
     /// Whether these lower-case digits are an info-hash of it, or the truncated one of v2.
     pub fn is_known_as(&self, digits: &str) -> bool {
-        let truncated = |v2: &String| v2 == digits || v2.get(..40) == Some(digits);
-        self.info_hash.as_deref() == Some(digits) || self.info_hash_v2.as_ref().is_some_and(truncated)
+        matches!(digits.len(), 40 | 64) && self.is_begun_by(digits)
+    }
+
+    /// Whether an info-hash of it begins with these lower-case digits.
+    fn is_begun_by(&self, digits: &str) -> bool {
+        let hashes = self.named.info_hashes();
+        let is_begun = |hash: &[u8]| {
+            let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+            let digit = |nibble: u8| char::from_digit(nibble.into(), 16);
+            digits.len() <= 2 * hash.len()
+                && nibbles.map(digit).zip(digits.chars()).all(|(own, said)| own == Some(said))
+        };
+        hashes.v1().is_some_and(|hash| is_begun(&hash.0)) || hashes.v2().is_some_and(|hash| is_begun(&hash.0))
     }
 
     /// Whether each of these words, in lower case, stands in its title, or is its state or the beginning of an info-hash.
@@ -130,14 +200,12 @@ impl Row {
         if words.is_empty() {
             return true;
         }
-        let title = self.title.to_lowercase();
-        let begins = |hash: &Option<String>, word: &str| hash.as_ref().is_some_and(|hash| hash.starts_with(word));
+        let title = self.named.title().to_lowercase();
         words.iter().all(|word| {
             title.contains(word)
                 || self.health == word
-                || (word == "retired" && self.retired.is_some())
-                || begins(&self.info_hash, word)
-                || begins(&self.info_hash_v2, word)
+                || (word == "retired" && self.named.retired().is_some())
+                || self.is_begun_by(word)
         })
     }
 
@@ -327,18 +395,30 @@ pub fn health(snapshot: &Snapshot, unable: Option<&str>) -> Reply {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::manifest::Entry;
     use crate::serve::plot::Bar;
     use expect_test::expect;
     use http_body_util::BodyExt;
 
     pub fn row(title: &str, byte: u8, health: &'static str, bad_pieces: u64) -> Row {
-        Row {
-            info_hash: Some(format!("{byte:02x}").repeat(20)),
-            kind: "v1",
+        retired_row(title, byte, health, bad_pieces, None)
+    }
+
+    pub fn retired_row(title: &str, byte: u8, health: &'static str, bad_pieces: u64, retired: Option<&str>) -> Row {
+        let entry = Entry {
+            info_hashes: InfoHashes::V1(InfoHash([byte; 20])),
+            name: "one.mp3".into(),
             title: title.into(),
-            page: Some("episodes/one/".into()),
-            torrent: "torrents/one.torrent".into(),
+            torrent: SitePath::new("torrents/one.torrent").expect("below the root"),
+            magnet: String::new(),
             bytes: 240_760,
+            files: Vec::new(),
+            page: Some("https://show.example.org/episodes/one/".into()),
+            published: None,
+            retired: retired.map(str::to_owned),
+        };
+        Row {
+            named: Named::of(&Packed::of(&entry).into(), Some("episodes/one/")),
             seeds: 2,
             leechers: 1,
             completed: 7,
@@ -349,17 +429,19 @@ pub mod tests {
             health,
             bad_pieces,
             pieces: 15,
-            ..Row::default()
+            scrub: None,
+            scrubbing: None,
+            heal: None,
         }
     }
 
     pub fn snapshot() -> Snapshot {
         let scrub = Some(Scrub { at: 1_759_900_000, bad_pieces: 0 });
-        let retired = Some("2025-09-01T12:00:00Z".to_owned());
+        let one = retired_row("One & only", 0xab, "verified", 0, Some("2025-09-01T12:00:00Z"));
         Snapshot {
             title: "A <show>".into(),
             torrents: vec![
-                Row { scrub, retired, ..row("One & only", 0xab, "verified", 0) },
+                Row { scrub, ..one },
                 Row { heal: Some("2 pieces would be fetched".into()), ..row("Two", 0xcd, "degraded", 2) },
             ],
             everseed: Everseed {
@@ -494,11 +576,11 @@ pub mod tests {
         torrents[200].health = "degraded";
         torrents[220].health = "missing";
         torrents[230].heal = Some("asks".into());
-        torrents[240] = Row { retired: Some("2026".into()), ..row("Füllhorn", 0xef, "verified", 0) };
+        torrents[240] = retired_row("Füllhorn", 0xef, "verified", 0, Some("2026"));
         let found = |query: &str| {
             let (rows, pages) = ask(query).choose(&torrents);
             let pages = pages.map(|pages| (pages.page, pages.of, pages.found));
-            let titles = rows.iter().take(4).map(|row| row.title.as_str()).collect::<Vec<_>>().join(", ");
+            let titles = rows.iter().take(4).map(|row| row.named.title()).collect::<Vec<_>>().join(", ");
             format!("{query}: {} {pages:?} {titles}", rows.len())
         };
         let queries = [
