@@ -323,9 +323,10 @@ impl Seed {
         each.map(|(hash, entry)| (*hash, entry.sent.load(Ordering::Relaxed))).filter(|(_, sent)| *sent > 0).collect()
     }
 
-    /// How all torrents stand, in no order.
-    pub fn statuses(&self) -> Vec<(InfoHash, Status)> {
-        self.entries().iter().map(|entry| (entry.info_hash(), entry.status())).collect()
+    /// How those torrents stand whose health is wanted, in no order.
+    pub fn statuses(&self, is_wanted: impl Fn(Health) -> bool) -> Vec<(InfoHash, Status)> {
+        let wanted = self.entries().into_iter().filter(|entry| is_wanted(entry.health()));
+        wanted.map(|entry| (entry.info_hash(), entry.status())).collect()
     }
 
     /// A number that changes whenever the health of a torrent does, or the set of torrents.

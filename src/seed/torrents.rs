@@ -286,6 +286,8 @@ impl Entry {
         if state.followers.as_ref().is_some_and(|followers| followers.receiver_count() == 0) {
             state.followers = None;
         }
+        // Whoever waits for one of these places, or has one, holds them too.
+        state.reads.take_if(|reads| Arc::strong_count(reads) == 1);
     }
 
     /// Ends the offer: peers that are connected for it are let go.

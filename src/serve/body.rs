@@ -58,8 +58,18 @@ enum Kind {
     Empty,
     Bytes(Bytes),
     File(FilePart),
+    Parts(Parts),
     /// So many that are left.
     Zeros(u64),
+}
+
+/// What is made while it is sent.
+struct Parts(Box<dyn Iterator<Item = Bytes> + Send>);
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
 }
 
 /// What zeros are sent from.
@@ -74,6 +84,11 @@ impl Body {
     /// These bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self { kind: Kind::Bytes(bytes.into()), held: None, metered: None }
+    }
+
+    /// These parts, of which each is made when the one before is sent.
+    pub fn parts(parts: impl Iterator<Item = Bytes> + Send + 'static) -> Self {
+        Self { kind: Kind::Parts(Parts(Box::new(parts))), held: None, metered: None }
     }
 
     /// `bytes` bytes of `file` from `start`. A file that ends before them ends the connection: what was promised in
@@ -131,6 +146,7 @@ impl HttpBody for Body {
             Kind::Empty | Kind::Zeros(0) => Poll::Ready(None),
             Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Parts(Parts(parts)) => Poll::Ready(parts.next().map(|part| Ok(Frame::data(part)))),
             Kind::Zeros(left) => {
                 let chunk = usize::try_from(*left).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
                 *left -= chunk as u64;
@@ -158,6 +174,7 @@ impl HttpBody for Body {
             Kind::Empty => 0,
             Kind::Bytes(bytes) => bytes.len() as u64,
             Kind::File(part) => part.left(),
+            Kind::Parts(_) => return SizeHint::default(),
             Kind::Zeros(left) => *left,
         })
     }

@@ -157,9 +157,8 @@ fn admit(state: &State, healing: &Healing, patients: &mut HashMap<InfoHash, Pati
     let now = Instant::now();
     let ill: HashMap<InfoHash, seed::Status> = state
         .seed
-        .statuses()
+        .statuses(|health| matches!(health, Health::Degraded | Health::Missing))
         .into_iter()
-        .filter(|(_, status)| matches!(status.health, Health::Degraded | Health::Missing))
         // What a disk holds that does not answer is not damaged for all that is known, and a look at it would hang.
         .filter(|(info_hash, _)| state.seed.damage(info_hash).is_some())
         .collect();

@@ -90,6 +90,7 @@ struct Plot {
 /// `/swarms`: the torrents that are asked for, or the one that is named, and what was sent of it over time.
 pub fn answer(snapshot: &Snapshot, ask: &Ask, series: &Result<std::sync::Arc<Series>, Problem>) -> Reply {
     let (rows, pages) = Ask { page: ask.page.or(Some(1)), ..ask.clone() }.choose(&snapshot.torrents);
+    let rows: Vec<&Row> = rows.into_iter().map(|index| &snapshot.torrents[index]).collect();
     let one = if ask.named.is_empty() { None } else { rows.first() };
     if one.is_none() && !ask.named.is_empty() {
         return reply::text(StatusCode::NOT_FOUND, "no torrent of this info-hash is served here");

@@ -44,7 +44,7 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
         "swarms.css" => shown(method, page::style),
         "swarms.js" => shown(method, page::script),
         "api/swarms.json" => shown(method, || match asked(&uri) {
-            Ok(ask) => status::json(&state.snapshot(), &ask),
+            Ok(ask) => status::json(state.snapshot(), &ask),
             Err(error) => reply::text(StatusCode::BAD_REQUEST, error),
         }),
         "healthz" => {

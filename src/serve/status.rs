@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use serde::{Serialize, Serializer};
 use url::form_urlencoded;
 
+use super::body::Body;
 use super::history::Series;
 use super::packed::Packed;
 use super::quota::Usage;
@@ -313,14 +315,15 @@ impl Ask {
         Ok(ask)
     }
 
-    /// The torrents that are meant. Page by page, those in trouble come first.
-    pub fn choose<'a>(&self, torrents: &'a [Row]) -> (Vec<&'a Row>, Option<Pages>) {
+    /// The indices of the torrents that are meant. Page by page, those in trouble come first.
+    pub fn choose(&self, torrents: &[Row]) -> (Vec<usize>, Option<Pages>) {
         let words: Vec<String> = self.words.split_whitespace().map(str::to_lowercase).collect();
         let is_named = |row: &&Row| self.named.is_empty() || self.named.iter().any(|hash| row.is_known_as(hash));
-        let mut rows: Vec<&Row> = torrents.iter().filter(is_named).filter(|row| row.has(&words)).collect();
+        let meant = torrents.iter().enumerate().filter(|(_, row)| is_named(row) && row.has(&words));
+        let mut rows: Vec<usize> = meant.map(|(index, _)| index).collect();
         let Some(page) = self.page else { return (rows, None) };
         // The sort is stable: the manifest names the newest first, and those that are retired last.
-        rows.sort_by_key(|row| row.trouble());
+        rows.sort_by_key(|&index| torrents[index].trouble());
         let (found, pages) = (rows.len(), rows.len().div_ceil(ROWS_MAX).max(1));
         let page = page.clamp(1, pages);
         let rows = rows.into_iter().skip((page - 1) * ROWS_MAX).take(ROWS_MAX).collect();
@@ -334,18 +337,78 @@ fn info_hash(text: &str) -> Option<String> {
     v1().or_else(|| text.parse::<InfoHashV2>().ok().map(|hash| hash.to_string()))
 }
 
-/// `/api/swarms.json`.
-pub fn json(snapshot: &Snapshot, ask: &Ask) -> Reply {
-    #[derive(Serialize)]
-    struct View<'a> {
-        torrents: Vec<&'a Row>,
-        everseed: &'a Everseed,
-        generated: u64,
-        #[serde(flatten)]
-        pages: Option<Pages>,
+/// `/api/swarms.json`, written while it is sent: of thousands of torrents it has megabytes.
+pub fn json(snapshot: Arc<Snapshot>, ask: &Ask) -> Reply {
+    let (rows, pages) = ask.choose(&snapshot.torrents);
+    let mut parts = JsonParts { snapshot, rows: rows.into_iter(), pages, place: Place::Start };
+    let body = if parts.rows.len() <= ROWS_MAX {
+        Body::bytes(parts.by_ref().flatten().collect::<Vec<u8>>())
+    } else {
+        Body::parts(parts)
+    };
+    let mut reply = reply::with_type(JSON, Vec::new());
+    *reply.body_mut() = body;
+    reply::any_origin(reply.headers_mut());
+    reply
+}
+
+/// The JSON of many torrents, some of them at a time.
+struct JsonParts {
+    snapshot: Arc<Snapshot>,
+    rows: std::vec::IntoIter<usize>,
+    pages: Option<Pages>,
+    place: Place,
+}
+
+/// What of the JSON comes next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Rows,
+    Over,
+}
+
+impl Iterator for JsonParts {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        #[derive(Serialize)]
+        struct Rest<'a> {
+            everseed: &'a Everseed,
+            generated: u64,
+            #[serde(flatten)]
+            pages: Option<Pages>,
+        }
+        let mut part = match self.place {
+            Place::Start => br#"{"torrents":["#.to_vec(),
+            Place::Rows => Vec::new(),
+            Place::Over => return None,
+        };
+        let mut is_first = self.place == Place::Start;
+        self.place = Place::Rows;
+        for index in self.rows.by_ref().take(ROWS_MAX) {
+            if !std::mem::take(&mut is_first) {
+                part.push(b',');
+            }
+            part.extend_from_slice(&written(&self.snapshot.torrents[index]));
+        }
+        if self.rows.len() == 0 {
+            let Snapshot { everseed, generated, .. } = &*self.snapshot;
+            let rest = written(&Rest { everseed, generated: *generated, pages: self.pages });
+            // Behind the list, and without the brace that opens it.
+            part.extend_from_slice(b"],");
+            part.extend_from_slice(&rest[1..]);
+            self.place = Place::Over;
+        }
+        Some(part.into())
     }
-    let (torrents, pages) = ask.choose(&snapshot.torrents);
-    data(&View { torrents, everseed: &snapshot.everseed, generated: snapshot.generated, pages })
+}
+
+/// The type of all that is data.
+const JSON: &str = "application/json";
+
+fn written(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("strings and numbers are JSON")
 }
 
 /// `/api/series.json`.
@@ -360,8 +423,7 @@ pub fn series(series: &Series, generated: u64) -> Reply {
 }
 
 fn data(value: &impl Serialize) -> Reply {
-    let body = serde_json::to_vec(value).expect("strings and numbers are JSON");
-    let mut reply = reply::with_type("application/json", body);
+    let mut reply = reply::with_type(JSON, written(value));
     reply::any_origin(reply.headers_mut());
     reply
 }
@@ -385,7 +447,7 @@ pub fn health(snapshot: &Snapshot, unable: Option<&str>) -> Reply {
         "warnings": everseed.warnings,
         "faults": unable.into_iter().chain(everseed.faults.iter().map(String::as_str)).collect::<Vec<_>>(),
     });
-    let mut reply = reply::with_type("application/json", format!("{body}\n"));
+    let mut reply = reply::with_type(JSON, format!("{body}\n"));
     if unable.is_some() {
         *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
@@ -482,7 +544,7 @@ pub mod tests {
 
     #[tokio::test]
     async fn the_numbers_are_this_json() {
-        let (_, json) = text(json(&snapshot(), &ask(""))).await;
+        let (_, json) = text(json(Arc::new(snapshot()), &ask(""))).await;
         let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         expect![[r#"
             {
@@ -564,6 +626,18 @@ pub mod tests {
     }
 
     #[tokio::test]
+    async fn the_json_of_many_torrents_is_written_in_parts_and_whole() {
+        for count in [0, 1, ROWS_MAX, ROWS_MAX + 1, 2 * ROWS_MAX, 1000] {
+            let torrents = (0..count).map(|n| row(&format!("Episode {n}"), 1, "verified", 0)).collect();
+            let (_, json) = text(json(Arc::new(Snapshot { torrents, ..snapshot() }), &ask(""))).await;
+            let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+            let titles = json["torrents"].as_array().expect("a list").iter().map(|torrent| torrent["title"].clone());
+            assert!(titles.eq((0..count).map(|n| format!("Episode {n}"))), "{count}");
+            assert_eq!((&json["generated"], &json["everseed"]["peer_port"]), (&1_760_000_000.into(), &6881.into()));
+        }
+    }
+
+    #[tokio::test]
     async fn the_series_are_this_json() {
         let bar = Bar { at: 1_759_999_800, sent_bytes: 1, web_sent_bytes: 2, seeds: 3, leechers: 4 };
         let (_, json) = text(series(&Series { half_hours: vec![bar], days: vec![] }, 1_760_000_000)).await;
@@ -580,7 +654,7 @@ pub mod tests {
         let found = |query: &str| {
             let (rows, pages) = ask(query).choose(&torrents);
             let pages = pages.map(|pages| (pages.page, pages.of, pages.found));
-            let titles = rows.iter().take(4).map(|row| row.named.title()).collect::<Vec<_>>().join(", ");
+            let titles = rows.iter().take(4).map(|&row| torrents[row].named.title()).collect::<Vec<_>>().join(", ");
             format!("{query}: {} {pages:?} {titles}", rows.len())
         };
         let queries = [
