@@ -14,6 +14,7 @@ use url::Url;
 
 use super::report::{self, Failure};
 use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
+use crate::allocator;
 use crate::baseurl::BaseUrl;
 use crate::config::{Config, Typed};
 use crate::fetch::swarm::Dht;
@@ -113,6 +114,7 @@ pub fn run(args: &MirrorArgs) -> Result<(), Failure> {
     if args.once {
         return once(args, &config, data);
     }
+    allocator::keep_little();
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, read_config};
 use super::report::{self, Failure};
+use crate::allocator;
 use crate::config::{Config, Target, Typed};
 use crate::output;
 use crate::problem::Problem;
@@ -34,6 +35,7 @@ pub fn next(folder: &str) -> String {
 /// Serves until Ctrl-C or SIGTERM. `matches` are those of the command.
 pub fn run(mut args: ServeArgs, matches: &ArgMatches) -> Result<(), Failure> {
     args.settle(matches).map_err(Failure::usage)?;
+    allocator::keep_little();
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(WORKERS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
