@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::announce::{Desk, FORWARDING_HEADERS_MAX};
 use super::clock;
+use super::doors::Ticket;
 use super::http::{Counters, Ends};
 use super::socket::STALL_MAX;
 use super::state::State;
@@ -97,6 +98,7 @@ impl Front {
     pub async fn converse(
         &self,
         mut stream: TcpStream,
+        ticket: &Ticket,
         ends: Ends,
         idle_max: Duration,
         counters: &Counters,
@@ -105,8 +107,10 @@ impl Front {
         let mut last = Instant::now();
         let mut idle = pin!(sleep(idle_max));
         let mut ended = pin!(ending.changed());
+        let mut give_way = pin!(ticket.give_way());
         loop {
-            // Nothing where the client has closed, is gone or has been silent for too long, or the server ends.
+            // Nothing where the client has closed, is gone or has been silent for too long, where it gives way to
+            // another, or the server ends.
             let heard = poll_fn(|cx| {
                 if stream.poll_read_ready(cx).is_ready() {
                     let mut kit = self.take_kit();
@@ -128,17 +132,28 @@ impl Front {
                     }
                     idle.as_mut().reset(last + idle_max);
                 }
-                ended.as_mut().poll(cx).map(|_| None)
+                if give_way.as_mut().poll(cx).is_ready() || ended.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                Poll::Pending
             });
             let Some((mut kit, bytes)) = heard.await else { return Next::Over };
-            let done = self.answer_all(&mut kit, bytes, &stream, ends, counters).await;
+            let done = tokio::select! {
+                biased;
+                done = self.answer_all(&mut kit, bytes, &stream, ends, counters) => done,
+                // Who does not take so small an answer has no claim to the place.
+                () = give_way.as_mut() => return Next::Over,
+            };
             let rest = match done {
                 Ok(Done::HandOn(at)) => kit.input[at..bytes].to_vec(),
                 _ => Vec::new(),
             };
             self.give_back(kit);
             match done {
-                Ok(Done::Open) => last = Instant::now(),
+                Ok(Done::Open) => {
+                    last = Instant::now();
+                    ticket.asked();
+                }
                 Ok(Done::Close(at)) if at < bytes => return Next::Linger(stream),
                 Ok(Done::HandOn(_)) => return Next::HandOn(stream, rest),
                 Ok(Done::Close(_)) | Err(_) => return Next::Over,

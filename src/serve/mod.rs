@@ -18,6 +18,7 @@ mod bound;
 mod clock;
 mod data;
 mod dht;
+mod doors;
 mod files;
 mod front;
 mod heal;
@@ -46,7 +47,7 @@ pub use data::DataFolder;
 pub use heal::{
     Healing, ask_trackers, known as known_files, remembered as remembered_files, subject as subject_to_heal,
 };
-pub use http::Options as HttpOptions;
+pub use http::{Options as HttpOptions, connections_max};
 pub use log::Log;
 pub use quota::{Quota, THEN_BYTES_PER_SEC};
 pub use server::{END_MAX, Options, Server, StartError, Summary};
