@@ -140,7 +140,7 @@ impl Front {
             let Some((mut kit, bytes)) = heard.await else { return Next::Over };
             let done = tokio::select! {
                 biased;
-                done = self.answer_all(&mut kit, bytes, &stream, ends, counters) => done,
+                done = self.answer_all(&mut kit, bytes, &stream, ends, counters, &mut last) => done,
                 // Who does not take so small an answer has no claim to the place.
                 () = give_way.as_mut() => return Next::Over,
             };
@@ -150,10 +150,7 @@ impl Front {
             };
             self.give_back(kit);
             match done {
-                Ok(Done::Open) => {
-                    last = Instant::now();
-                    ticket.asked();
-                }
+                Ok(Done::Open) => ticket.asked(),
                 Ok(Done::Close(at)) if at < bytes => return Next::Linger(stream),
                 Ok(Done::HandOn(_)) => return Next::HandOn(stream, rest),
                 Ok(Done::Close(_)) | Err(_) => return Next::Over,
@@ -161,7 +158,7 @@ impl Front {
         }
     }
 
-    /// Answers the requests in the first `bytes` of what was read.
+    /// Answers the requests in the first `bytes` of what was read, and leaves in `last` when that was done.
     async fn answer_all(
         &self,
         kit: &mut Kit,
@@ -169,9 +166,11 @@ impl Front {
         stream: &TcpStream,
         ends: Ends,
         counters: &Counters,
+        last: &mut Instant,
     ) -> io::Result<Done> {
+        let begun = Instant::now();
         let Kit { input, out, desk } = kit;
-        let mut at = 0;
+        let (mut at, mut announces) = (0, 0);
         out.clear();
         let done = loop {
             if at == bytes {
@@ -180,6 +179,7 @@ impl Front {
             let Some(taken) = self.answer(&input[at..bytes], out, desk, ends) else { break Done::HandOn(at) };
             counters.requests.fetch_add(1, Ordering::Relaxed);
             at += taken.bytes;
+            announces += u64::from(taken.is_announce);
             if !taken.is_kept {
                 break Done::Close(at);
             }
@@ -191,6 +191,8 @@ impl Front {
         if !out.is_empty() {
             send(stream, out, counters).await?;
         }
+        *last = Instant::now();
+        self.0.state.tracker.counters().http_seconds.count(*last - begun, announces);
         Ok(done)
     }
 
@@ -231,7 +233,7 @@ impl Front {
         out.extend_from_slice(&self.date());
         out.extend_from_slice(b"\r\n\r\n");
         out.extend_from_slice(&desk.body);
-        Some(Taken { bytes: head_bytes, is_kept })
+        Some(Taken { bytes: head_bytes, is_kept, is_announce: matches!(asked, Asked::Announce) })
     }
 
     /// Whose path this is, at the root or below the site's.
@@ -280,6 +282,7 @@ impl Front {
 struct Taken {
     bytes: usize,
     is_kept: bool,
+    is_announce: bool,
 }
 
 /// What the tracker is asked for.

@@ -22,6 +22,7 @@ mod doors;
 mod files;
 mod front;
 mod heal;
+mod histogram;
 mod history;
 mod http;
 mod log;
