@@ -231,7 +231,7 @@ impl Tracker {
         if let Err(refusal) = outcome {
             self.refused(refusal);
             body.clear();
-            http::write_failure(body, refusal, self.swarms().options());
+            http::write_failure(body, refusal, &self.swarms());
         }
     }
 }

@@ -362,6 +362,11 @@ impl Swarms {
         (self.load.per_sec(), self.load.interval_secs())
     }
 
+    /// Seconds after which peers are asked to return, as the load has it, and before which they are asked not to.
+    pub fn intervals_secs(&self) -> (u32, u32) {
+        (self.load.interval_secs(), self.load.interval_min_secs())
+    }
+
     /// Takes out peers that were not heard for 1.5 intervals (rule 22), looking at [`EXPIRE_BATCH`] peers and going
     /// on where the last call stopped; to be called every second. Returns how many were taken out.
     pub fn expire(&mut self, now: Seconds, changes: &mut Vec<Change>) -> usize {

@@ -1,6 +1,7 @@
 //! Rule 22 under load: the interval grows before a reply slows, and who was told a longer one lives longer.
 
 use super::*;
+use crate::tracker::http;
 
 fn house(announces_per_sec_max: u32) -> House {
     House::with(Options { announces_per_sec_max, ..Options::default() })
@@ -32,6 +33,17 @@ fn rule_22_known_peers_are_spread_over_the_rate() {
     house.announce(&leecher("192.0.2.1:0"));
     assert!((2700..=3300).contains(&house.reply.interval_secs));
     assert_eq!(house.reply.interval_min_secs, 1500, "in proportion");
+}
+
+#[test]
+fn rule_22_who_is_refused_is_asked_to_return_as_late_as_others() {
+    let mut house = house(1);
+    known(&mut house, 3000);
+    house.wait(600).expire();
+    let mut body = Vec::new();
+    http::write_failure(&mut body, Refusal::NotServed, &house.swarms);
+    let body = String::from_utf8_lossy(&body);
+    assert!(body.contains("8:intervali3000e12:min intervali1500e"), "{body}");
 }
 
 #[test]
