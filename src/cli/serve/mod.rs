@@ -27,6 +27,9 @@ const OPEN_FILES_OF_A_CONNECTION: u64 = 2;
 /// Files and sockets of everything else.
 const OPEN_FILES_BESIDE: u64 = 1024;
 
+/// What the system sends to a process whose file would become larger than it may be (SIGXFSZ, of Linux and macOS).
+const FILE_TOO_LARGE: i32 = 25;
+
 /// Threads that carry bytes between sockets at most: more of them only cost memory, as files are read by others.
 const WORKERS_MAX: usize = 4;
 
@@ -211,6 +214,9 @@ pub(super) fn reachable(addr: SocketAddr) -> SocketAddr {
 /// Resolves at Ctrl-C or SIGTERM.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let trouble = |error| Failure::Trouble(Problem::new(format!("can't listen for signals: {error}")));
+    // Heard, so that it does not end the process: a limit on the size of files is a disk that is full. Where it can't be
+    // heard, all is as it was.
+    let _ = signal(SignalKind::from_raw(FILE_TOO_LARGE));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;
     Ok(async move {
