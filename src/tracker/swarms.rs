@@ -271,6 +271,8 @@ impl Swarms {
 
     /// Takes peers from a store, and returns how many are alive and of a torrent of the site.
     pub fn restore(&mut self, peers: impl IntoIterator<Item = Sighting>, now: Seconds) -> usize {
+        let peers: Vec<Sighting> = peers.into_iter().collect();
+        self.load.restore(peers.len(), now, &self.options);
         let before = self.peers;
         for sighting in peers {
             let Some(at) = self.site_at(&sighting.info_hash) else { continue };

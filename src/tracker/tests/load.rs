@@ -36,6 +36,33 @@ fn rule_22_known_peers_are_spread_over_the_rate() {
 }
 
 #[test]
+fn rule_22_a_restart_lets_peers_live_as_long_as_they_were_told() {
+    let mut house = house(1);
+    let mut sightings = Vec::new();
+    for number in 0..3000_u32 {
+        let [_, b, c, d] = number.to_be_bytes();
+        house.announce(&leecher(&format!("10.{b}.{c}.{d}:1")));
+        sightings.extend(house.changes.drain(..).filter_map(|change| match change {
+            Change::Seen(sighting) => Some(sighting),
+            _ => None,
+        }));
+    }
+    let restarted = |peers: usize, secs: u64| {
+        let mut again = self::house(1);
+        again.wait(secs);
+        let restored = again.swarms.restore(sightings[..peers].iter().cloned(), again.now);
+        (again, restored)
+    };
+    let (mut again, restored) = restarted(3000, 4500);
+    assert_eq!(restored, 3000, "they were told 3000 seconds");
+    again.expire();
+    assert_eq!(again.swarms.peers(), 3000);
+    again.wait(1).expire();
+    assert_eq!(again.swarms.peers(), 0);
+    assert_eq!((restarted(3000, 4501).1, restarted(10, 2700).1, restarted(10, 2701).1), (0, 10, 0));
+}
+
+#[test]
 fn rule_22_who_is_refused_is_asked_to_return_as_late_as_others() {
     let mut house = house(1);
     known(&mut house, 3000);
