@@ -29,8 +29,9 @@ const QUEUES: usize = 1 + PARTIES;
 /// The queue of all.
 const ALL: usize = 0;
 
-/// Who shares a connection's place; nobody, where it is a proxy's.
-type Of = Option<[IpAddr; PARTIES]>;
+/// Whose a connection's place is, as it is called and as it is counted; nobody's, where it is a proxy's.
+type Names = Option<[IpAddr; PARTIES]>;
+type Of = Option<[usize; PARTIES]>;
 
 /// The places and who has them.
 #[derive(Debug)]
@@ -52,11 +53,12 @@ struct State {
     /// Places of those who were not asked to give way.
     taken: usize,
     waiting: Queue,
-    parties: [HashMap<IpAddr, Party>; PARTIES],
+    parties: [Parties; PARTIES],
 }
 
 #[derive(Debug, Default)]
 struct Place {
+    names: Names,
     of: Of,
     bell: Arc<Bell>,
     is_waiting: bool,
@@ -72,6 +74,16 @@ struct Bell {
     /// A request was answered since its turn came last.
     has_asked: AtomicBool,
     is_answering: AtomicBool,
+}
+
+/// All addresses, or all networks, of which somebody is in. One is looked for when somebody comes or goes, and has a
+/// number meanwhile.
+#[derive(Debug, Default)]
+struct Parties {
+    numbers: HashMap<IpAddr, usize>,
+    all: Vec<Party>,
+    /// Numbers that are nobody's.
+    free: Vec<usize>,
 }
 
 /// What is counted of an address or a network.
@@ -116,20 +128,23 @@ impl Doors {
     ///
     /// Who gives way is gone when its own task has seen to it; until then there is one too many.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> (Option<Ticket>, u64) {
-        let of = (!self.proxies.contain(address.to_canonical())).then(|| [household(address), network(address)]);
+        let names = (!self.proxies.contain(address.to_canonical())).then(|| [household(address), network(address)]);
+        let bell = Arc::new(Bell::default());
         let mut state = self.state();
+        let number = state.take(names, &bell);
+        let of = state.places[number].of;
         let limits = self.shares.iter().enumerate().map(|(party, share)| (party + 1, *share));
         let mut gave_way = 0;
         for (queue, limit) in limits.chain([(ALL, self.places_max)]) {
-            while state.taken(queue, of) >= limit {
+            while state.taken(queue, of) > limit {
                 if !state.show_out(queue, of) {
+                    state.give_back(number);
                     return (None, gave_way);
                 }
                 gave_way += 1;
             }
         }
-        let bell = Arc::new(Bell::default());
-        let number = state.take(of, &bell);
+        state.wait(number);
         drop(state);
         (Some(Ticket { doors: Arc::clone(self), number, bell }), gave_way)
     }
@@ -156,18 +171,27 @@ impl State {
     }
 
     fn party(&self, queue: usize, of: Of) -> Option<&Party> {
-        self.parties[queue - 1].get(&of?[queue - 1])
+        Some(&self.parties[queue - 1].all[of?[queue - 1]])
     }
 
-    fn take(&mut self, of: Of, bell: &Arc<Bell>) -> usize {
+    /// A place that is counted, and does not wait.
+    fn take(&mut self, names: Names, bell: &Arc<Bell>) -> usize {
         let number = self.free.pop().unwrap_or_else(|| {
             self.places.push(Place::default());
             self.places.len() - 1
         });
-        self.places[number] = Place { of, bell: Arc::clone(bell), ..Place::default() };
+        self.places[number] = Place { names, bell: Arc::clone(bell), ..Place::default() };
         self.count(number);
-        self.wait(number);
         number
+    }
+
+    fn give_back(&mut self, number: usize) {
+        self.wait_no_more(number);
+        if !self.places[number].is_leaving {
+            self.discount(number);
+        }
+        self.places[number] = Place::default();
+        self.free.push(number);
     }
 
     /// Asks the one that has waited longest in this queue to give way, if there is one. One that was answered since its
@@ -189,20 +213,16 @@ impl State {
 
     fn count(&mut self, number: usize) {
         self.taken += 1;
-        for (parties, of) in self.parties.iter_mut().zip(self.places[number].of.into_iter().flatten()) {
-            parties.entry(of).or_default().taken += 1;
-        }
+        let Place { names: Some(names), of, .. } = &mut self.places[number] else { return };
+        let [addresses, networks] = &mut self.parties;
+        *of = Some([addresses.count(names[0]), networks.count(names[1])]);
     }
 
     fn discount(&mut self, number: usize) {
         self.taken -= 1;
-        for (parties, of) in self.parties.iter_mut().zip(self.places[number].of.into_iter().flatten()) {
-            if let Some(party) = parties.get_mut(&of) {
-                party.taken -= 1;
-                if party.taken == 0 {
-                    parties.remove(&of);
-                }
-            }
+        let Place { names: Some(names), of, .. } = &mut self.places[number] else { return };
+        for ((parties, name), of) in self.parties.iter_mut().zip(names).zip(of.take().into_iter().flatten()) {
+            parties.discount(*name, of);
         }
     }
 
@@ -240,9 +260,28 @@ impl State {
         let of = places[number].of;
         change(waiting, ALL, places);
         for (which, (parties, of)) in parties.iter_mut().zip(of.into_iter().flatten()).enumerate() {
-            if let Some(party) = parties.get_mut(&of) {
-                change(&mut party.waiting, which + 1, places);
-            }
+            change(&mut parties.all[of].waiting, which + 1, places);
+        }
+    }
+}
+
+impl Parties {
+    fn count(&mut self, name: IpAddr) -> usize {
+        let number = *self.numbers.entry(name).or_insert_with(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.all.push(Party::default());
+                self.all.len() - 1
+            })
+        });
+        self.all[number].taken += 1;
+        number
+    }
+
+    fn discount(&mut self, name: IpAddr, number: usize) {
+        self.all[number].taken -= 1;
+        if self.all[number].taken == 0 {
+            self.numbers.remove(&name);
+            self.free.push(number);
         }
     }
 }
@@ -288,13 +327,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut state = self.doors.state();
-        state.wait_no_more(self.number);
-        if !state.places[self.number].is_leaving {
-            state.discount(self.number);
-        }
-        state.places[self.number] = Place::default();
-        state.free.push(self.number);
+        self.doors.state().give_back(self.number);
     }
 }
 
@@ -335,7 +368,7 @@ mod tests {
         let state = doors.state();
         assert_eq!((state.taken, state.free.len()), (0, state.places.len()));
         assert!(state.waiting.first.is_none() && state.waiting.last.is_none());
-        assert!(state.parties.iter().all(HashMap::is_empty));
+        assert!(state.parties.iter().all(|of| of.numbers.is_empty() && of.free.len() == of.all.len()));
     }
 
     #[tokio::test]

@@ -60,9 +60,9 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
 }
 
 /// Answers a request at the address of the metrics, where there is nothing else.
-pub async fn answer_metrics(state: Arc<State>, request: Request<Incoming>) -> Reply {
+pub fn answer_metrics(state: &State, request: &Request<Incoming>) -> Reply {
     match request.uri().path() {
-        "/metrics" => shown(request.method(), || metrics(&state)),
+        "/metrics" => shown(request.method(), || metrics(state)),
         _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here but /metrics"),
     }
 }

@@ -1,6 +1,7 @@
 //! Start, run and end of a server.
 
 use std::fmt;
+use std::future::ready;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -339,7 +340,7 @@ impl Server {
         if let Some(metrics) = metrics {
             let options = http::Options { connections_max: METRICS_CONNECTIONS_MAX, ..http_options.clone() };
             let (counters, log, state) = (Arc::default(), state.log.clone(), Arc::clone(&state));
-            let answer = move |_, request| route::answer_metrics(Arc::clone(&state), request);
+            let answer = move |_, request| ready(route::answer_metrics(&state, &request));
             rooms.spawn(
                 "the web server of the metrics",
                 http::serve(metrics, None, options, counters, log, answer, ended()),

@@ -8,9 +8,14 @@ use everseed::id::InfoHash;
 
 use super::{PATIENCE, peer};
 
+/// Bytes as a query names them.
+pub fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
+}
+
 /// A leecher's announce, after which the connection is kept or closed.
 pub fn request(info_hash: &InfoHash, is_kept: bool) -> String {
-    let hash: String = info_hash.0.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let hash = escaped(&info_hash.0);
     let connection = if is_kept { "keep-alive" } else { "close" };
     format!(
         "GET /announce?info_hash={hash}&peer_id=-XX0001-abcdefghijkl&port=6999&left=1&compact=1 HTTP/1.1\r\n\
