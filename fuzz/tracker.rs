@@ -102,7 +102,7 @@ impl House {
         });
         if let Err(refusal) = answered {
             body.clear();
-            http::write_failure(&mut body, refusal, self.swarms.options());
+            http::write_failure(&mut body, refusal, &self.swarms);
         }
         assert!(body.len() <= HTTP_BYTES_MAX, "{} bytes", body.len());
         let value = bencode::decode(&body).expect("an answer is strict bencode");
@@ -113,7 +113,7 @@ impl House {
         let mut body = Vec::new();
         match http::parse_scrape(query).and_then(|hashes| http::scrape(&self.swarms, &hashes)) {
             Ok(files) => http::write_scrape(&mut body, &files),
-            Err(refusal) => http::write_failure(&mut body, refusal, self.swarms.options()),
+            Err(refusal) => http::write_failure(&mut body, refusal, &self.swarms),
         }
         bencode::decode(&body).expect("an answer is strict bencode");
     }

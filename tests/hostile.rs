@@ -1,5 +1,5 @@
 //! Bad company, in thousands, on the loopback network: whatever it does, a good peer has its bytes a second after it
-//! connects, and the server's memory stays below a bound that is named here.
+//! connects, an announce is answered within that time, and the server's memory stays below a bound that is named here.
 #![cfg(all(feature = "serve", target_os = "linux"))]
 
 mod house;
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use everseed::id::InfoHash;
 use everseed::metainfo;
-use house::{House, MIB, Server, episode, noise, peer, until};
+use house::{House, MIB, Server, episode, noise, peer, tracker, until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Who comes at once.
@@ -23,6 +23,10 @@ const OF_AN_ADDRESS: usize = 40;
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// What the server's memory grows by at most, in KiB: 8 for each connection that is let in by default, and 16 MiB.
 const GROWTH_KIB_MAX: u64 = 8 * 2000 + 16 * 1024;
+/// HTTP connections that are let in by default.
+const WEB_CONNECTIONS: usize = 4000;
+/// The same for these: what has sent half a request has a buffer for the rest.
+const WEB_GROWTH_KIB_MAX: u64 = 24 * WEB_CONNECTIONS as u64 + 16 * 1024;
 
 #[test]
 fn silence() {
@@ -162,15 +166,68 @@ fn connections_over_utp_that_are_never_made() {
 }
 
 #[test]
+fn idle_connections_to_the_web_server() {
+    let siege = Siege::new();
+    let download = siege.begun_download();
+    let mut crowd: Vec<_> = (0..CROWD).map(|number| siege.web(number)).collect();
+    // A third of them says nothing, a third is slow, and a third is kept open after an announce.
+    let request = tracker::request(&siege.info_hash, true);
+    for stream in crowd.iter_mut().skip(2).step_by(3) {
+        // Those who gave way are hung up on.
+        if stream.write(request.as_bytes()).is_ok() {
+            stream.set_nonblocking(false).expect("set");
+            drop(stream.read(&mut [0; 4096]));
+            stream.set_nonblocking(true).expect("set");
+        }
+    }
+    siege.announces_are_answered();
+    for byte in &request.as_bytes()[..3] {
+        crowd.iter_mut().skip(1).step_by(3).for_each(|stream| drop(stream.write(&[*byte])));
+        siege.announces_are_answered();
+    }
+    let gave_way = siege.counted("everseed_http_gave_way_total");
+    assert!(gave_way >= CROWD - WEB_CONNECTIONS, "{gave_way} of {CROWD} gave way");
+    assert_eq!(siege.counted("everseed_http_turned_away_total"), 0);
+    siege.is_whole(download);
+    drop(crowd);
+}
+
+#[test]
+fn one_address_does_not_push_out_those_of_others() {
+    let siege = Siege::new();
+    let request = tracker::request(&siege.info_hash, true);
+    let mut others: Vec<_> = (0..50).map(|number| siege.web(number * OF_AN_ADDRESS)).collect();
+    let crowd: Vec<_> = (0..CROWD)
+        .map(|_| peer::connect(Ipv4Addr::new(127, 9, 9, 9), siege.server.http()).expect("the system takes it"))
+        .collect();
+    siege.announces_are_answered();
+    for stream in &mut others {
+        stream.set_nonblocking(false).expect("set");
+        stream.write_all(request.as_bytes()).expect("it is open");
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+    drop(crowd);
+}
+
+#[test]
+fn a_flood_that_takes_every_descriptor_of_the_web_server() {
+    let siege = Siege::new();
+    let is_full = siege.descriptors_are_few();
+    let crowd: Vec<_> = (0..500).map(|number| siege.web(number)).collect();
+    until("all descriptors are in use", is_full);
+    // Who waits has given way, and nobody has hung up.
+    siege.announces_are_answered();
+    drop(crowd);
+    siege.is_held();
+}
+
+#[test]
 fn a_flood_that_takes_every_descriptor() {
     let siege = Siege::new();
-    let pid = siege.server.pid();
-    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its own").count();
-    let limit = format!("--nofile={0}:{0}", open + 64);
-    let status = Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]).status();
-    assert!(status.expect("prlimit, of util-linux").success());
+    let is_full = siege.descriptors_are_few();
     let crowd = siege.crowd(500);
-    let is_full = || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its own").count() >= open + 60;
     until("all descriptors are in use", is_full);
     drop(crowd);
     siege.is_held();
@@ -214,6 +271,50 @@ impl Siege {
         Ipv4Addr::new(127, 1, high, low)
     }
 
+    /// A connection to the web server, from one of many networks; it never waits.
+    fn web(&self, number: usize) -> TcpStream {
+        let network = u8::try_from(number / OF_AN_ADDRESS).expect("crowds are small");
+        let stream = peer::connect(Ipv4Addr::new(127, 3, network, 1), self.server.http());
+        let stream = stream.expect("the system takes it, whatever becomes of it");
+        stream.set_nonblocking(true).expect("set");
+        stream
+    }
+
+    /// Somebody who downloads a file, and has read only the beginning of it.
+    fn begun_download(&self) -> TcpStream {
+        let mut stream = peer::connect(Ipv4Addr::new(127, 2, 0, 1), self.server.http()).expect("a connection");
+        stream.write_all(b"GET /media/ep1.mp3 HTTP/1.0\r\n\r\n").expect("sent");
+        stream.read_exact(&mut [0; 1]).expect("an answer");
+        stream
+    }
+
+    /// Reads the rest of it.
+    #[track_caller]
+    fn is_whole(&self, mut download: TcpStream) {
+        let mut bytes = Vec::new();
+        download.read_to_end(&mut bytes).expect("to its end");
+        let published = std::fs::read(self.house.root().join("content/ep1.mp3")).expect("its medium");
+        assert!(bytes.ends_with(&published), "it broke off after {} bytes", bytes.len());
+    }
+
+    /// A metric without labels.
+    fn counted(&self, name: &str) -> usize {
+        let metrics = self.server.get("/metrics").text();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in:\n{metrics}"))
+    }
+
+    /// Leaves the server 64 more descriptors than it has, and says how to know that they are in use.
+    fn descriptors_are_few(&self) -> impl Fn() -> bool + use<> {
+        let pid = self.server.pid();
+        let open = move || std::fs::read_dir(format!("/proc/{pid}/fd")).expect("its own").count();
+        let before = open();
+        let limit = format!("--nofile={0}:{0}", before + 64);
+        let status = Command::new("prlimit").args(["--pid", &pid.to_string(), &limit]).status();
+        assert!(status.expect("prlimit, of util-linux").success());
+        move || open() >= before + 60
+    }
+
     fn connected(&self, from: Ipv4Addr) -> TcpStream {
         let stream = peer::connect(from, self.peers).expect("the system takes it, whatever becomes of it");
         stream.set_nonblocking(true).expect("set");
@@ -229,19 +330,50 @@ impl Siege {
     /// now and then, whoever is served: that is no fault of the server, unless it happens to most of them.
     #[track_caller]
     fn is_held(&self) {
-        let mut waits = [0, 1, 2, 3, 4].map(|number| self.a_good_peer_is_served(number));
+        Self::nobody_waits("a block", |number| self.a_good_peer_is_served(number));
+        self.has_not_grown_by(GROWTH_KIB_MAX);
+    }
+
+    /// An announce over a new connection is answered in time, and so is one over UDP.
+    #[track_caller]
+    fn announces_are_answered(&self) {
+        let to = self.server.http();
+        Self::nobody_waits("HTTP", |number| {
+            let (answer, waited) = tracker::over_http(Self::good(number), to, &self.info_hash).expect("an answer");
+            assert!(answer.starts_with(b"HTTP/1.1 200 OK"), "{}", answer.escape_ascii());
+            waited
+        });
+        Self::nobody_waits("UDP", |number| {
+            let (answer, waited) = tracker::over_udp(Self::good(number), to, &self.info_hash).expect("an answer");
+            assert_eq!(&answer[..8], b"\0\0\0\x01efgh");
+            waited
+        });
+        self.has_not_grown_by(WEB_GROWTH_KIB_MAX);
+    }
+
+    #[track_caller]
+    fn nobody_waits(what: &str, wait: impl Fn(usize) -> Duration) {
+        let mut waits = [0, 1, 2, 3, 4].map(wait);
         waits.sort_unstable();
-        assert!(waits[2] <= WAIT_MAX, "good peers have waited for {waits:?}");
+        assert!(waits[2] <= WAIT_MAX, "{what}: good peers have waited for {waits:?}");
+    }
+
+    #[track_caller]
+    fn has_not_grown_by(&self, kib_max: u64) {
         let grown = self.server.anon_kib().saturating_sub(self.anon_kib);
-        assert!(grown <= GROWTH_KIB_MAX, "it has grown by {grown} KiB");
+        assert!(grown <= kib_max, "it has grown by {grown} KiB");
+    }
+
+    /// The address of a good peer.
+    fn good(number: usize) -> Ipv4Addr {
+        let [high, low] = u16::try_from(number).expect("few are good").to_be_bytes();
+        Ipv4Addr::new(127, 2, high, low + 1)
     }
 
     /// Returns how long it took.
     #[track_caller]
     fn a_good_peer_is_served(&self, number: usize) -> Duration {
-        let [high, low] = u16::try_from(number).expect("few are good").to_be_bytes();
-        let from = Ipv4Addr::new(127, 2, high, low + 1);
-        let (bytes, waited) = peer::block(from, self.peers, &self.info_hash, 0).expect("a block");
+        let (bytes, waited) = peer::block(Self::good(number), self.peers, &self.info_hash, 0).expect("a block");
         let published = std::fs::read(self.house.root().join("content/ep1.mp3")).expect("its medium");
         assert!(bytes == published[..bytes.len()]);
         waited

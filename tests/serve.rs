@@ -12,11 +12,8 @@ use std::time::UNIX_EPOCH;
 
 use everseed::metainfo;
 use expect_test::expect;
+use house::tracker::escaped;
 use house::{House, KIB, Server, episode, until};
-
-fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat()
-}
 
 fn info_hash(server: &Server, slug: &str) -> [u8; 20] {
     let torrent = metainfo::parse(server.get(&format!("/torrents/{slug}.torrent")).body).expect("a torrent");

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use url::Url;
 
 use super::report::{self, Failure};
-use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
+use super::serve::{metrics_line, open_files, reachable, stop_signal};
 use crate::allocator;
 use crate::baseurl::BaseUrl;
 use crate::config::{Config, Typed};
@@ -176,8 +176,6 @@ fn once(args: &MirrorArgs, config: &Config, data: PathBuf) -> Result<(), Failure
 }
 
 async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duration) -> Result<(), Failure> {
-    // As for `everseed serve`: a connection is a file descriptor.
-    let _ = rlimit::increase_nofile_limit(OPEN_FILES_WANTED);
     let typed = Typed {
         listen: args.listen.clone(),
         peer_listen: args.peer_listen.clone(),
@@ -187,6 +185,7 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
         ..Typed::default()
     };
     let (addresses, mut server_options) = config.server(data.join("site"), &typed, false).map_err(Failure::Usage)?;
+    open_files(config, &mut server_options);
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
     let data = DataFolder::lock(data).map_err(Failure::Trouble)?;
     let log = Log::stderr();
@@ -195,6 +194,7 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     let mirror = open(data.path(), mirror_options, &log)?;
     let (site, summary, copies) = (mirror.site().to_owned(), mirror.summary(), mirror.copies());
     let urls = (format!("http://{}/", reachable(bound.http_addr())), bound.peer_addr());
+    let metrics = bound.metrics_addr().map(reachable).map(metrics_line);
     let stop = stop_signal()?;
     let wake = Arc::new(Notify::new());
     let mut hangups =
@@ -225,15 +225,18 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
         Some(base_url) => format!("name {base_url} beside the show"),
         None => "name the show alone; --base-url URL adds this mirror".to_owned(),
     };
-    let greeting = [
+    let mut greeting = vec![
         format!("mirror    {title}{}", shown.0),
         format!("kept      {} in {}", size_text(summary.bytes), shown.1),
         format!("site      {}", urls.0),
         format!("swarms    {}swarms", urls.0),
+    ];
+    greeting.extend(metrics);
+    greeting.extend([
         format!("peers     {}", urls.1),
         format!("links     {links}"),
         format!("seeding   {} of {} torrents", seeding.seeded, seeding.torrents),
-    ];
+    ]);
     // A mirror whose first words nobody reads mirrors all the same.
     let _ = report::say(greeting.join("\n"));
     let pace = Pace { every, now, chance, wake: Arc::clone(&wake) };

@@ -259,6 +259,10 @@ pub struct Serve {
     pub listen: Option<String>,
     /// Where UDP announces are answered, or `off`.
     pub udp_listen: Option<String>,
+    /// Where `/metrics` is served alone.
+    pub metrics_listen: Option<String>,
+    /// HTTP connections in all.
+    pub connections_max: Option<usize>,
     /// The folder of the database, from the configuration's folder.
     pub data: Option<PathBuf>,
     /// A built site to serve, from the configuration's folder.

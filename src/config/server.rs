@@ -30,6 +30,9 @@ pub const INTERVAL_SECS_MAX: u32 = 86_400;
 /// The most peers that an operator may allow in all: 6 GB of them.
 const PEERS_MAX_MAX: usize = 100_000_000;
 
+/// The most HTTP connections that an operator may allow.
+const CONNECTIONS_MAX_MAX: usize = 1_000_000;
+
 /// What was said on the command line or in the environment, which comes before the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Typed {
@@ -37,6 +40,8 @@ pub struct Typed {
     pub listen: Option<String>,
     /// Where UDP announces are answered, or `off`.
     pub udp_listen: Option<String>,
+    /// Where `/metrics` is served alone.
+    pub metrics_listen: Option<String>,
     /// Where peers connect.
     pub peer_listen: Option<String>,
     /// The addresses at which peers are told the everseed is.
@@ -54,6 +59,7 @@ struct Setting(&'static str, &'static str, &'static str);
 
 const LISTEN: Setting = Setting("--listen", "serve", "listen");
 const UDP_LISTEN: Setting = Setting("--udp-listen", "serve", "udp_listen");
+const METRICS_LISTEN: Setting = Setting("--metrics-listen", "serve", "metrics_listen");
 const PEER_LISTEN: Setting = Setting("--peer-listen", "seed", "listen");
 const TRUSTED_PROXIES: Setting = Setting("--trusted-proxy", "tracker", "trusted_proxies");
 const PUBLIC_ADDRESS: Setting = Setting("--public-address", "seed", "public_addresses");
@@ -76,6 +82,10 @@ impl Config {
         options.public_addresses = or_configured(&typed.public_addresses, &self.seed.public_addresses);
         faults.ok(self.addresses_of_somewhere(typed, &options.public_addresses));
         options.trusted_proxies = faults.ok(self.trusted_proxies(typed)).unwrap_or_default();
+        options.http.proxies = options.trusted_proxies.clone();
+        if let Some(connections_max) = faults.ok(self.http_connections_max()).flatten() {
+            options.http.connections_max = connections_max;
+        }
         options.own_trackers = [&self.tracker.url, &self.tracker.udp_url].into_iter().flatten().cloned().collect();
         self.check_trackers(&mut faults);
         options.seed = self.seed_limits(&mut faults);
@@ -98,12 +108,23 @@ impl Config {
             Some(text) if text == "off" => Udp::Off,
             _ => address(&UDP_LISTEN, &typed.udp_listen, &self.serve.udp_listen).map_or(Udp::WithHttp, Udp::At),
         };
+        let metrics = address(&METRICS_LISTEN, &typed.metrics_listen, &self.serve.metrics_listen);
         let peer = address(&PEER_LISTEN, &typed.peer_listen, &self.seed.listen).unwrap_or_else(|| {
             // A site that is built for this machine alone is seeded to this machine alone.
             let here = for_this_machine && http.ip().is_loopback();
             SocketAddr::new(if here { http.ip() } else { Ipv6Addr::UNSPECIFIED.into() }, PEER_PORT)
         });
-        Addresses { http, udp, peer, utp: self.seed.utp.unwrap_or(true) }
+        Addresses { http, udp, peer, metrics, utp: self.seed.utp.unwrap_or(true) }
+    }
+
+    /// The most HTTP connections, where somebody says how many.
+    fn http_connections_max(&self) -> Result<Option<usize>, Problem> {
+        let Some(connections_max) = self.serve.connections_max else { return Ok(None) };
+        if !(1..=CONNECTIONS_MAX_MAX).contains(&connections_max) {
+            let problem = self.wrong("serve", "connections_max", "out of range");
+            return Err(problem.help(format!("name 1 to {CONNECTIONS_MAX_MAX}")));
+        }
+        Ok(Some(connections_max))
     }
 
     /// What `[tracker]` says of how much is tracked, and how often peers return.
@@ -279,11 +300,13 @@ mod tests {
 
     #[test]
     fn each_wrong_setting_is_told_by_the_name_it_was_set_by() {
-        let file = "[serve]\nlisten = \"a\"\nudp_listen = \"b\"\n[seed]\nlisten = \"c\"\n\
+        let file = "[serve]\nlisten = \"a\"\nudp_listen = \"b\"\nmetrics_listen = \"j\"\n\
+            connections_max = 0\n[seed]\nlisten = \"c\"\n\
             [tracker]\ninterval_secs = 3\ntrusted_proxies = [\"d\"]\nurl = \"ftp://e/\"\n";
         let typed = Typed {
             listen: Some("f".into()),
             udp_listen: Some("g".into()),
+            metrics_listen: Some("k".into()),
             peer_listen: Some("h".into()),
             trusted_proxies: vec!["i".into()],
             interval_secs: Some(4),
@@ -295,22 +318,30 @@ mod tests {
               help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
             everseed.toml:3: `udp_listen`: "b" is not an address with a port
               help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
-            everseed.toml:5: `listen`: "c" is not an address with a port
+            everseed.toml:4: `metrics_listen`: "j" is not an address with a port
               help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
-            everseed.toml:8: `trusted_proxies`: not a network: "d"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
-            everseed.toml:9: `url`: "ftp://e/" is not an announce URL
+            everseed.toml:7: `listen`: "c" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            everseed.toml:10: `trusted_proxies`: not a network: "d"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
+            everseed.toml:5: `connections_max`: out of range
+              help: name 1 to 1000000
+            everseed.toml:11: `url`: "ftp://e/" is not an announce URL
               help: write it with its scheme, https or http, as https://show.example.org/announce
-            everseed.toml:7: `interval_secs`: 3 seconds are out of range
+            everseed.toml:9: `interval_secs`: 3 seconds are out of range
               help: name 60 to 86400 seconds
 
             --listen: "f" is not an address with a port
               help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
             --udp-listen: "g" is not an address with a port
               help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+            --metrics-listen: "k" is not an address with a port
+              help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
             --peer-listen: "h" is not an address with a port
               help: write it as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
             --trusted-proxy: not a network: "i"; write an address or a block of them, as 127.0.0.1, 10.0.0.0/8 or fd00::/8
-            everseed.toml:9: `url`: "ftp://e/" is not an announce URL
+            everseed.toml:5: `connections_max`: out of range
+              help: name 1 to 1000000
+            everseed.toml:11: `url`: "ftp://e/" is not an announce URL
               help: write it with its scheme, https or http, as https://show.example.org/announce
             --interval: 4 seconds are out of range
               help: name 60 to 86400 seconds"#]].assert_eq(&told.join("\n\n"));
@@ -407,6 +438,15 @@ mod tests {
     }
 
     #[test]
+    fn the_web_server_takes_what_the_file_says_and_lets_proxies_have_any_share() {
+        let http = |text: &str| lowered(text, &Typed::default(), false).expect("right").1.http;
+        assert_eq!(http("").connections_max, serve::HttpOptions::default().connections_max);
+        let some = http("[serve]\nconnections_max = 20000\n[tracker]\ntrusted_proxies = [\"192.0.2.1\"]\n");
+        assert_eq!(some.connections_max, 20_000);
+        assert!(some.proxies.contain(IpAddr::from([192, 0, 2, 1])));
+    }
+
+    #[test]
     fn peers_connect_from_this_machine_alone_where_the_site_is_built_for_it() {
         let addresses = |text: &str, here| lowered(text, &Typed::default(), here).expect("right").0;
         let peer = |text: &str, here| addresses(text, here).peer.to_string();
@@ -416,6 +456,9 @@ mod tests {
         assert_eq!(peer("[seed]\nlisten = \"127.0.0.2:1\"", false), "127.0.0.2:1");
         assert_eq!(addresses("", true).udp, Udp::WithHttp);
         assert_eq!(addresses("[serve]\nudp_listen = \"off\"", true).udp, Udp::Off);
+        assert_eq!(addresses("", true).metrics, None);
+        let metrics = addresses("[serve]\nmetrics_listen = \"127.0.0.1:9090\"", true).metrics;
+        assert_eq!(metrics, Some(SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 9090)));
         assert!(addresses("", true).utp && !addresses("[seed]\nutp = false", true).utp);
     }
 }

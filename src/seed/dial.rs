@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::Seed;
-use super::doors::network;
 use super::hello::{self, Hello};
 use super::peer::{self, Swarm};
 use super::stream::Stream;
 use super::torrents::Entry;
 use super::utp_door::Door;
 use crate::id::InfoHash;
+use crate::tracker::address::household;
 use crate::wire::{Connection, HANDSHAKE_WITHIN};
 
 /// Addresses that wait to be called; those beyond it are not.
@@ -75,7 +75,7 @@ impl Calls {
                 continue;
             }
             let queue = state.queues.entry(info_hash).or_default();
-            let near = || queue.iter().filter(|queued| network(queued.ip()) == network(ip)).count();
+            let near = || queue.iter().filter(|queued| household(queued.ip()) == household(ip)).count();
             let has_room = queue.len() < QUEUE_OF_ONE_MAX && near() < QUEUE_OF_NETWORK_MAX;
             if has_room && state.queued.insert((info_hash, address)) {
                 if queue.is_empty() {

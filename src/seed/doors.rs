@@ -1,7 +1,7 @@
 //! Who may connect: a count of connections in all, from each address, and of those that have not said what they want.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Limits;
+use crate::tracker::address::{household, network};
 
 /// For how long a peer has asked for nothing when it gives way to a new one in a full house.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(60);
@@ -76,7 +77,7 @@ impl Doors {
     ///
     /// Whoever gives way is taken off the counts by its own task; until then there is one too many.
     pub fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Ticket> {
-        let address = network(address);
+        let address = household(address);
         let mut state = self.state();
         if state.of_address.get(&address).is_some_and(|&count| count >= self.per_address_max) {
             // Only its own: whoever fills the places of one address gains nothing from others.
@@ -87,14 +88,14 @@ impl Doors {
             let number = state.strangers.first_key_value().map(|(number, _)| *number);
             let long_ago = self.now_ms().checked_sub(as_ms(GIVES_WAY_AFTER));
             let number = number.or_else(|| state.idle_since(long_ago?));
-            let number = number.or_else(|| state.least_of_many(group(address), long_ago.unwrap_or_default()))?;
+            let number = number.or_else(|| state.least_of_many(network(address), long_ago.unwrap_or_default()))?;
             state.show_out(number);
         } else if state.strangers.len() >= self.half_open_max {
             let (&number, _) = state.strangers.first_key_value()?;
             state.show_out(number);
         }
         state.connections += 1;
-        let group = group(address);
+        let group = network(address);
         *state.of_address.entry(address).or_default() += 1;
         *state.of_group.entry(group).or_default() += 1;
         let number = state.next;
@@ -198,23 +199,6 @@ fn give_back(counts: &mut HashMap<IpAddr, usize>, of: IpAddr) {
 
 fn as_ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What may be one owner's: 256 addresses of IPv4, or the /48 that a site of IPv6 has; in 6to4 that is one address of
-/// IPv4.
-fn group(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() >> 8 << 8)),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
-    }
-}
-
-/// What counts as one address: an IPv4 address, however it is written, or the /64 that one IPv6 household has.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits())),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-    }
 }
 
 #[cfg(test)]

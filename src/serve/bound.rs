@@ -24,6 +24,8 @@ pub struct Addresses {
     pub udp: Udp,
     /// The permanent seed.
     pub peer: SocketAddr,
+    /// `/metrics`, if they are not to be at the address of the site.
+    pub metrics: Option<SocketAddr>,
     /// Whether it is to be reached over uTP (BEP 29) too, at the same port number of UDP.
     pub utp: bool,
 }
@@ -50,12 +52,14 @@ pub struct Bound {
     pub(super) http: TcpListener,
     /// None, or several at the same address.
     pub(super) udp: Vec<UdpSocket>,
+    pub(super) metrics: Option<TcpListener>,
     pub(super) peer: TcpListener,
     pub(super) utp: Option<UdpSocket>,
     /// Why peers can't come over uTP, where they should.
     pub(super) utp_fault: Option<Problem>,
     http_addr: SocketAddr,
     udp_addr: Option<SocketAddr>,
+    metrics_addr: Option<SocketAddr>,
     peer_addr: SocketAddr,
 }
 
@@ -71,6 +75,7 @@ impl Bound {
                 (http, Some(udp?))
             }
         };
+        let metrics = addresses.metrics.map(|addr| tcp(addr, "--metrics-listen")).transpose()?;
         let (peer, utp) = if addresses.utp {
             let (peer, utp) = pair(addresses.peer, "--peer-listen", "--peer-listen")?;
             (peer, Some(utp))
@@ -86,9 +91,11 @@ impl Bound {
         Ok(Self {
             http_addr: local(&http, "--listen")?,
             udp_addr: udp.as_ref().map(|udp| local(udp, "--udp-listen")).transpose()?,
+            metrics_addr: metrics.as_ref().map(|socket| local(socket, "--metrics-listen")).transpose()?,
             peer_addr: local(&peer, "--peer-listen")?,
             http: http.into(),
             udp: udp.map(|udp| siblings(udp, processors())).unwrap_or_default(),
+            metrics: metrics.map(TcpListener::from),
             peer: peer.into(),
             utp: utp.map(UdpSocket::from),
             utp_fault,
@@ -103,6 +110,11 @@ impl Bound {
     /// Where the UDP tracker listens.
     pub fn udp_addr(&self) -> Option<SocketAddr> {
         self.udp_addr
+    }
+
+    /// Where `/metrics` is served alone, if it is.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
     }
 
     /// Where the permanent seed listens.
@@ -231,7 +243,7 @@ mod tests {
 
     fn any() -> Addresses {
         let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-        Addresses { http: any, udp: Udp::WithHttp, peer: any, utp: true }
+        Addresses { http: any, udp: Udp::WithHttp, peer: any, metrics: None, utp: true }
     }
 
     #[test]
@@ -265,6 +277,7 @@ mod tests {
             (Addresses { http: at, ..any() }, "TCP", "--listen"),
             (Addresses { udp: Udp::At(at), ..any() }, "UDP", "--udp-listen"),
             (Addresses { peer: at, ..any() }, "TCP", "--peer-listen"),
+            (Addresses { metrics: Some(at), ..any() }, "TCP", "--metrics-listen"),
         ];
         for (addresses, protocol, flag) in cases {
             let text = Bound::bind(&addresses).expect_err("in use").to_string();

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::announce::{Desk, FORWARDING_HEADERS_MAX};
 use super::clock;
+use super::doors::Ticket;
 use super::http::{Counters, Ends};
 use super::socket::STALL_MAX;
 use super::state::State;
@@ -97,6 +98,7 @@ impl Front {
     pub async fn converse(
         &self,
         mut stream: TcpStream,
+        ticket: &Ticket,
         ends: Ends,
         idle_max: Duration,
         counters: &Counters,
@@ -105,8 +107,10 @@ impl Front {
         let mut last = Instant::now();
         let mut idle = pin!(sleep(idle_max));
         let mut ended = pin!(ending.changed());
+        let mut give_way = pin!(ticket.give_way());
         loop {
-            // Nothing where the client has closed, is gone or has been silent for too long, or the server ends.
+            // Nothing where the client has closed, is gone or has been silent for too long, where it gives way to
+            // another, or the server ends.
             let heard = poll_fn(|cx| {
                 if stream.poll_read_ready(cx).is_ready() {
                     let mut kit = self.take_kit();
@@ -128,17 +132,25 @@ impl Front {
                     }
                     idle.as_mut().reset(last + idle_max);
                 }
-                ended.as_mut().poll(cx).map(|_| None)
+                if give_way.as_mut().poll(cx).is_ready() || ended.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                Poll::Pending
             });
             let Some((mut kit, bytes)) = heard.await else { return Next::Over };
-            let done = self.answer_all(&mut kit, bytes, &stream, ends, counters).await;
+            let done = tokio::select! {
+                biased;
+                done = self.answer_all(&mut kit, bytes, &stream, ends, counters, &mut last) => done,
+                // Who does not take so small an answer has no claim to the place.
+                () = give_way.as_mut() => return Next::Over,
+            };
             let rest = match done {
                 Ok(Done::HandOn(at)) => kit.input[at..bytes].to_vec(),
                 _ => Vec::new(),
             };
             self.give_back(kit);
             match done {
-                Ok(Done::Open) => last = Instant::now(),
+                Ok(Done::Open) => ticket.asked(),
                 Ok(Done::Close(at)) if at < bytes => return Next::Linger(stream),
                 Ok(Done::HandOn(_)) => return Next::HandOn(stream, rest),
                 Ok(Done::Close(_)) | Err(_) => return Next::Over,
@@ -146,7 +158,7 @@ impl Front {
         }
     }
 
-    /// Answers the requests in the first `bytes` of what was read.
+    /// Answers the requests in the first `bytes` of what was read, and leaves in `last` when that was done.
     async fn answer_all(
         &self,
         kit: &mut Kit,
@@ -154,9 +166,11 @@ impl Front {
         stream: &TcpStream,
         ends: Ends,
         counters: &Counters,
+        last: &mut Instant,
     ) -> io::Result<Done> {
+        let begun = Instant::now();
         let Kit { input, out, desk } = kit;
-        let mut at = 0;
+        let (mut at, mut announces) = (0, 0);
         out.clear();
         let done = loop {
             if at == bytes {
@@ -165,6 +179,7 @@ impl Front {
             let Some(taken) = self.answer(&input[at..bytes], out, desk, ends) else { break Done::HandOn(at) };
             counters.requests.fetch_add(1, Ordering::Relaxed);
             at += taken.bytes;
+            announces += u64::from(taken.is_announce);
             if !taken.is_kept {
                 break Done::Close(at);
             }
@@ -176,6 +191,8 @@ impl Front {
         if !out.is_empty() {
             send(stream, out, counters).await?;
         }
+        *last = Instant::now();
+        self.0.state.tracker.counters().http_seconds.count(*last - begun, announces);
         Ok(done)
     }
 
@@ -216,7 +233,7 @@ impl Front {
         out.extend_from_slice(&self.date());
         out.extend_from_slice(b"\r\n\r\n");
         out.extend_from_slice(&desk.body);
-        Some(Taken { bytes: head_bytes, is_kept })
+        Some(Taken { bytes: head_bytes, is_kept, is_announce: matches!(asked, Asked::Announce) })
     }
 
     /// Whose path this is, at the root or below the site's.
@@ -265,6 +282,7 @@ impl Front {
 struct Taken {
     bytes: usize,
     is_kept: bool,
+    is_announce: bool,
 }
 
 /// What the tracker is asked for.

@@ -1,7 +1,8 @@
 //! HTTP/1 on a bound listener: connections, their limits and their end. What is asked for is another room's matter.
 //!
-//! Every request gets an answer: a malformed one an HTTP error, one too many a 503, and a connection is closed so that
-//! its last answer arrives.
+//! Every request gets an answer: a malformed one an HTTP error, and a connection is closed so that its last answer
+//! arrives. Where there are too many connections, one that waits gives way to a new one; where answers to all of them
+//! are in progress, the new one gets a 503.
 
 use std::future::poll_fn;
 use std::io;
@@ -21,32 +22,46 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::body::Line;
+use super::doors::{Doors, Ticket};
 use super::front::{Front, Next};
 use super::log::{Log, Throttle};
 use super::reply::{self, Reply};
 use super::socket::{self, Keeper};
+use crate::tracker::address::Networks;
 use crate::tracker::http::REQUEST_LINE_BYTES_MAX;
 
 /// The most headers of a request; more are answered 431.
 pub const HEADERS_MAX: usize = 128;
 /// The most bytes of a request's head that are buffered; more are answered 431.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// The most connections that are turned away with a 503 at one time; further ones wait to be accepted.
-pub const TURNED_AWAY_MAX: usize = 256;
+/// The most connections at one time, unless [`Options`] say otherwise.
+pub const CONNECTIONS_MAX: usize = 4000;
+/// Of the files and sockets that the system lets a process have open, one in so many is for a connection: an answer may
+/// read a file as well, and the other half is for the peers of the seed.
+const DESCRIPTORS_OF_A_CONNECTION: usize = 4;
+/// The most connections that are on their way out, because they gave way or were turned away with a 503, at one time;
+/// new ones wait to be accepted then.
+pub const LEAVING_MAX: usize = 256;
+/// Connections that give way at a time where the system has no room for a new one.
+const MAKE_ROOM: u64 = 64;
 /// The longest that answers in progress may take after the end was asked for, unless [`Options`] say otherwise.
 pub const SHUTDOWN_MAX: Duration = Duration::from_millis(800);
 /// The longest that is waited for a client to close, after its last answer.
 const LINGER_MAX: Duration = Duration::from_secs(2);
 /// The same after the end was asked for.
 const LINGER_AT_END_MAX: Duration = Duration::from_millis(250);
+/// The pause after a failed accept where room could be made, and after the first one where it could not.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause after a failed accept, as long as they fail.
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The most connections at one time.
+    /// The most connections at one time. Those that wait for a request give way to new ones.
     pub connections_max: usize,
+    /// Proxies, which may have any share of them.
+    pub proxies: Networks,
     /// The longest that a request's head may take, and that a connection may wait for its next request.
     pub head_timeout: Duration,
     /// The longest that answers in progress may take after the end was asked for.
@@ -54,11 +69,21 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 1,000 connections, which together with the peers' stay below the usual limits of a process, 15 seconds, and
-    /// `SHUTDOWN_MAX`.
+    /// `CONNECTIONS_MAX`, no proxies, 15 seconds, and `SHUTDOWN_MAX`.
     fn default() -> Self {
-        Self { connections_max: 1000, head_timeout: Duration::from_secs(15), shutdown_max: SHUTDOWN_MAX }
+        Self {
+            connections_max: CONNECTIONS_MAX,
+            proxies: Networks::default(),
+            head_timeout: Duration::from_secs(15),
+            shutdown_max: SHUTDOWN_MAX,
+        }
     }
+}
+
+/// The most connections unless somebody says otherwise, for a process that may have so many files and sockets open.
+pub fn connections_max(descriptors: u64) -> usize {
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    (descriptors / DESCRIPTORS_OF_A_CONNECTION).clamp(1, CONNECTIONS_MAX)
 }
 
 /// The two ends of a connection.
@@ -77,7 +102,9 @@ pub struct Counters {
     pub connections: AtomicU64,
     /// Requests that were understood.
     pub requests: AtomicU64,
-    /// Connections turned away because there were too many.
+    /// Connections that waited for a request and were closed because there were too many.
+    pub gave_way: AtomicU64,
+    /// Connections turned away because there were too many, and answers to all of them in progress.
     pub turned_away: AtomicU64,
     /// Bytes sent.
     pub sent: Arc<AtomicU64>,
@@ -101,6 +128,8 @@ pub async fn serve<H, F>(
     static ACCEPT_FAILED: Throttle = Throttle::new(60);
     static TOO_MANY: Throttle = Throttle::new(60);
     let (end, ending) = watch::channel(());
+    let doors = Arc::new(Doors::new(options.connections_max, options.proxies.clone()));
+    let gave_way = |count: u64| counters.gave_way.fetch_add(count, Ordering::Relaxed);
     let mut tasks = JoinSet::new();
     let mut pause = Duration::ZERO;
     tokio::pin!(until);
@@ -115,43 +144,52 @@ pub async fn serve<H, F>(
         let accepted = tokio::select! {
             () = &mut until => break,
             Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
-            accepted = accept, if tasks.len() < options.connections_max + TURNED_AWAY_MAX => accepted,
+            accepted = accept, if tasks.len() < options.connections_max + LEAVING_MAX => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                // Out of file descriptors, most likely: those in use come back.
-                pause = (pause * 2).clamp(Duration::from_millis(10), ACCEPT_PAUSE_MAX);
+                // Out of file descriptors, most likely: those in use come back, and those that nobody needs are given.
+                let made = doors.make_room(MAKE_ROOM);
+                gave_way(made);
+                pause = if made > 0 { ACCEPT_PAUSE } else { (pause * 2).clamp(ACCEPT_PAUSE, ACCEPT_PAUSE_MAX) };
                 ACCEPT_FAILED.line(&log, || format!("http: a connection can't be accepted: {error}"));
                 continue;
             }
         };
         pause = Duration::ZERO;
         counters.connections.fetch_add(1, Ordering::Relaxed);
-        let (socket, keeper) = match stream.set_nodelay(true).and_then(|()| stream.local_addr()) {
-            Ok(local) => {
-                let ends = Ends { peer, local };
-                if tasks.len() < options.connections_max {
-                    tasks.spawn(receive(
-                        stream,
-                        front.clone(),
-                        ends,
-                        options.clone(),
-                        Arc::clone(&counters),
-                        handle.clone(),
-                        ending.clone(),
-                    ));
-                    continue;
-                }
-                socket::share(stream, Arc::clone(&counters.sent))
-            }
+        let Ok(local) = stream.set_nodelay(true).and_then(|()| stream.local_addr()) else {
             // The client has gone already.
-            Err(_) => continue,
+            continue;
         };
-        drop(socket);
+        let (ticket, count) = doors.admit(peer.ip());
+        if count > 0 {
+            gave_way(count);
+        }
+        if let Some(ticket) = ticket {
+            tasks.spawn(receive(
+                stream,
+                ticket,
+                front.clone(),
+                Ends { peer, local },
+                options.clone(),
+                Arc::clone(&counters),
+                handle.clone(),
+                ending.clone(),
+            ));
+            continue;
+        }
+        let (_, keeper) = socket::share(stream, Arc::clone(&counters.sent));
         counters.turned_away.fetch_add(1, Ordering::Relaxed);
-        TOO_MANY.line(&log, || format!("http: more than {} connections; others get a 503", options.connections_max));
+        TOO_MANY.line(&log, || {
+            format!(
+                "http: too many downloads at one time, of all clients or of one; others get a 503. {} connections are \
+                 the most, a quarter of them from one address (`connections_max` in [serve])",
+                options.connections_max
+            )
+        });
         tasks.spawn(turn_away(keeper, ending.clone()));
     }
     drop(listener);
@@ -162,8 +200,10 @@ pub async fn serve<H, F>(
 }
 
 /// All requests of one connection, in their order.
+#[expect(clippy::too_many_arguments, reason = "a task owns all that it needs")]
 async fn receive<H, F>(
     stream: TcpStream,
+    ticket: Ticket,
     front: Option<Front>,
     ends: Ends,
     options: Options,
@@ -176,23 +216,27 @@ async fn receive<H, F>(
 {
     let (stream, before) = match front {
         None => (stream, Vec::new()),
-        Some(front) => match front.converse(stream, ends, options.head_timeout, &counters, ending.clone()).await {
-            Next::Over => return,
-            Next::Linger(stream) => {
-                let (_, keeper) = socket::share(stream, Arc::clone(&counters.sent));
-                return part(keeper, ending).await;
+        Some(front) => {
+            match front.converse(stream, &ticket, ends, options.head_timeout, &counters, ending.clone()).await {
+                Next::Over => return,
+                Next::Linger(stream) => {
+                    let (_, keeper) = socket::share(stream, Arc::clone(&counters.sent));
+                    return part(keeper, &ticket, ending).await;
+                }
+                Next::HandOn(stream, before) => (stream, before),
             }
-            Next::HandOn(stream, before) => (stream, before),
-        },
+        }
     };
     // In a box, so that a connection that only announces has no room for the rest.
-    Box::pin(converse(stream, before, ends, options, counters, handle, ending)).await;
+    Box::pin(converse(stream, before, &ticket, ends, options, counters, handle, ending)).await;
 }
 
 /// The requests of one connection that hyper reads, of which it has begun with the bytes `before`.
+#[expect(clippy::too_many_arguments, reason = "it goes on with all that `receive` has")]
 async fn converse<H, F>(
     stream: TcpStream,
     before: Vec<u8>,
+    ticket: &Ticket,
     ends: Ends,
     options: Options,
     counters: Arc<Counters>,
@@ -207,6 +251,7 @@ async fn converse<H, F>(
     let answering = Arc::new(Line::default());
     let service = service_fn(|request: Request<Incoming>| {
         counters.requests.fetch_add(1, Ordering::Relaxed);
+        ticket.asked();
         let in_progress = Arc::clone(&answering);
         let answer = (!is_line_too_long(&request)).then(|| handle(ends, request));
         async move {
@@ -229,31 +274,43 @@ async fn converse<H, F>(
     let mut connection = std::pin::pin!(connection);
     // Dropped before the connection, however this ends: what that drops unwritten is not counted as sent.
     let _closing = Closing(&answering);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        // The sender never sends: that it is gone is the message.
-        _ = ending.changed() => {
-            let is_owed = || Arc::strong_count(&answering) > 1 || keeper.is_sending();
-            let linger = if is_owed() { LINGER_AT_END_MAX } else { Duration::ZERO };
-            connection.as_mut().graceful_shutdown();
-            let finished = poll_fn(|cx| match connection.as_mut().poll(cx) {
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending if is_owed() => Poll::Pending,
-                Poll::Pending => Poll::Ready(None),
-            });
-            match finished.await {
-                Some(Err(error)) => answer_for_hyper(&error, &keeper).await,
-                // Half a request, whose rest is not waited for.
-                None if keeper.is_unanswered() => keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await,
-                _ => {}
+    let is_owed = || Arc::strong_count(&answering) > 1 || keeper.is_sending();
+    let result = loop {
+        let served = poll_fn(|cx| {
+            let result = connection.as_mut().poll(cx);
+            ticket.set_answering(result.is_pending() && is_owed());
+            result
+        });
+        tokio::select! {
+            // First, so that a request that has come is answered.
+            biased;
+            result = served => break result,
+            // The sender never sends: that it is gone is the message.
+            _ = ending.changed() => {}
+            () = ticket.give_way() => if is_owed() {
+                ticket.stay();
+                continue;
             }
-            return keeper.close(linger).await;
         }
+        let linger = if is_owed() { LINGER_AT_END_MAX } else { Duration::ZERO };
+        connection.as_mut().graceful_shutdown();
+        let finished = poll_fn(|cx| match connection.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if is_owed() => Poll::Pending,
+            Poll::Pending => Poll::Ready(None),
+        });
+        match finished.await {
+            Some(Err(error)) => answer_for_hyper(&error, &keeper).await,
+            // Half a request, whose rest is not waited for.
+            None if keeper.is_unanswered() => keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await,
+            _ => {}
+        }
+        return keeper.close(linger).await;
     };
     if let Err(error) = result {
         answer_for_hyper(&error, &keeper).await;
     }
-    part(keeper, ending).await;
+    part(keeper, ticket, ending).await;
 }
 
 /// Closes a line when it is dropped.
@@ -265,8 +322,15 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// Closes a connection while the server goes on; its end is not held up.
-async fn part(keeper: Keeper, mut ending: watch::Receiver<()>) {
+/// Closes a connection while the server goes on; neither its end nor a new connection is held up.
+async fn part(keeper: Keeper, ticket: &Ticket, ending: watch::Receiver<()>) {
+    tokio::select! {
+        () = linger(keeper, ending) => {}
+        () = ticket.give_way() => {}
+    }
+}
+
+async fn linger(keeper: Keeper, mut ending: watch::Receiver<()>) {
     tokio::select! {
         () = keeper.close(LINGER_MAX) => {}
         _ = ending.changed() => {}
@@ -292,7 +356,7 @@ async fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
 
 async fn turn_away(keeper: Keeper, ending: watch::Receiver<()>) {
     keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await;
-    part(keeper, ending).await;
+    linger(keeper, ending).await;
 }
 
 fn is_line_too_long<B>(request: &Request<B>) -> bool {

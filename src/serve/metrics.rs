@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::announce;
+use super::histogram::Histogram;
 use super::http;
 use super::reply::{self, Reply};
 use super::status::Snapshot;
@@ -44,6 +45,13 @@ fn text(sources: &Sources<'_>) -> String {
     out.family("everseed_announces_total", "counter", "Announces, the refused ones among them.");
     out.value("{wire=\"http\"}", read(&tracker.http_announces));
     out.value("{wire=\"udp\"}", read(&tracker.udp_announces));
+    out.family(
+        "everseed_announce_seconds",
+        "histogram",
+        "Announces, from their being read to their reply's being sent.",
+    );
+    out.histogram("wire=\"http\"", &tracker.http_seconds);
+    out.histogram("wire=\"udp\"", &tracker.udp_seconds);
     out.counter("everseed_scrapes_total", "Scrapes.", read(&tracker.scrapes));
     out.family("everseed_refusals_total", "counter", "Announces and scrapes that were refused.");
     for (label, count) in tracker.refusals() {
@@ -111,11 +119,17 @@ fn text(sources: &Sources<'_>) -> String {
     out.family("everseed_store_write_longest_seconds", "gauge", "The longest of these writes.");
     out.fraction("", store.took_longest.as_secs_f64());
     out.counter("everseed_store_rows_total", "Rows written by them.", store.rows);
+    out.gauge("everseed_store_write_largest_rows", "Rows of the largest of these writes.", store.rows_most);
     out.gauge("everseed_store_pending_rows", "Rows that wait to be written.", store.pending as u64);
     out.counter("everseed_store_dropped_total", "Rows not kept because too many waited.", store.dropped);
     out.gauge("everseed_store_failing", "Whether the last write failed.", store.trouble.is_some().into());
     out.counter("everseed_http_requests_total", "HTTP requests.", read(&http.requests));
     out.counter("everseed_http_connections_total", "HTTP connections.", read(&http.connections));
+    out.counter(
+        "everseed_http_gave_way_total",
+        "HTTP connections that waited for a request and were closed for new ones.",
+        read(&http.gave_way),
+    );
     out.counter("everseed_http_turned_away_total", "HTTP connections answered with a 503.", read(&http.turned_away));
     out.counter("everseed_http_sent_bytes_total", "Bytes sent over HTTP, heads included.", read(&http.sent));
     out.text
@@ -141,6 +155,16 @@ impl Text {
     fn fraction(&mut self, labels: &str, value: f64) {
         let family = self.family;
         self.write(format_args!("{family}{labels} {value}\n"));
+    }
+
+    /// What was counted under this label.
+    fn histogram(&mut self, label: &str, histogram: &Histogram) {
+        let counted = histogram.counted();
+        for (le, count) in counted.buckets {
+            self.value(&format!("_bucket{{{label},le=\"{le}\"}}"), count);
+        }
+        self.fraction(&format!("_sum{{{label}}}"), counted.sum.as_secs_f64());
+        self.value(&format!("_count{{{label}}}"), counted.count());
     }
 
     fn counter(&mut self, name: &'static str, help: &str, value: u64) {
@@ -193,10 +217,13 @@ mod tests {
         let snapshot = snapshot();
         let (tracker, http) = (announce::Counters::default(), http::Counters::default());
         tracker.udp_announces.store(7, Ordering::Relaxed);
+        tracker.udp_seconds.count(Duration::from_micros(60), 6);
+        tracker.udp_seconds.count(Duration::from_secs(2), 1);
         let store = store::Health {
             pending: 18,
             flushes: 19,
             rows: 20,
+            rows_most: 22,
             took: Duration::from_millis(1500),
             took_longest: Duration::from_millis(250),
             dropped: 21,
@@ -212,6 +239,42 @@ mod tests {
             # TYPE everseed_announces_total counter
             everseed_announces_total{wire="http"} 0
             everseed_announces_total{wire="udp"} 7
+            # HELP everseed_announce_seconds Announces, from their being read to their reply's being sent.
+            # TYPE everseed_announce_seconds histogram
+            everseed_announce_seconds_bucket{wire="http",le="0.00001"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.000025"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.00005"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.0001"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.00025"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.0005"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.001"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.0025"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.005"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.01"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.025"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.1"} 0
+            everseed_announce_seconds_bucket{wire="http",le="0.5"} 0
+            everseed_announce_seconds_bucket{wire="http",le="1"} 0
+            everseed_announce_seconds_bucket{wire="http",le="+Inf"} 0
+            everseed_announce_seconds_sum{wire="http"} 0
+            everseed_announce_seconds_count{wire="http"} 0
+            everseed_announce_seconds_bucket{wire="udp",le="0.00001"} 0
+            everseed_announce_seconds_bucket{wire="udp",le="0.000025"} 0
+            everseed_announce_seconds_bucket{wire="udp",le="0.00005"} 0
+            everseed_announce_seconds_bucket{wire="udp",le="0.0001"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.00025"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.0005"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.001"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.0025"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.005"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.01"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.025"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.1"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="0.5"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="1"} 6
+            everseed_announce_seconds_bucket{wire="udp",le="+Inf"} 7
+            everseed_announce_seconds_sum{wire="udp"} 2.00036
+            everseed_announce_seconds_count{wire="udp"} 7
             # HELP everseed_scrapes_total Scrapes.
             # TYPE everseed_scrapes_total counter
             everseed_scrapes_total 0
@@ -286,6 +349,9 @@ mod tests {
             # HELP everseed_store_rows_total Rows written by them.
             # TYPE everseed_store_rows_total counter
             everseed_store_rows_total 20
+            # HELP everseed_store_write_largest_rows Rows of the largest of these writes.
+            # TYPE everseed_store_write_largest_rows gauge
+            everseed_store_write_largest_rows 22
             # HELP everseed_store_pending_rows Rows that wait to be written.
             # TYPE everseed_store_pending_rows gauge
             everseed_store_pending_rows 18
@@ -301,6 +367,9 @@ mod tests {
             # HELP everseed_http_connections_total HTTP connections.
             # TYPE everseed_http_connections_total counter
             everseed_http_connections_total 0
+            # HELP everseed_http_gave_way_total HTTP connections that waited for a request and were closed for new ones.
+            # TYPE everseed_http_gave_way_total counter
+            everseed_http_gave_way_total 0
             # HELP everseed_http_turned_away_total HTTP connections answered with a 503.
             # TYPE everseed_http_turned_away_total counter
             everseed_http_turned_away_total 0

@@ -18,9 +18,11 @@ mod bound;
 mod clock;
 mod data;
 mod dht;
+mod doors;
 mod files;
 mod front;
 mod heal;
+mod histogram;
 mod history;
 mod http;
 mod log;
@@ -46,7 +48,7 @@ pub use data::DataFolder;
 pub use heal::{
     Healing, ask_trackers, known as known_files, remembered as remembered_files, subject as subject_to_heal,
 };
-pub use http::Options as HttpOptions;
+pub use http::{Options as HttpOptions, connections_max};
 pub use log::Log;
 pub use quota::{Quota, THEN_BYTES_PER_SEC};
 pub use server::{END_MAX, Options, Server, StartError, Summary};

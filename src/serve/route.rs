@@ -54,18 +54,28 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
                 .map(|error| format!("the folder of the site can't be read: {}", error.kind()));
             shown(method, || status::health(&state.snapshot(), unable.as_deref()))
         }
-        "metrics" => shown(method, || {
-            metrics::render(&metrics::Sources {
-                snapshot: &state.snapshot(),
-                peers: state.tracker.swarms().peers(),
-                tracker: state.tracker.counters(),
-                http: &state.http,
-                store: &state.writer.health(),
-                started_secs: state.started_secs,
-            })
-        }),
+        "metrics" if !state.has_metrics_apart => shown(method, || metrics(&state)),
         _ => from_files(state, Some(path), &request).await,
     }
+}
+
+/// Answers a request at the address of the metrics, where there is nothing else.
+pub fn answer_metrics(state: &State, request: &Request<Incoming>) -> Reply {
+    match request.uri().path() {
+        "/metrics" => shown(request.method(), || metrics(state)),
+        _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here but /metrics"),
+    }
+}
+
+fn metrics(state: &State) -> Reply {
+    metrics::render(&metrics::Sources {
+        snapshot: &state.snapshot(),
+        peers: state.tracker.swarms().peers(),
+        tracker: state.tracker.counters(),
+        http: &state.http,
+        store: &state.writer.health(),
+        started_secs: state.started_secs,
+    })
 }
 
 /// The bytes of the padding (BEP 47) that a path such as `/media/NAME/.pad/N` names, where a torrent of the site has it.

@@ -1,6 +1,7 @@
 //! Start, run and end of a server.
 
 use std::fmt;
+use std::future::ready;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,6 +52,8 @@ const _: () = assert!(
         && http::SHUTDOWN_MAX.as_millis() < GOODBYE_MAX.as_millis(),
     "each part of the end has its time, and all together have theirs"
 );
+/// The most connections to the metrics at one time, where they have an address of their own.
+const METRICS_CONNECTIONS_MAX: usize = 64;
 /// How often the manifest is looked at and peers expire.
 const TICK: Duration = Duration::from_secs(1);
 /// The shortest time between two looks at the torrents' health.
@@ -173,6 +176,7 @@ pub struct Server {
     watch: Watch,
     pub(super) http: TcpListener,
     udp: Vec<(Wire, [u8; 16])>,
+    metrics: Option<TcpListener>,
     peer: TcpListener,
     utp: Option<std::net::UdpSocket>,
     http_options: http::Options,
@@ -214,6 +218,9 @@ impl Server {
         let public_peer_port = options.public_peer_port.unwrap_or(peer_port);
         let fault = bound.utp_fault.iter();
         fault.for_each(|it| log.line(format!("WARNING: peers come over TCP alone, not over uTP: {it}")));
+        if let Some(addr) = bound.metrics_addr() {
+            log.line(format!("the metrics are at http://{addr}/metrics, and not at the address of the site"));
+        }
         let seed_id = peer_id()?;
         let mut seed_options = seed::Options::new(seed_id, peer_port);
         let upload_bytes_per_sec = options.seed.upload_bytes_per_sec;
@@ -255,6 +262,7 @@ impl Server {
             history: History::new(data.database()),
             upload_bytes_per_sec,
             started_secs: now.0,
+            has_metrics_apart: bound.metrics.is_some(),
             log,
             inner: Inner::default(),
         });
@@ -275,6 +283,7 @@ impl Server {
         Ok(Self {
             http: listen(bound.http, "HTTP")?,
             udp,
+            metrics: bound.metrics.map(|socket| listen(socket, "the metrics' port")).transpose()?,
             peer: listen(bound.peer, "the peers' port")?,
             utp: bound.utp,
             state,
@@ -301,7 +310,22 @@ impl Server {
     ///
     /// It ends by itself, and says why, where a part of it has: a server that goes on in part misleads peers unseen.
     pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), Problem> {
-        let Self { state, watch, http, udp, peer, utp, http_options, goodbye_max, tick, healing, dht, data, .. } = self;
+        let Self {
+            state,
+            watch,
+            http,
+            udp,
+            metrics,
+            peer,
+            utp,
+            http_options,
+            goodbye_max,
+            tick,
+            healing,
+            dht,
+            data,
+            ..
+        } = self;
         // Before anything is answered: whoever has had an answer may send one.
         let hangups = signal(SignalKind::hangup()).ok();
         let (end, ending) = watch::channel(());
@@ -313,6 +337,15 @@ impl Server {
             }
         };
         let mut rooms = Chores::default();
+        if let Some(metrics) = metrics {
+            let options = http::Options { connections_max: METRICS_CONNECTIONS_MAX, ..http_options.clone() };
+            let (counters, log, state) = (Arc::default(), state.log.clone(), Arc::clone(&state));
+            let answer = move |_, request| ready(route::answer_metrics(&state, &request));
+            rooms.spawn(
+                "the web server of the metrics",
+                http::serve(metrics, None, options, counters, log, answer, ended()),
+            );
+        }
         let routed = Arc::clone(&state);
         rooms.spawn(
             "the web server",

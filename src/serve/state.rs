@@ -58,6 +58,8 @@ pub struct State {
     pub upload_bytes_per_sec: Option<NonZeroU64>,
     /// When the server started, in seconds since 1970.
     pub started_secs: u64,
+    /// Whether the metrics have an address of their own.
+    pub has_metrics_apart: bool,
     /// Where lines for the operator go.
     pub log: Log,
     /// What changes while it runs.

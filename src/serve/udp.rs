@@ -58,6 +58,7 @@ impl Wire {
             ids: ConnectionIds::new(key),
             reply: Reply::default(),
             changes: Vec::new(),
+            announces: 0,
             outbox: Outbox::with_capacity(TURN_PACKETS_MAX, REPLY_BYTES_MAX),
         };
         let mut memory = vec![0; BATCH * RUN_BYTES_MAX];
@@ -72,10 +73,12 @@ impl Wire {
                     continue;
                 }
             };
-            let now = Seconds(clock::now_secs());
+            let (now, begun) = (Seconds(clock::now_secs()), clock::passed());
             let mut packets = Packets { memory: &memory, metas: &metas[..runs], run: 0, at: 0 };
             while desk.take_turn(&state.tracker, &mut packets, self.local, now) {
                 desk.outbox.send(&self.socket, &self.quinn).await;
+                let took = clock::passed().saturating_sub(begun);
+                state.tracker.counters().udp_seconds.count(took, std::mem::take(&mut desk.announces));
             }
             in_a_row += 1;
             if in_a_row % BATCHES_IN_A_ROW == 0 {
@@ -145,6 +148,8 @@ struct Desk {
     ids: ConnectionIds,
     reply: Reply,
     changes: Vec<Change>,
+    /// Announces of this turn.
+    announces: u64,
     outbox: Outbox,
 }
 
@@ -185,6 +190,7 @@ impl Desk {
             }
             Request::Announce { transaction, announce } => {
                 tracker.counters().udp_announces.fetch_add(1, Ordering::Relaxed);
+                self.announces += 1;
                 match tracker.announce_to(swarms, &announce, now, &mut self.reply, &mut self.changes) {
                     Ok(()) => udp::write_announce(out, transaction, &self.reply, announce.families),
                     Err(refusal) => {

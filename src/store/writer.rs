@@ -55,6 +55,8 @@ pub struct Health {
     pub flushes: u64,
     /// Rows written so far.
     pub rows: u64,
+    /// Rows of the largest of these batches.
+    pub rows_most: u64,
     /// How long these writes took together.
     pub took: Duration,
     /// How long the longest of them took.
@@ -285,6 +287,7 @@ fn work(mut store: Store, shared: &Shared, options: &WriterOptions, told: impl F
             Ok(()) => {
                 state.health.flushes += 1;
                 state.health.rows += batch.len() as u64;
+                state.health.rows_most = state.health.rows_most.max(batch.len() as u64);
                 state.health.took += took;
                 state.health.took_longest = state.health.took_longest.max(took);
                 state.health.trouble.take().map(|_| Trouble::Ended)

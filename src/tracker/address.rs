@@ -224,6 +224,24 @@ pub fn is_private(ip: IpAddr) -> bool {
     }
 }
 
+/// What counts as one address where few are let in from each: an IPv4 address, however it is written, or the /64 that one
+/// IPv6 household has.
+pub fn household(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+    }
+}
+
+/// What may be one owner's: 256 addresses of IPv4, or the /48 that a site of IPv6 has; in 6to4 that is one address of
+/// IPv4.
+pub fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() >> 8 << 8)),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80)),
+    }
+}
+
 /// Whom the headers of one kind name.
 #[derive(Debug, PartialEq, Eq)]
 enum Named {

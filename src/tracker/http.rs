@@ -6,7 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::announce::LEFT_UNKNOWN;
-use super::{Announce, Contacts, Counts, Event, Families, Options, Refusal, Reply, Retry, Swarms};
+use super::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Swarms};
 use crate::bencode::Dict;
 use crate::id::{InfoHash, PeerId, hex_value};
 
@@ -178,11 +178,12 @@ pub fn write_reply(out: &mut Vec<u8>, reply: &Reply, form: Form) {
 
 /// Appends the body that turns a client away: the reason, and when to come again (BEP 31). Clients that do not know
 /// BEP 31 go by `interval`.
-pub fn write_failure(out: &mut Vec<u8>, refusal: Refusal, options: &Options) {
+pub fn write_failure(out: &mut Vec<u8>, refusal: Refusal, swarms: &Swarms) {
+    let (interval_secs, interval_min_secs) = swarms.intervals_secs();
     let mut dict = Dict::begin(out);
     dict.string("failure reason", refusal.reason());
-    dict.int("interval", i64::from(options.interval_secs));
-    dict.int("min interval", i64::from(options.interval_min_secs));
+    dict.int("interval", i64::from(interval_secs));
+    dict.int("min interval", i64::from(interval_min_secs));
     match refusal.retry() {
         Retry::Minutes(minutes) => dict.int("retry in", i64::from(minutes)),
         Retry::Never => dict.string("retry in", "never"),

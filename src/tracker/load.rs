@@ -77,6 +77,13 @@ impl Load {
         }
     }
 
+    /// Takes in how many peers a former run knew: it told them the interval at which so many keep to the rate, and they
+    /// live as long.
+    pub fn restore(&mut self, peers: usize, now: Seconds, options: &Options) {
+        self.longest_secs = self.longest_secs.max(interval_secs(0, peers as u64, options));
+        self.longest_until = Seconds(now.0.saturating_add(self.life_secs()));
+    }
+
     /// Seconds after which a peer is asked to return, before the jitter of its reply.
     pub fn interval_secs(&self) -> u32 {
         self.interval_secs

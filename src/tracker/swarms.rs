@@ -271,6 +271,8 @@ impl Swarms {
 
     /// Takes peers from a store, and returns how many are alive and of a torrent of the site.
     pub fn restore(&mut self, peers: impl IntoIterator<Item = Sighting>, now: Seconds) -> usize {
+        let peers: Vec<Sighting> = peers.into_iter().collect();
+        self.load.restore(peers.len(), now, &self.options);
         let before = self.peers;
         for sighting in peers {
             let Some(at) = self.site_at(&sighting.info_hash) else { continue };
@@ -360,6 +362,11 @@ impl Swarms {
     /// Announces that are answered in a second, of the last ten seconds or so, and the interval that follows.
     pub fn load(&self) -> (u64, u32) {
         (self.load.per_sec(), self.load.interval_secs())
+    }
+
+    /// Seconds after which peers are asked to return, as the load has it, and before which they are asked not to.
+    pub fn intervals_secs(&self) -> (u32, u32) {
+        (self.load.interval_secs(), self.load.interval_min_secs())
     }
 
     /// Takes out peers that were not heard for 1.5 intervals (rule 22), looking at [`EXPIRE_BATCH`] peers and going

@@ -12,6 +12,8 @@ pub mod attach;
 pub mod dht;
 #[cfg(feature = "serve")]
 pub mod peer;
+#[cfg(feature = "serve")]
+pub mod tracker;
 pub mod web;
 
 use std::fmt::Write as _;
@@ -349,17 +351,12 @@ impl Server {
 
     /// GET of a path.
     pub fn get(&self, path: &str) -> Response {
-        self.request(&format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"))
+        get(self.http(), path)
     }
 
     /// The bytes of a request, whatever they are, and what comes back until the connection closes.
     pub fn request(&self, request: &str) -> Response {
-        let mut stream = TcpStream::connect_timeout(&self.http(), PATIENCE).expect("connected");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("an answer");
-        Response::parse(&bytes)
+        said_to(self.http(), request)
     }
 
     /// Waits for a line on stderr that holds `text`.
@@ -425,6 +422,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// GET of a path at another address than the site's.
+pub fn get(at: SocketAddr, path: &str) -> Response {
+    said_to(at, &format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"))
+}
+
+fn said_to(at: SocketAddr, request: &str) -> Response {
+    let mut stream = TcpStream::connect_timeout(&at, PATIENCE).expect("connected");
+    stream.set_read_timeout(Some(PATIENCE)).expect("set");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("an answer");
+    Response::parse(&bytes)
 }
 
 /// An HTTP response.

@@ -32,6 +32,9 @@ pub struct ServeArgs {
     /// Serve the tracker over UDP at ADDR, or `off` [default: as --listen]
     #[arg(long, value_name = "ADDR", env = "EVERSEED_UDP_LISTEN")]
     pub udp_listen: Option<String>,
+    /// Serve /metrics at ADDR, and there alone; port 0 takes a free one [default: with the site]
+    #[arg(long, value_name = "ADDR", env = "EVERSEED_METRICS_LISTEN")]
+    pub metrics_listen: Option<String>,
     /// Let peers of the permanent seed connect at ADDR (TCP, uTP) [default: port 6881 of all addresses, or of 127.0.0.1
     /// where the site is built for that address]
     #[arg(long, value_name = "ADDR", env = "EVERSEED_PEER_LISTEN")]

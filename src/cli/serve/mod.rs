@@ -18,11 +18,18 @@ use crate::allocator;
 use crate::config::{Config, Target, Typed};
 use crate::output;
 use crate::problem::Problem;
-use crate::serve::{Bound, DataFolder, Log, Server, StartError, Summary};
+use crate::serve::{Bound, DataFolder, Log, Options, Server, StartError, Summary, connections_max};
 use crate::site::LockUse;
 
-/// Open files and sockets that the server's own limits on connections add up to, with room to spare.
-pub(super) const OPEN_FILES_WANTED: u64 = 16_384;
+/// Open files and sockets that the server's usual limits on connections add up to, with room to spare.
+const OPEN_FILES_WANTED: u64 = 16_384;
+/// Files and sockets of a connection at most: it may be answered with a file.
+const OPEN_FILES_OF_A_CONNECTION: u64 = 2;
+/// Files and sockets of everything else.
+const OPEN_FILES_BESIDE: u64 = 1024;
+
+/// What the system sends to a process whose file would become larger than it may be (SIGXFSZ, of Linux and macOS).
+const FILE_TOO_LARGE: i32 = 25;
 
 /// Threads that carry bytes between sockets at most: more of them only cost memory, as files are read by others.
 const WORKERS_MAX: usize = 4;
@@ -55,9 +62,6 @@ enum Source {
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), Failure> {
-    // A connection is a file descriptor, and so is a file that is read; the usual soft limit of 1,024 is below what the
-    // limits on connections allow. As many as the system gives.
-    let _ = rlimit::increase_nofile_limit(OPEN_FILES_WANTED);
     let (source, config) = source(args)?;
     let data = data_folder(args, &config, &source);
     let site = match &source {
@@ -65,7 +69,9 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         Source::Root(_) => data.join("site"),
     };
     let for_this_machine = matches!(source, Source::Root(_)) && !args.production && args.base_url.is_none();
-    let (addresses, options) = config.server(site.clone(), &typed(args), for_this_machine).map_err(Failure::Usage)?;
+    let (addresses, mut options) =
+        config.server(site.clone(), &typed(args), for_this_machine).map_err(Failure::Usage)?;
+    open_files(&config, &mut options);
     // Bound before anything is built: the site is built for the ports that were taken.
     let bound = Bound::bind(&addresses).map_err(Failure::Trouble)?;
     // Taken before anything is built, too: the site below it may be the one of a running server.
@@ -88,6 +94,21 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     let outcome = server.run(stop).await;
     log.flush();
     outcome.map_err(Failure::Trouble)
+}
+
+/// Asks the system for as many open files and sockets as the limits on connections allow, and settles how many HTTP
+/// connections there may be, where nobody has said so. The usual soft limit of 1,024 is far below.
+pub(super) fn open_files(config: &Config, options: &mut Options) {
+    let connections = (options.http.connections_max + options.seed.connections_max) as u64;
+    let wanted = connections * OPEN_FILES_OF_A_CONNECTION + OPEN_FILES_BESIDE;
+    let Ok(given) = rlimit::increase_nofile_limit(wanted.max(OPEN_FILES_WANTED)) else { return };
+    if config.serve.connections_max.is_none() {
+        options.http.connections_max = connections_max(given);
+    } else if given < wanted {
+        let message = format!("the system lets the program open {given} files and sockets; {wanted} may be needed");
+        let help = "raise the limit (ulimit -n, or LimitNOFILE in the systemd unit), or lower `connections_max`";
+        report::warn(&Problem::new(message).help(help));
+    }
 }
 
 fn source(args: &ServeArgs) -> Result<(Source, Config), Failure> {
@@ -117,6 +138,7 @@ fn typed(args: &ServeArgs) -> Typed {
     Typed {
         listen: args.listen.clone(),
         udp_listen: args.udp_listen.clone(),
+        metrics_listen: args.metrics_listen.clone(),
         peer_listen: args.peer_listen.clone(),
         public_addresses: args.public_addresses.clone(),
         trusted_proxies: args.trusted_proxies.clone(),
@@ -194,6 +216,9 @@ pub(super) fn reachable(addr: SocketAddr) -> SocketAddr {
 /// Resolves at Ctrl-C or SIGTERM.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let trouble = |error| Failure::Trouble(Problem::new(format!("can't listen for signals: {error}")));
+    // Heard, so that it does not end the process: a limit on the size of files is a disk that is full. Where it can't be
+    // heard, all is as it was.
+    let _ = signal(SignalKind::from_raw(FILE_TOO_LARGE));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;
     Ok(async move {
@@ -204,10 +229,16 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
+/// Where the metrics are, where they have an address of their own.
+pub(super) fn metrics_line(addr: SocketAddr) -> String {
+    format!("metrics   http://{addr}/metrics")
+}
+
 /// What is printed when all is up.
 struct Urls {
     site: String,
     udp: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
     peers: SocketAddr,
     has_utp: bool,
 }
@@ -215,13 +246,15 @@ struct Urls {
 impl Urls {
     fn of(bound: &Bound) -> Self {
         let site = format!("http://{}/", reachable(bound.http_addr()));
-        Self { site, udp: bound.udp_addr().map(reachable), peers: bound.peer_addr(), has_utp: bound.has_utp() }
+        let [udp, metrics] = [bound.udp_addr(), bound.metrics_addr()].map(|addr| addr.map(reachable));
+        Self { site, udp, metrics, peers: bound.peer_addr(), has_utp: bound.has_utp() }
     }
 
     fn greeting(&self, summary: &Summary) -> String {
         let mut lines = vec![format!("site      {}", self.site), format!("announce  {}announce", self.site)];
         lines.extend(self.udp.map(|udp| format!("announce  udp://{udp}/announce")));
         lines.push(format!("swarms    {}swarms", self.site));
+        lines.extend(self.metrics.map(metrics_line));
         let ways = if self.has_utp { "TCP, uTP" } else { "TCP" };
         lines.push(format!("peers     {} ({ways})", self.peers));
         lines.push(format!("seeding   {} of {} torrents", summary.seeded, summary.torrents));

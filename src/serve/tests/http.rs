@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -36,8 +37,10 @@ async fn house(options: Options) -> House {
     };
     let (log, _) = Log::memory();
     let echo = |_, request: hyper::Request<hyper::body::Incoming>| async move {
-        if request.uri() == "/slow" {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        match request.uri().path() {
+            "/slow" => tokio::time::sleep(Duration::from_millis(50)).await,
+            "/never" => std::future::pending().await,
+            _ => {}
         }
         reply::text(StatusCode::OK, &request.uri().to_string())
     };
@@ -156,16 +159,48 @@ async fn head_has_the_length_and_no_body() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_gets_a_503() {
+async fn where_answers_to_all_are_in_progress_one_connection_too_many_gets_a_503() {
     let house = house(Options { connections_max: 1, ..Options::default() }).await;
     let mut held = TcpStream::connect(house.at).await.expect("connected");
-    held.write_all(b"GET /held HTTP/1.1\r\n\r\n").await.expect("sent");
-    let mut byte = [0];
-    held.read_exact(&mut byte).await.expect("answered and kept open");
+    held.write_all(b"GET /never HTTP/1.1\r\n\r\n").await.expect("sent");
+    while house.counters.requests.load(Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
     let bytes = raw(house.at, "GET /a HTTP/1.1\r\n\r\n").await;
     let (answer, _) = first(&bytes);
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
-    assert_eq!(house.counters.turned_away.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!((house.counters.turned_away.load(Relaxed), house.counters.gave_way.load(Relaxed)), (1, 0));
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_gives_way_to_a_new_one() {
+    // Whatever waits for one of these to pass is found out.
+    let hour = Duration::from_secs(3600);
+    let options = Options { connections_max: 1, head_timeout: hour, ..Options::default() };
+    for (request, answered) in [
+        ("", false),
+        ("GET /half HTTP/1.1\r\nHos", false),
+        ("GET /idle HTTP/1.1\r\n\r\n", true),
+        ("GET /more HTTP/1.1\r\n\r\nGET /half", true),
+        // Answered, and waited for to close.
+        ("GET /last HTTP/1.0\r\n\r\n", true),
+        ("nonsense\r\n\r\n", true),
+    ] {
+        let house = house(options.clone()).await;
+        let mut held = TcpStream::connect(house.at).await.expect("connected");
+        held.write_all(request.as_bytes()).await.expect("sent");
+        if answered {
+            held.read_exact(&mut [0; 20]).await.expect("answered");
+        }
+        while house.counters.connections.load(Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let bytes = raw(house.at, "GET /a HTTP/1.0\r\n\r\n").await;
+        assert_eq!(first(&bytes).0.status, 200, "after {request:?}");
+        let closed = tokio::time::timeout(PATIENCE, held.read_to_end(&mut Vec::new())).await;
+        assert!(closed.is_ok(), "{request:?} has given way");
+        assert_eq!((house.counters.gave_way.load(Relaxed), house.counters.turned_away.load(Relaxed)), (1, 0));
+    }
 }
 
 #[tokio::test]
@@ -205,7 +240,7 @@ async fn the_end_waits_for_nobody_who_has_not_asked() {
         }
         clients.push(client);
     }
-    while house.counters.connections.load(std::sync::atomic::Ordering::Relaxed) < 6 {
+    while house.counters.connections.load(Relaxed) < 6 {
         tokio::task::yield_now().await;
     }
     house.end.send(()).expect("running");
@@ -220,7 +255,7 @@ async fn the_end_finishes_what_was_asked_for() {
     let house = house(Options::default()).await;
     let mut client = TcpStream::connect(house.at).await.expect("connected");
     client.write_all(b"GET /slow HTTP/1.1\r\n\r\n").await.expect("sent");
-    while house.counters.requests.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+    while house.counters.requests.load(Relaxed) == 0 {
         tokio::task::yield_now().await;
     }
     house.end.send(()).expect("running");

@@ -42,7 +42,7 @@ pub fn bound() -> Bound {
 pub fn bound_at(address: &str) -> Bound {
     let http = address.parse().expect("an address");
     let peer = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-    Bound::bind(&Addresses { http, udp: Udp::WithHttp, peer, utp: true }).expect("free ports")
+    Bound::bind(&Addresses { http, udp: Udp::WithHttp, peer, metrics: None, utp: true }).expect("free ports")
 }
 
 impl House {

@@ -1,6 +1,7 @@
 //! Rule 22 under load: the interval grows before a reply slows, and who was told a longer one lives longer.
 
 use super::*;
+use crate::tracker::http;
 
 fn house(announces_per_sec_max: u32) -> House {
     House::with(Options { announces_per_sec_max, ..Options::default() })
@@ -32,6 +33,44 @@ fn rule_22_known_peers_are_spread_over_the_rate() {
     house.announce(&leecher("192.0.2.1:0"));
     assert!((2700..=3300).contains(&house.reply.interval_secs));
     assert_eq!(house.reply.interval_min_secs, 1500, "in proportion");
+}
+
+#[test]
+fn rule_22_a_restart_lets_peers_live_as_long_as_they_were_told() {
+    let mut house = house(1);
+    let mut sightings = Vec::new();
+    for number in 0..3000_u32 {
+        let [_, b, c, d] = number.to_be_bytes();
+        house.announce(&leecher(&format!("10.{b}.{c}.{d}:1")));
+        sightings.extend(house.changes.drain(..).filter_map(|change| match change {
+            Change::Seen(sighting) => Some(sighting),
+            _ => None,
+        }));
+    }
+    let restarted = |peers: usize, secs: u64| {
+        let mut again = self::house(1);
+        again.wait(secs);
+        let restored = again.swarms.restore(sightings[..peers].iter().cloned(), again.now);
+        (again, restored)
+    };
+    let (mut again, restored) = restarted(3000, 4500);
+    assert_eq!(restored, 3000, "they were told 3000 seconds");
+    again.expire();
+    assert_eq!(again.swarms.peers(), 3000);
+    again.wait(1).expire();
+    assert_eq!(again.swarms.peers(), 0);
+    assert_eq!((restarted(3000, 4501).1, restarted(10, 2700).1, restarted(10, 2701).1), (0, 10, 0));
+}
+
+#[test]
+fn rule_22_who_is_refused_is_asked_to_return_as_late_as_others() {
+    let mut house = house(1);
+    known(&mut house, 3000);
+    house.wait(600).expire();
+    let mut body = Vec::new();
+    http::write_failure(&mut body, Refusal::NotServed, &house.swarms);
+    let body = String::from_utf8_lossy(&body);
+    assert!(body.contains("8:intervali3000e12:min intervali1500e"), "{body}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn parsed(rest: &str) -> http::Query {
 
 fn failure(refusal: Refusal) -> String {
     let mut body = Vec::new();
-    http::write_failure(&mut body, refusal, &Options::default());
+    http::write_failure(&mut body, refusal, &House::new().swarms);
     bencode::decode(&body).expect("strict bencode");
     body.escape_ascii().to_string()
 }
@@ -249,14 +249,14 @@ proptest! {
             Err(refusal) => {
                 prop_assert_eq!(house.swarms.peers(), 1);
                 prop_assert_eq!(house.changes.len(), 1);
-                http::write_failure(&mut body, refusal, house.swarms.options());
+                http::write_failure(&mut body, refusal, &house.swarms);
             }
         }
         prop_assert!(bencode::decode(&body).is_ok());
         body.clear();
         match http::parse_scrape(&query).and_then(|hashes| http::scrape(&house.swarms, &hashes)) {
             Ok(files) => http::write_scrape(&mut body, &files),
-            Err(refusal) => http::write_failure(&mut body, refusal, house.swarms.options()),
+            Err(refusal) => http::write_failure(&mut body, refusal, &house.swarms),
         }
         prop_assert!(bencode::decode(&body).is_ok());
     }
