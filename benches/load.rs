@@ -57,8 +57,9 @@ const TURN: Duration = Duration::from_secs(2);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How long a server may keep all clients waiting.
 const SILENT_MAX: Duration = Duration::from_secs(5);
-/// After so long no other turn begins.
+/// After so long no other turn begins, and no server gets to know its peers any more.
 const WHOLE: Duration = Duration::from_secs(11 * 60);
+const TOO_LATE: &str = "the time is over";
 /// Torrents and peers of each.
 const SHAPES: [(usize, usize); 2] = [(100_000, 10), (100, 1_000)];
 /// The peers from which on their memory is told: that of fewer is hidden by what any server has.
@@ -99,6 +100,10 @@ fn main() {
     rivals::take_load_core();
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (torrents, peers) in SHAPES.into_iter().filter(|(torrents, _)| sizes.is_empty() || sizes.contains(torrents)) {
+        if now() > until {
+            println!("\n{torrents} torrents of {peers} peers are not measured: {TOO_LATE}");
+            continue;
+        }
         eprintln!("a site of {torrents} torrents is made");
         let site = folder.path().join(format!("site-{torrents}"));
         let crowd = Crowd { torrents: rivals::publish(&site, torrents), peers };
@@ -152,11 +157,12 @@ struct Contestant<C> {
 
 impl House {
     fn measure_udp(&mut self) {
+        let until = self.until;
         let mut all = self.enter(Wire::Udp, |rival, crowd| {
             let mut client = udp::Client::new(rival.addr())?;
-            client.connect(READY_WITHIN)?;
+            client.wait(crowd, READY_WITHIN)?;
             if rival.who != Who::Ours(Kind::Null) {
-                client.fill(crowd)?;
+                client.fill(crowd, until)?;
             }
             Ok(client)
         });
@@ -164,6 +170,7 @@ impl House {
     }
 
     fn measure_http(&mut self, manners: &[(&str, Manner, &'static str)]) {
+        let until = self.until;
         let mut all = self.enter(Wire::Http, |rival, crowd| {
             let mut client = http::Client::new(rival.port);
             client.wait(READY_WITHIN)?;
@@ -171,10 +178,10 @@ impl House {
                 // It closes after each answer.
                 client.manner = Manner::New;
                 let mut filling = udp::Client::new(rival.addr())?;
-                filling.connect(READY_WITHIN)?;
-                filling.fill(crowd)?;
+                filling.wait(crowd, READY_WITHIN)?;
+                filling.fill(crowd, until)?;
             } else if rival.who != Who::Ours(Kind::Null) {
-                client.fill(crowd)?;
+                client.fill(crowd, until)?;
                 client.check(crowd)?;
             }
             Ok(client)
@@ -258,7 +265,7 @@ impl House {
         contestant: &mut Contestant<C>,
         mut measure: impl FnMut(&Rival, &mut C, &Crowd) -> Measured<T>,
     ) -> Option<T> {
-        let mut reason = String::from("the time is over");
+        let mut reason = String::from(TOO_LATE);
         for _ in 0..2 {
             if now() > self.until {
                 break;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::wire::{Announcer, Crowd, Dice};
-use super::{Answered, Latencies, Load, Measured, SILENT_MAX, now};
+use super::{Answered, Latencies, Load, Measured, SILENT_MAX, TOO_LATE, now};
 
 /// Announces on their way at a time, each on a connection of its own.
 const SLOTS: usize = 32;
@@ -74,13 +74,14 @@ impl Client {
     }
 
     /// Lets every peer of the crowd announce itself once.
-    pub fn fill(&mut self, crowd: &Crowd) -> Measured<()> {
+    pub fn fill(&mut self, crowd: &Crowd, until: Instant) -> Measured<()> {
         let mut next = 0;
-        self.run(crowd, |_, _| {
+        let left = u64::try_from(until.saturating_duration_since(now()).as_nanos()).expect("minutes");
+        let announced = self.run(crowd, |elapsed, _| {
             next += 1;
-            Step::Go((next <= crowd.len()).then(|| (crowd.at(next - 1), 0)))
+            Step::Go((next <= crowd.len() && elapsed < left).then(|| (crowd.at(next - 1), 0)))
         })?;
-        Ok(())
+        if announced.count() < crowd.len() { Err(TOO_LATE.into()) } else { Ok(()) }
     }
 
     /// Whether the tracker knows the peers of the crowd.

@@ -102,6 +102,11 @@ impl Column {
         self.median(Figure::Rate)
     }
 
+    fn latencies(&self, p50: Figure, p99: Figure) -> String {
+        let (p50, p99) = (self.median(p50), self.median(p99));
+        if p50.is_some() { format!("{}, {}", shown(p50), shown(p99)) } else { String::new() }
+    }
+
     fn median(&self, figure: Figure) -> Option<f64> {
         let mut rounds: Vec<f64> =
             self.figures.iter().filter(|(of, _)| *of == figure).map(|(_, value)| *value).collect();
@@ -124,7 +129,9 @@ impl Report {
     /// What could not be measured, or has a word to be said about.
     pub fn note(&mut self, text: String) {
         eprintln!("{text}");
-        self.notes.push(text);
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
     }
 
     /// Writes the lines of a wire.
@@ -137,13 +144,12 @@ impl Report {
                 Some(other.median(figure)? / column.median(figure)?)
             };
             println!(
-                "| {} | {} | {} | {} | {}, {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
                 column.wire,
                 if column.who == Who::Everseed { format!("**{name}**") } else { name.into() },
                 shown(column.rate().map(|rate| rate / 1000.0)),
                 shown(column.median(Figure::Processor)),
-                shown(column.median(Figure::P50)),
-                shown(column.median(Figure::P99)),
+                column.latencies(Figure::P50, Figure::P99),
                 column.bytes_per_peer.map_or_else(String::new, |bytes| format!("{bytes:.0}")),
                 shown(ratio(Figure::Rate)),
                 shown(ratio(Figure::Processor)),
@@ -151,10 +157,10 @@ impl Report {
             );
             if column.who.keeps() {
                 let share = 100.0 * column.writing_nanos as f64 / column.watched_nanos.max(1) as f64;
-                let (p50, p99) = (shown(column.median(Figure::QuietP50)), shown(column.median(Figure::QuietP99)));
+                let (wire, quiet) = (column.wire, column.latencies(Figure::QuietP50, Figure::QuietP99));
                 println!(
-                    "| {} | {name}, but in the {share:.0} % of the time that it writes its database | | | {p50}, {p99} | | | | |",
-                    column.wire
+                    "| {wire} | {name}, but in the {share:.0} % of the time that it writes its database | | | {quiet} \
+                     | | | | |"
                 );
             }
             if column.lost > 0 {

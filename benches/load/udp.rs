@@ -4,13 +4,13 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 
 use super::wire::{Announcer, Crowd, Dice, PACKET_BYTES, connect, packet};
-use super::{Answered, Latencies, Load, Measured, SILENT_MAX, now};
+use super::{Answered, Latencies, Load, Measured, SILENT_MAX, TOO_LATE, now};
 
 /// Packets that are sent or received with one call.
 const BATCH: usize = 32;
@@ -57,8 +57,20 @@ impl Client {
         })
     }
 
+    /// Waits until the tracker takes an announce: opentracker reads its list after it has begun to answer.
+    pub fn wait(&mut self, crowd: &Crowd, within: Duration) -> Measured<()> {
+        let start = now();
+        loop {
+            let answered = self.connect(within).and_then(|()| self.announce_all(crowd, 0..1));
+            if answered.is_ok() || start.elapsed() > within {
+                return answered.map(drop);
+            }
+            std::thread::sleep(LOST_AFTER);
+        }
+    }
+
     /// Asks for a connection id, again and again until the tracker is there; an id is good for two minutes.
-    pub fn connect(&mut self, within: Duration) -> Measured<()> {
+    fn connect(&mut self, within: Duration) -> Measured<()> {
         let start = now();
         while start.elapsed() < within {
             // Refused while nobody listens.
@@ -84,8 +96,11 @@ impl Client {
     }
 
     /// Lets every peer of the crowd announce itself once, and looks whether they are known then.
-    pub fn fill(&mut self, crowd: &Crowd) -> Measured<()> {
+    pub fn fill(&mut self, crowd: &Crowd, until: Instant) -> Measured<()> {
         for start in (0..crowd.len()).step_by(WINDOW) {
+            if now() > until {
+                return Err(TOO_LATE.into());
+            }
             self.announce_all(crowd, start..crowd.len().min(start + WINDOW))?;
         }
         let torrents = crowd.torrents.len();
