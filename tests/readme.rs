@@ -31,11 +31,12 @@ fn the_readme_names_the_command_that_tests() {
 fn the_pictures_of_the_readme_are_there() {
     let readme = readme();
     let links = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-    let pictures: Vec<_> = links.map(|(path, _)| path).filter(|path| path.ends_with(".svg")).collect();
+    let links = links.map(|(path, _)| Path::new(path));
+    let pictures: Vec<_> = links.filter(|path| path.extension().is_some_and(|end| end == "svg")).collect();
     assert!(pictures.len() >= 2, "the README shows plots");
     for picture in pictures {
-        let svg = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(picture)).expect(picture);
-        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{picture} is whole");
+        let svg = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(picture)).expect("a picture");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{} is whole", picture.display());
     }
 }
 
