@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 #[path = "shared/memory.rs"]
@@ -152,11 +152,18 @@ fn publish(site: &Path) -> Vec<InfoHash> {
             name,
         }
     };
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let torrents = thread::scope(|scope| {
+        let part = |worker: usize| worker * TORRENTS / workers..(worker + 1) * TORRENTS / workers;
+        let parts = (0..workers).map(|worker| scope.spawn(move || part(worker).map(entry).collect::<Vec<_>>()));
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().expect("the site is made")).collect()
+    });
     let manifest = Manifest {
         generator: everseed::GENERATOR.into(),
         title: "A show".into(),
         base_url: "https://show.example.org/".into(),
-        torrents: (0..TORRENTS).map(entry).collect(),
+        torrents,
     };
     fs::write(site.join(manifest::FILE_NAME), manifest.to_json()).expect("written");
     manifest.torrents.iter().map(|entry| entry.info_hashes.main()).collect()
