@@ -2,15 +2,21 @@
 //! them, with an empty database and after a restart; what it holds in memory; and what it costs while nobody comes. A
 //! site without torrents in the same run tells how much of that any server takes.
 //!
-//! `cargo bench --bench many`, on Linux: memory and processor time are read from `/proc`.
+//! `cargo bench --bench many` (under three minutes), on Linux: memory and processor time are read from `/proc`. Most of
+//! the time both servers are idle, next to each other, and are watched at it.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
+
+#[path = "shared/memory.rs"]
+mod memory;
+#[path = "shared/processor.rs"]
+mod processor;
 
 use everseed::id::InfoHash;
 use everseed::manifest::{self, Entry, Manifest};
@@ -24,8 +30,6 @@ const OWN_BYTES: usize = 64;
 const IDLE: Duration = Duration::from_secs(60);
 /// What follows a start is over by then: the time series has its first point of every torrent within a minute.
 const SETTLED_AFTER: Duration = Duration::from_secs(70);
-/// Ticks in a second of `/proc/PID/stat`: `USER_HZ`, the same on every Linux that is in use.
-const TICKS_PER_SEC: u64 = 100;
 /// How long reading all of it for the first time may take.
 const VERIFIED_WITHIN: Duration = Duration::from_secs(300);
 /// As many hashes as fit into a request line.
@@ -40,27 +44,41 @@ const IDLE_MAX: Duration = Duration::from_millis(60);
 
 fn main() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let empty = measure_empty(folder.path())?;
-    let (site, data) = (folder.path().join("site"), folder.path().join("data"));
+    let (begun, below) = (now(), |name: &str| folder.path().join(name));
+    let said = |what: &str| eprintln!("{:>5.1} s  {what}", begun.elapsed().as_secs_f64());
+    let empty = start_empty(&below("empty"), &below("empty-data"))?;
+    let (site, data) = (below("site"), below("data"));
     let hashes = publish(&site);
+    said("the site is made");
 
     let cold = Served::start(&site, &data);
     let (cold_block, cold_offered) = (cold.first_block(hashes[TORRENTS / 2])?, cold.all_offered(&hashes)?);
     let cold_anon = cold.anon_kb()?;
+    said("all torrents are offered after the first start");
     cold.wait_until_verified()?;
     let verified_anon = cold.anon_kb()?;
     cold.stop()?;
+    said("all files were read once");
 
     let warm = Served::start(&site, &data);
     let (warm_block, warm_offered) = (warm.first_block(hashes[TORRENTS / 3])?, warm.all_offered(&hashes)?);
     let warm_anon = warm.anon_kb()?;
-    sleep(SETTLED_AFTER);
-    let idle = warm.idle()?;
-    let idle_anon = warm.anon_kb()?;
-    warm.status_page()?;
-    let asked_anon = warm.anon_kb()?;
-    let peak_kb = warm.status_kb("VmHWM:")?;
+    said("all torrents are offered after a restart; what follows a start settles");
+    sleep(SETTLED_AFTER.saturating_sub(warm.started.elapsed()));
+    said("both servers are idle");
+    let before = [warm.processor_time()?, empty.processor_time()?];
+    sleep(IDLE);
+    let idle = warm.processor_time()?.saturating_sub(before[0]);
+    let empty_idle = empty.processor_time()?.saturating_sub(before[1]);
+    let [idle_anon, empty_idle_anon] = [warm.anon_kb()?, empty.anon_kb()?];
+    for served in [&warm, &empty] {
+        served.status_page()?;
+    }
+    let [asked_anon, empty_asked_anon] = [warm.anon_kb()?, empty.anon_kb()?];
+    let [peak_kb, empty_peak_kb] = [warm.peak_kb()?, empty.peak_kb()?];
     warm.stop()?;
+    empty.stop()?;
+    said("it is over");
 
     println!("| {TORRENTS} torrents of 1 MiB, a file each | measured | no torrents | at most |");
     println!("|---|---:|---:|---:|");
@@ -79,42 +97,27 @@ fn main() -> io::Result<()> {
     memory("after the first start", cold_anon, String::new());
     memory("when all was read once", verified_anon, String::new());
     memory("after a restart", warm_anon, String::new());
-    memory("idle", idle_anon, mb(empty.idle_anon_kb));
-    memory("after the status page and all of its JSON", asked_anon, mb(empty.asked_anon_kb));
-    println!("| peak with the program's own pages | {} | {} | |", mb(peak_kb), mb(empty.peak_kb));
+    memory("idle", idle_anon, mb(empty_idle_anon));
+    memory("after the status page and all of its JSON", asked_anon, mb(empty_asked_anon));
+    println!("| peak with the program's own pages | {} | {} | |", mb(peak_kb), mb(empty_peak_kb));
     #[expect(clippy::cast_precision_loss, reason = "a percentage with two digits")]
     let share = |time: Duration| format!("{:.3} %", 100.0 * time.as_nanos() as f64 / IDLE.as_nanos() as f64);
     println!(
         "| of a core, {} s idle | {} | {} | {} |",
         IDLE.as_secs(),
         share(idle),
-        share(empty.idle),
+        share(empty_idle),
         share(IDLE_MAX)
     );
     Ok(())
 }
 
-/// What a server without torrents takes.
-struct Empty {
-    idle: Duration,
-    idle_anon_kb: u64,
-    asked_anon_kb: u64,
-    peak_kb: u64,
-}
-
-fn measure_empty(folder: &Path) -> io::Result<Empty> {
-    let (site, data) = (folder.join("empty"), folder.join("empty-data"));
-    fs::create_dir_all(&site)?;
+/// A server without torrents.
+fn start_empty(site: &Path, data: &Path) -> io::Result<Served> {
+    fs::create_dir_all(site)?;
     let manifest = Manifest { base_url: "https://show.example.org/".into(), ..Manifest::default() };
     fs::write(site.join(manifest::FILE_NAME), manifest.to_json())?;
-    let served = Served::start(&site, &data);
-    sleep(SETTLED_AFTER);
-    let idle = served.idle()?;
-    let idle_anon_kb = served.anon_kb()?;
-    served.status_page()?;
-    let (asked_anon_kb, peak_kb) = (served.anon_kb()?, served.status_kb("VmHWM:")?);
-    served.stop()?;
-    Ok(Empty { idle, idle_anon_kb, asked_anon_kb, peak_kb })
+    Ok(Served::start(site, data))
 }
 
 /// Writes the site, and returns its info-hashes.
@@ -149,11 +152,18 @@ fn publish(site: &Path) -> Vec<InfoHash> {
             name,
         }
     };
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let torrents = thread::scope(|scope| {
+        let part = |worker: usize| worker * TORRENTS / workers..(worker + 1) * TORRENTS / workers;
+        let parts = (0..workers).map(|worker| scope.spawn(move || part(worker).map(entry).collect::<Vec<_>>()));
+        let parts: Vec<_> = parts.collect();
+        parts.into_iter().flat_map(|part| part.join().expect("the site is made")).collect()
+    });
     let manifest = Manifest {
         generator: everseed::GENERATOR.into(),
         title: "A show".into(),
         base_url: "https://show.example.org/".into(),
-        torrents: (0..TORRENTS).map(entry).collect(),
+        torrents,
     };
     fs::write(site.join(manifest::FILE_NAME), manifest.to_json()).expect("written");
     manifest.torrents.iter().map(|entry| entry.info_hashes.main()).collect()
@@ -260,29 +270,16 @@ impl Served {
 
     /// Memory that is no page of a file, in KiB.
     fn anon_kb(&self) -> io::Result<u64> {
-        self.status_kb("RssAnon:")
+        memory::anon_kib(self.child.id())
     }
 
-    fn status_kb(&self, name: &str) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        Ok(line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("Linux tells it"))
+    /// The most that it has held at a time, with its own pages, in KiB.
+    fn peak_kb(&self) -> io::Result<u64> {
+        memory::kib(self.child.id(), "VmHWM:")
     }
 
-    /// The processor time of [`IDLE`].
-    fn idle(&self) -> io::Result<Duration> {
-        let before = self.processor_time()?;
-        sleep(IDLE);
-        Ok(self.processor_time()?.saturating_sub(before))
-    }
-
-    /// Of user and system together.
     fn processor_time(&self) -> io::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // Behind the name, which may hold anything: fields 14 and 15 of proc(5) are 12 and 13 from there.
-        let fields = stat.rsplit_once(')').expect("a name in brackets").1.split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum();
-        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SEC))
+        processor::time(self.child.id())
     }
 
     fn stop(mut self) -> io::Result<()> {

@@ -7,6 +7,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
+#[path = "shared/memory.rs"]
+mod memory;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -137,8 +140,6 @@ fn nanos_since(start: Instant) -> u64 {
 
 /// The anonymous memory of this process, as Linux tells it.
 fn resident_bytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells what a process has");
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("since Linux 4.5");
-    let kib: u32 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
-    f64::from(kib) * 1024.0
+    let kib = memory::anon_kib(std::process::id()).expect("Linux tells what a process has");
+    f64::from(u32::try_from(kib).expect("less than a terabyte")) * 1024.0
 }

@@ -12,6 +12,8 @@
 mod leechers;
 #[path = "seed/network.rs"]
 mod network;
+#[path = "shared/processor.rs"]
+mod processor;
 #[path = "seed/seeds.rs"]
 mod seeds;
 #[path = "seed/sink.rs"]

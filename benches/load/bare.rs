@@ -196,13 +196,15 @@ struct Swarm {
     index: HashMap<[u8; 6], usize, BuildHasherDefault<First>>,
 }
 
-/// Info-hashes are hashes already.
+/// One multiplication of eight bytes. Info-hashes are hashes already; peers on one host differ in the upper bits alone,
+/// and a table looks at the lower ones.
 #[derive(Default)]
 struct First(u64);
 
 impl Hasher for First {
     fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        let product = u128::from(self.0) * 0x9e37_79b9_7f4a_7c15;
+        (product >> 64) as u64 ^ product as u64
     }
 
     fn write(&mut self, bytes: &[u8]) {

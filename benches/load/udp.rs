@@ -1,15 +1,16 @@
 //! Load over UDP from one socket: as fast as it is answered, or at a rate.
 
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 
 use super::wire::{Announcer, Crowd, Dice, PACKET_BYTES, connect, packet};
-use super::{Latencies, now};
+use super::{Answered, Latencies, Load, Measured, SILENT_MAX, TOO_LATE, now};
 
 /// Packets that are sent or received with one call.
 const BATCH: usize = 32;
@@ -19,128 +20,150 @@ const WINDOW: usize = 128;
 const LOST_AFTER: Duration = Duration::from_millis(100);
 /// Announces of which the start is known, at a rate; one that is older is lost.
 const STARTS: usize = 1 << 16;
+/// How long what is on its way at the end of a turn has.
+const LATE: Duration = Duration::from_millis(200);
 const REPLY_BYTES_MAX: usize = 2048;
+/// Of a reply to a connect and to an announce (BEP 15).
+const CONNECTED_BYTES: usize = 16;
+const ANNOUNCED_BYTES_MIN: usize = 20;
 
 /// A client of a tracker over UDP.
 pub struct Client {
     socket: UdpSocket,
     packets: [[u8; PACKET_BYTES]; BATCH],
     replies: Vec<[u8; REPLY_BYTES_MAX]>,
+    lengths: [usize; BATCH],
     sending: MultiHeaders<SockaddrIn>,
     receiving: MultiHeaders<SockaddrIn>,
     dice: Dice,
+    /// Tells the answers of this window from those of one that was given up.
+    window: u32,
 }
 
 impl Client {
-    /// Asks for a connection id, again and again until the tracker is there.
-    pub fn connect(to: SocketAddr, within: Duration) -> Option<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-        socket.connect(to).ok()?;
-        socket.set_read_timeout(Some(Duration::from_millis(50))).ok()?;
-        let (start, mut answer) = (now(), [0; 64]);
+    /// A client of the tracker at this address, which need not be there yet.
+    pub fn new(to: SocketAddr) -> Measured<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+        socket.connect(to).and_then(|()| socket.set_nonblocking(true)).map_err(|error| error.to_string())?;
+        Ok(Self {
+            socket,
+            packets: [packet([0; 8]); BATCH],
+            replies: vec![[0; REPLY_BYTES_MAX]; BATCH],
+            lengths: [0; BATCH],
+            sending: MultiHeaders::preallocate(BATCH, None),
+            receiving: MultiHeaders::preallocate(BATCH, None),
+            dice: Dice::new(u64::from(to.port())),
+            window: 0,
+        })
+    }
+
+    /// Waits until the tracker takes an announce: opentracker reads its list after it has begun to answer.
+    pub fn wait(&mut self, crowd: &Crowd, within: Duration) -> Measured<()> {
+        let start = now();
+        loop {
+            let answered = self.connect(within).and_then(|()| self.announce_all(crowd, 0..1));
+            if answered.is_ok() || start.elapsed() > within {
+                return answered.map(drop);
+            }
+            std::thread::sleep(LOST_AFTER);
+        }
+    }
+
+    /// Asks for a connection id, again and again until the tracker is there; an id is good for two minutes.
+    fn connect(&mut self, within: Duration) -> Measured<()> {
+        let start = now();
         while start.elapsed() < within {
-            let sent = socket.send(&connect());
-            if sent.is_ok() && socket.recv(&mut answer).is_ok_and(|bytes| bytes == 16 && answer[3] == 0) {
-                socket.set_nonblocking(true).ok()?;
-                let connection = answer[8..16].first_chunk().copied()?;
-                return Some(Self {
-                    socket,
-                    packets: [packet(connection); BATCH],
-                    replies: vec![[0; REPLY_BYTES_MAX]; BATCH],
-                    sending: MultiHeaders::preallocate(BATCH, None),
-                    receiving: MultiHeaders::preallocate(BATCH, None),
-                    dice: Dice::new(u64::from(to.port())),
-                });
+            // Refused while nobody listens.
+            let _ = self.socket.send(&connect());
+            let asked = now();
+            while asked.elapsed() < LOST_AFTER {
+                let mut answer = [0; REPLY_BYTES_MAX];
+                match self.socket.recv(&mut answer) {
+                    Ok(CONNECTED_BYTES) if answer[3] == 0 => {
+                        let connection = *answer[8..].first_chunk().expect("it has 16 bytes");
+                        self.packets = [packet(connection); BATCH];
+                        return Ok(());
+                    }
+                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                        std::thread::sleep(Duration::from_millis(20));
+                        break;
+                    }
+                    _ => {}
+                }
             }
         }
-        None
+        Err("it does not answer a connect".into())
     }
 
-    /// Lets every peer of the crowd announce itself once.
-    pub fn fill(&mut self, crowd: &Crowd) {
-        let (mut next, mut answered) = (0, 0);
-        self.closed(
-            |answers| {
-                answered += answers;
-                (answered < crowd.len()).then(|| {
-                    next += 1;
-                    crowd.at((next - 1) % crowd.len())
-                })
-            },
-            crowd,
-        );
-    }
-
-    /// How many announces were answered in this time, as fast as they are.
-    pub fn rate(&mut self, crowd: &Crowd, lasting: Duration) -> f64 {
-        let mut dice = Dice::new(self.dice.below(usize::MAX) as u64);
-        let (start, mut answered) = (now(), 0);
-        let mut clock = 0;
-        self.closed(
-            |answers| {
-                answered += answers;
-                clock += 1;
-                let goes_on = clock % 64 != 0 || start.elapsed() < lasting;
-                goes_on.then(|| crowd.at(dice.below(crowd.len())))
-            },
-            crowd,
-        );
-        answered as f64 / start.elapsed().as_secs_f64()
-    }
-
-    /// How long answers take at `rate` announces a second, each counted from when it should have left.
-    pub fn latencies(&mut self, crowd: &Crowd, rate: f64, lasting: Duration) -> Latencies {
-        let mut latencies = Latencies::default();
-        let mut starts = vec![0_u64; STARTS];
-        let (start, mut sent) = (now(), 0_usize);
-        let all = (rate * lasting.as_secs_f64()) as usize;
-        let due_at = |index: usize| (index as f64 * 1e9 / rate) as u64;
-        // What is on its way at the end has as long again as anything takes.
-        let end = lasting + Duration::from_millis(200);
-        while start.elapsed() < end && latencies.count() < all {
-            let elapsed = u64::try_from(start.elapsed().as_nanos()).expect("seconds");
-            let due = ((elapsed as f64 * rate / 1e9) as usize).min(all).saturating_sub(sent).min(BATCH);
-            for at in 0..due {
-                let transaction = sent + at;
-                starts[transaction % STARTS] = due_at(transaction);
-                let announcer = crowd.at(self.dice.below(crowd.len()));
-                let transaction = u32::try_from(transaction).expect("few");
-                crowd.write_packet(&mut self.packets[at], transaction, announcer);
+    /// Lets every peer of the crowd announce itself once, and looks whether they are known then.
+    pub fn fill(&mut self, crowd: &Crowd, until: Instant) -> Measured<()> {
+        for start in (0..crowd.len()).step_by(WINDOW) {
+            if now() > until {
+                return Err(TOO_LATE.into());
             }
-            sent += self.send(due);
-            let received = self.receive();
-            let elapsed = u64::try_from(start.elapsed().as_nanos()).expect("seconds");
-            for reply in &self.replies[..received] {
-                let transaction = u32::from_be_bytes(reply[4..8].first_chunk().copied().expect("four bytes"));
-                latencies.add(elapsed.saturating_sub(starts[transaction as usize % STARTS]));
+            self.announce_all(crowd, start..crowd.len().min(start + WINDOW))?;
+        }
+        let torrents = crowd.torrents.len();
+        let least = self.announce_all(crowd, 0..torrents.min(WINDOW))?;
+        crowd.check(least)
+    }
+
+    /// Announces these peers, those that are not answered again, and returns the fewest peers that an answer told of.
+    fn announce_all(&mut self, crowd: &Crowd, peers: Range<usize>) -> Measured<usize> {
+        let (mut least, mut missing, heard) = (usize::MAX, peers.clone().collect::<Vec<_>>(), now());
+        while !missing.is_empty() {
+            for some in missing.chunks(BATCH) {
+                for (packet, &index) in self.packets.iter_mut().zip(some) {
+                    crowd.write_packet(packet, u32::try_from(index).expect("peers are few"), crowd.at(index));
+                }
+                self.send(some.len());
+            }
+            let asked = now();
+            while !missing.is_empty() && asked.elapsed() < LOST_AFTER {
+                for at in 0..self.receive()? {
+                    let (transaction, known) = (self.transaction(at) as usize, self.known(at));
+                    if let Some(at) = missing.iter().position(|&index| index == transaction) {
+                        missing.swap_remove(at);
+                        least = least.min(known);
+                    }
+                }
+            }
+            if heard.elapsed() > SILENT_MAX {
+                return Err(format!("{} announces were not answered", missing.len()));
             }
         }
-        latencies.lost = all.saturating_sub(latencies.count());
-        latencies
+        Ok(least)
     }
 
     /// Sends an announce for each that was answered, until `next` has none any more.
-    fn closed(&mut self, mut next: impl FnMut(usize) -> Option<Announcer>, crowd: &Crowd) {
-        let mut free = WINDOW;
-        let mut answers = 0;
-        let mut silent_since = None;
+    fn closed(&mut self, mut next: impl FnMut(usize) -> Option<Announcer>, crowd: &Crowd) -> Measured<()> {
+        let (mut free, mut answers, mut silent_since) = (WINDOW, 0, None);
+        self.window += 1;
         loop {
-            let mut ready = 0;
-            for packet in self.packets.iter_mut().take(free.min(BATCH)) {
-                let Some(announcer) = next(std::mem::take(&mut answers)) else { return };
-                crowd.write_packet(packet, 0, announcer);
-                ready += 1;
+            let ready = free.min(BATCH);
+            for at in 0..ready {
+                let Some(announcer) = next(std::mem::take(&mut answers)) else { return Ok(()) };
+                crowd.write_packet(&mut self.packets[at], self.window, announcer);
             }
             free -= self.send(ready);
             if free >= BATCH {
                 continue;
             }
-            answers = self.receive();
-            free += answers;
             // It never sleeps: to wake it would be a part of the server's work.
+            let received = self.receive()?;
+            answers = (0..received).filter(|&at| self.transaction(at) == self.window).count();
+            free += answers;
             if answers > 0 {
                 silent_since = None;
-            } else if silent_since.get_or_insert_with(now).elapsed() > LOST_AFTER {
+                continue;
+            }
+            let silent = silent_since.get_or_insert_with(now).elapsed();
+            if silent > SILENT_MAX {
+                return Err("it has stopped to answer".into());
+            }
+            // All of them are taken for lost; those that come yet are not counted.
+            if silent > LOST_AFTER && free < WINDOW {
+                self.window += 1;
                 free = WINDOW;
             }
         }
@@ -164,16 +187,105 @@ impl Client {
         sent.map_or(0, Iterator::count)
     }
 
-    fn receive(&mut self) -> usize {
+    /// Takes in what has come; each is the answer to an announce.
+    fn receive(&mut self) -> Measured<usize> {
         let mut replies = self.replies.iter_mut();
         let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
             std::array::from_fn(|_| [IoSliceMut::new(replies.next().expect("one for each of a batch"))]);
-        let received =
-            recvmmsg(self.socket.as_raw_fd(), &mut self.receiving, &mut slices, MsgFlags::MSG_DONTWAIT, None);
-        match received {
-            Ok(received) => received.count(),
-            Err(Errno::EAGAIN | Errno::ECONNREFUSED) => 0,
-            Err(error) => panic!("answers can't be received: {error}"),
+        let fd = self.socket.as_raw_fd();
+        let received = match recvmmsg(fd, &mut self.receiving, &mut slices, MsgFlags::MSG_DONTWAIT, None) {
+            Ok(received) => received,
+            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => return Ok(0),
+            Err(error) => return Err(format!("answers can't be received: {error}")),
+        };
+        let mut count = 0;
+        for message in received {
+            self.lengths[count] = message.bytes;
+            count += 1;
         }
+        for at in 0..count {
+            let answer = &self.replies[at][..self.lengths[at]];
+            // A late answer to a connect is nothing bad.
+            let is_fine = match answer.get(3) {
+                Some(0) => true,
+                Some(1) => answer.len() >= ANNOUNCED_BYTES_MIN,
+                _ => false,
+            };
+            if !is_fine {
+                return Err(format!("it answers: {}", answer.escape_ascii()));
+            }
+        }
+        Ok(count)
+    }
+
+    fn word(&self, at: usize, from: usize) -> u32 {
+        u32::from_be_bytes(*self.replies[at][from..].first_chunk().expect("four bytes"))
+    }
+
+    fn transaction(&self, at: usize) -> u32 {
+        self.word(at, 4)
+    }
+
+    /// Leechers and seeds.
+    fn known(&self, at: usize) -> usize {
+        (self.word(at, 12) + self.word(at, 16)) as usize
+    }
+}
+
+impl Load for Client {
+    fn rate(&mut self, crowd: &Crowd, lasting: Duration) -> Measured<Answered> {
+        self.connect(SILENT_MAX)?;
+        let mut dice = Dice::new(self.dice.below(usize::MAX) as u64);
+        let (start, mut count, mut clock) = (now(), 0, 0);
+        self.closed(
+            |answers| {
+                count += answers;
+                clock += 1;
+                let goes_on = clock % 64 != 0 || start.elapsed() < lasting;
+                goes_on.then(|| crowd.at(dice.below(crowd.len())))
+            },
+            crowd,
+        )?;
+        Ok(Answered { count, within: start.elapsed() })
+    }
+
+    fn latencies(
+        &mut self,
+        crowd: &Crowd,
+        rate: f64,
+        lasting: Duration,
+        watch: &mut dyn FnMut(u64),
+    ) -> Measured<Latencies> {
+        self.connect(SILENT_MAX)?;
+        let mut latencies = Latencies::default();
+        let mut starts = vec![0_u64; STARTS];
+        let (start, mut sent) = (now(), 0_usize);
+        let all = (rate * lasting.as_secs_f64()) as usize;
+        let due_at = |index: usize| (index as f64 * 1e9 / rate) as u64;
+        let elapsed = || u64::try_from(start.elapsed().as_nanos()).expect("seconds");
+        while start.elapsed() < lasting + LATE && latencies.count() < all {
+            let at_once = elapsed();
+            watch(at_once);
+            let due = ((at_once as f64 * rate / 1e9) as usize).min(all).saturating_sub(sent).min(BATCH);
+            for at in 0..due {
+                let transaction = sent + at;
+                starts[transaction % STARTS] = due_at(transaction);
+                let announcer = crowd.at(self.dice.below(crowd.len()));
+                let transaction = u32::try_from(transaction).expect("few");
+                crowd.write_packet(&mut self.packets[at], transaction, announcer);
+            }
+            sent += self.send(due);
+            let received = self.receive()?;
+            let heard = elapsed();
+            for at in 0..received {
+                let transaction = self.transaction(at) as usize;
+                // What is older than all starts that are known is lost, as what was sent in an earlier turn.
+                if transaction < sent && transaction + STARTS > sent {
+                    latencies.add(starts[transaction % STARTS], heard);
+                }
+            }
+        }
+        latencies.lost = all.saturating_sub(latencies.count());
+        Ok(latencies)
     }
 }

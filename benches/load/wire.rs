@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::Measured;
+
 /// The bytes of an announce over UDP (BEP 15).
 pub const PACKET_BYTES: usize = 98;
 /// Peers that an announce asks for.
@@ -35,6 +37,12 @@ impl Crowd {
     pub fn at(&self, index: usize) -> Announcer {
         let peer = u16::try_from(index / self.torrents.len()).expect("peers have ports of their own");
         Announcer { torrent: index % self.torrents.len(), peer }
+    }
+
+    /// Whether an answer that tells of so many peers comes from a tracker that knows the crowd. Some leave out who asks.
+    pub fn check(&self, known: usize) -> Measured<()> {
+        let peers = self.peers;
+        if known + 1 >= peers { Ok(()) } else { Err(format!("it knows {known} of {peers} peers of a torrent")) }
     }
 
     /// Writes the packet of an announce; `packet` holds the bytes that are always the same ([`packet`]).

@@ -140,14 +140,7 @@ impl Seed {
 
     /// The processor time that it has taken so far.
     pub fn cpu(&self) -> Duration {
-        /// `utime` and `stime` in `/proc/PID/stat`, counted from what is behind the program's name.
-        const FIELDS: std::ops::RangeInclusive<usize> = 11..=12;
-        /// A second, in the unit of these fields (`USER_HZ`).
-        const TICKS: u64 = 100;
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("Linux tells");
-        let (_, fields) = stat.rsplit_once(") ").expect("the name stands in brackets");
-        let fields: Vec<u64> = fields.split(' ').map(|field| field.parse().unwrap_or(0)).collect();
-        Duration::from_millis(fields[FIELDS].iter().sum::<u64>() * 1000 / TICKS)
+        super::processor::time(self.child.id()).expect("it runs")
     }
 }
 
