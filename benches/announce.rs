@@ -101,6 +101,7 @@ fn announces(torrents: u32, peers: u32) -> Vec<Announce> {
             event: Event::Update,
             numwant: None,
             families: Families::V4,
+            named: false,
             held_back: false,
         }
     })

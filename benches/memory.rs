@@ -121,6 +121,7 @@ fn announce(call: u32, torrents: u32, v6: bool) -> Announce {
         event: Event::Update,
         numwant: None,
         families: Families::Both,
+        named: false,
         held_back: false,
     }
 }

@@ -23,7 +23,7 @@
 //! let query = http::parse_announce(b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-EX0001-000000000001&port=6882&left=9")?;
 //! let leecher = query.announce("192.0.2.8".parse().expect("an address"), arrived_at);
 //! swarms.announce(&leecher, Seconds(1_700_000_060), &mut reply, &mut changes)?;
-//! assert_eq!(reply.v4.iter().collect::<Vec<_>>(), [(seed.addr, seed.peer_id)]);
+//! assert_eq!(reply.v4.iter().collect::<Vec<_>>(), [(seed.addr, None)]);
 //! assert_eq!(changes.len(), 2);
 //! http::write_reply(&mut body, &reply, query.form);
 //! assert!(body.starts_with(b"d8:completei1e"));
@@ -38,6 +38,7 @@ mod change;
 pub mod compact;
 mod completed;
 mod connection_id;
+mod few;
 mod group;
 pub mod http;
 mod index;

@@ -650,7 +650,7 @@ fn leads_here(announce: &Announce, local: IpAddr) -> bool {
 /// Puts the everseed into the reply, and returns how many of the wanted places it took.
 fn give_seed(seed_at: &[SocketAddr], announce: &Announce, id: PeerId, want: usize, reply: &mut Reply) -> usize {
     let carried = |addr: &&SocketAddr| if addr.is_ipv4() { announce.families.v4() } else { announce.families.v6() };
-    let mut given = 0;
+    let (mut given, id) = (0, announce.named.then_some(id));
     for addr in seed_at.iter().filter(carried).filter(|addr| **addr != announce.addr).take(want) {
         match addr {
             SocketAddr::V4(addr) => reply.v4.push(super::compact::pack_v4(*addr.ip(), addr.port()), id),
