@@ -392,12 +392,12 @@ mod tests {
         let [high, low] = (number / 5).to_be_bytes();
         let port = u8::try_from(number % 5).expect("below 5");
         let addr = [10, 0, high, low, 0, 1 + port];
-        Peer::new(addr, id(&addr), kind, Seconds(0))
+        Peer::new(addr, id(addr), kind, Seconds(0))
     }
 
-    fn id(addr: &[u8; 6]) -> PeerId {
+    fn id(addr: [u8; 6]) -> PeerId {
         let mut id = *b"-EX0001-------......";
-        id[14..].copy_from_slice(addr);
+        id[14..].copy_from_slice(&addr);
         PeerId(id)
     }
 
@@ -432,7 +432,7 @@ mod tests {
         for at in 0..group.len() {
             let peer = group.at(at);
             prop_assert_eq!(peer.front, group.view().at(at));
-            prop_assert_eq!(peer.id(), id(&peer.front.addr));
+            prop_assert_eq!(peer.id(), id(peer.front.addr));
             prop_assert_eq!(model.get(&peer.front.addr), Some(&peer.front.kind()));
             prop_assert_eq!(at < group.seeds(), peer.front.kind() == Kind::Seed);
             prop_assert_eq!(group.position(&peer.front.addr, addresses), Some(at));

@@ -228,19 +228,19 @@ mod tests {
     fn every_number_is_drawn_as_often_at_every_place() {
         let (mut random, mut shuffle) = (Random::new(7), Shuffle::default());
         // Few numbers, all of them; and of many a third.
-        for (total, count, rounds) in [(12, 12, 24_000), (300, 100, 30_000)] {
-            let mut seen = vec![[0_u32; 2]; total];
+        for (total, count, rounds) in [(12_u32, 12, 24_000), (300, 100, 30_000)] {
+            let mut seen = vec![[0_u32; 2]; total as usize];
             for _ in 0..rounds {
-                shuffle.begin(total);
+                shuffle.begin(total as usize);
                 let drawn = shuffle.draw(count, &mut random);
                 assert_eq!(drawn.len(), count);
                 seen[drawn[0] as usize][0] += 1;
                 seen[drawn[count - 1] as usize][1] += 1;
             }
-            let expected = f64::from(rounds) / total as f64;
+            let expected = f64::from(rounds) / f64::from(total);
             for place in 0..2 {
                 let far = seen.iter().map(|seen| (f64::from(seen[place]) - expected).powi(2) / expected);
-                let (chi_square, freedom) = (far.sum::<f64>(), (total - 1) as f64);
+                let (chi_square, freedom) = (far.sum::<f64>(), f64::from(total - 1));
                 // Six deviations.
                 assert!((chi_square - freedom).abs() < 6.0 * (2.0 * freedom).sqrt(), "{total}: {chi_square}");
             }

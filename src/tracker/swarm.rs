@@ -315,7 +315,7 @@ impl<'a, const N: usize> Drawer<'a, N> {
             && self.addr != Some(front.addr)
             && (asker.local || !is_loopback(&front.addr))
             && !(front.may_be(self.tag) && self.group.at(at).id() == asker.announce.peer_id)
-            && !(!self.seed_at.is_empty() && unpack(&front.addr).is_some_and(|addr| self.seed_at.contains(&addr)));
+            && (self.seed_at.is_empty() || unpack(&front.addr).is_none_or(|addr| !self.seed_at.contains(&addr)));
         if suits {
             given.push(front.addr, asker.announce.named.then(|| self.group.at(at).id()));
         }
