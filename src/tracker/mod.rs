@@ -45,6 +45,7 @@ pub(crate) mod index;
 mod load;
 mod peer;
 pub(crate) mod random;
+mod reload;
 mod shelf;
 mod swarm;
 mod swarms;
@@ -55,8 +56,9 @@ pub mod udp;
 pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Seconds};
 pub use change::{Change, Kind, Sighting, Tally};
 pub use load::INTERVAL_GROWN_MAX_SECS;
+pub use reload::{RELOAD_BATCH, Reload, Reloaded};
 pub use swarms::{
     ANNOUNCES_PER_SEC_MAX, CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, OPEN_TORRENTS_MAX, Open,
-    Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, Reloaded, SeedState, Status, Swarms,
+    Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, SeedState, Status, Swarms,
     TORRENTS_MAX,
 };
