@@ -247,12 +247,11 @@ impl<const N: usize> Group<N> {
     /// Clamps the peer's time to `now`, where a clock jumped ahead and back, and tells whether it lived too long.
     pub fn is_dead(&mut self, position: usize, now: Seconds, life_secs: u64) -> bool {
         let mut front = self.front(position);
-        let age_secs = front.age_secs(now);
-        if age_secs == 0 {
+        if front.is_ahead(now) {
             front.set_seen(now);
             self.set_front(position, &front);
         }
-        age_secs > life_secs
+        front.age_secs(now) > life_secs
     }
 
     fn set_front(&mut self, at: usize, front: &Front<N>) {

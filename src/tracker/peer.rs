@@ -120,8 +120,16 @@ impl<const N: usize> Front<N> {
 
     /// Seconds since it was heard; none where that lies ahead of `now`, because a clock was set back.
     pub fn age_secs(&self, now: Seconds) -> u64 {
-        let age = low(now).wrapping_sub(self.word()) & SEEN_MASK;
-        if age < AHEAD_FROM { u64::from(age) } else { 0 }
+        if self.is_ahead(now) { 0 } else { u64::from(self.age(now)) }
+    }
+
+    /// Whether the moment at which it was heard lies ahead of `now`.
+    pub fn is_ahead(&self, now: Seconds) -> bool {
+        self.age(now) >= AHEAD_FROM
+    }
+
+    fn age(&self, now: Seconds) -> u32 {
+        low(now).wrapping_sub(self.word()) & SEEN_MASK
     }
 
     pub fn set_seen(&mut self, at: Seconds) {
