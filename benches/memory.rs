@@ -1,4 +1,5 @@
-//! Bytes of memory a peer, and the longest that an announce and an expiry take, with a million peers.
+//! Bytes of memory a peer, and the longest that an announce and an expiry take, with a million peers; and the longest
+//! step of putting another list of 100,000 torrents in force.
 //!
 //! `cargo bench --bench memory` (Linux). Each line is a process of its own, whose anonymous memory is looked at before
 //! and after; that includes what the allocator adds. Every peer announces twice, with byte totals that move. The times
@@ -11,11 +12,12 @@
 mod memory;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use everseed::id::{InfoHash, PeerId};
-use everseed::tracker::{Announce, Change, Event, Families, Open, Options, Reply, Seconds, Swarms};
+use everseed::tracker::{Announce, Change, Event, Families, Open, Options, Reload, Reply, Seconds, Swarms};
 
 const ROUNDS: usize = 3;
 const PEERS: u32 = 1_000_000;
@@ -46,7 +48,44 @@ fn main() -> ExitCode {
         let status = Command::new(exe).env("EVERSEED_BENCH_SHAPE", shape.to_string()).status();
         !status.expect("it runs again").success()
     });
-    if failed.count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let failed = failed.count();
+    let pauses = [reload(0..100_000, 50_000..150_000), reload(0..100_000, 0..100_001)];
+    for (what, millis) in ["half of 100,000 torrents are others", "one more than 100,000 torrents"].iter().zip(pauses) {
+        println!("{what}: the longest step takes {millis:.2} ms (max {PAUSE_MAX_MS})");
+    }
+    if failed == 0 && pauses.iter().all(|millis| *millis <= PAUSE_MAX_MS) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The longest step, in milliseconds, between the first list in force and the second.
+fn reload(first: Range<u32>, second: Range<u32>) -> f64 {
+    let mut steps = Vec::new();
+    for _ in 0..ROUNDS {
+        let mut swarms = Swarms::new(Options::default(), 1);
+        swarms.set_torrents(first.clone().map(info_hash));
+        let torrents = second.clone().map(|torrent| (info_hash(torrent), None));
+        let mut reload = Reload::new(torrents, swarms.options());
+        let (mut step, mut done) = (0, false);
+        while !done {
+            let start = Instant::now();
+            done = swarms.reload(&mut reload);
+            let nanos = nanos_since(start);
+            match steps.get_mut(step) {
+                None => steps.push(nanos),
+                Some(shortest) => *shortest = nanos.min(*shortest),
+            }
+            step += 1;
+        }
+    }
+    millis(&steps)
+}
+
+fn millis(nanos: &[u64]) -> f64 {
+    let longest = nanos.iter().copied().filter(|&nanos| nanos < u64::MAX).max().unwrap_or(0);
+    f64::from(u32::try_from(longest).unwrap_or(u32::MAX)) / 1e6
 }
 
 fn measure(shape: usize) -> ExitCode {
@@ -86,10 +125,6 @@ fn measure(shape: usize) -> ExitCode {
         }
         assert_eq!(swarms.peers(), 0);
     }
-    let millis = |nanos: &[u64]| {
-        let longest = nanos.iter().copied().filter(|&nanos| nanos < u64::MAX).max().unwrap_or(0);
-        f64::from(u32::try_from(longest).unwrap_or(u32::MAX)) / 1e6
-    };
     let (announce, expiry) = (millis(&announces), millis(&expiries));
     println!(
         "{torrents:>9} {:>6} {:>7} {:>18} {:>26} {:>26}",
@@ -124,6 +159,7 @@ fn announce(call: u32, torrents: u32, v6: bool) -> Announce {
         event: Event::Update,
         numwant: None,
         families: Families::Both,
+        named: false,
         held_back: false,
     }
 }

@@ -1,6 +1,7 @@
-//! Insertion of 2,000 peers into SQLite: one batch as the store writes it, and one transaction a row for comparison.
+//! What keeping costs: insertion of 2,000 peers into SQLite, in one batch as the store writes it and in one transaction a
+//! row for comparison; taking in what announces change; a flush into a database of a million peers, and a start with it.
 //!
-//! `cargo bench --bench store`. The first tracker that kept its peers in SQLite needed up to half a second for them.
+//! `cargo bench --bench store`. The first tracker that kept its peers in SQLite needed up to half a second for 2,000.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
@@ -9,11 +10,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use everseed::id::{InfoHash, PeerId};
-use everseed::store::{Batch, Store};
-use everseed::tracker::{Change, Kind, Seconds, Sighting};
+use everseed::store::{Batch, FLUSH_PEERS_MAX, Store, Writer, WriterOptions};
+use everseed::tracker::{Change, Kind, Options, Seconds, Sighting, Swarms};
 
 const PEERS: u32 = 2_000;
 const RUNS: usize = 10;
+/// A tracker of many torrents.
+const MANY_PEERS: u32 = 1_000_000;
+const MANY_TORRENTS: u32 = 10_000;
+const NOW: Seconds = Seconds(1_700_000_000);
+/// Peers of which changes are taken in, several times.
+const CHANGED: u32 = 100_000;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -36,6 +43,74 @@ fn main() {
     show("one batch, the same peers again", known);
     show("a transaction a row, WAL, synchronous NORMAL", naive);
     show("a transaction a row, synchronous FULL, once", durable);
+    taken_in(&folder.path().join("taken-in.db"));
+    with_many(&folder.path().join("many.db"));
+}
+
+/// What an announce pays for what it changed.
+fn taken_in(path: &Path) {
+    let options = WriterOptions { flush_every: Duration::from_secs(600), ..WriterOptions::default() };
+    let writer = Writer::start(Store::open(path).expect("opens").store, options, |_| ()).expect("starts");
+    for (round, what) in ["new peers", "the same again"].into_iter().enumerate() {
+        let changes: Vec<Change> = (0..CHANGED).map(|number| Change::Seen(one_of_many(number, round as u64))).collect();
+        let mut took = Duration::ZERO;
+        for some in changes.chunks(32) {
+            let mut some = some.to_vec();
+            took += timed(|| writer.push(&mut some));
+        }
+        println!("{:<42} {:>9} ns a change", format!("taken in, {what}"), took.as_nanos() / u128::from(CHANGED));
+    }
+}
+
+/// A flush under load, and a start, with a million peers in the database.
+fn with_many(path: &Path) {
+    let mut store = Store::open(path).expect("opens").store;
+    for first in (0..MANY_PEERS).step_by(100_000) {
+        append(&mut store, first..first + 100_000, 0);
+    }
+    let step = MANY_PEERS / u32::try_from(FLUSH_PEERS_MAX).expect("a small number");
+    let flushes = (1..=RUNS).map(|run| {
+        let first = u32::try_from(run).expect("a small number");
+        append(&mut store, (0..MANY_PEERS).skip(first as usize).step_by(step as usize), run as u64)
+    });
+    let flushes = flushes.collect();
+    show(&format!("a flush of {FLUSH_PEERS_MAX} of {MANY_PEERS} peers"), flushes);
+    drop(store);
+    let mut loaded = None;
+    let open = timed(|| loaded = Some(Store::open(path).expect("opens").store.load(NOW).expect("loads")));
+    let peers = loaded.expect("loaded").peers;
+    let mut swarms = Swarms::new(Options::default(), 1);
+    swarms.set_torrents((0..MANY_TORRENTS).map(torrent_of_many));
+    let restore = timed(|| assert_eq!(swarms.restore(peers, NOW), MANY_PEERS as usize));
+    show(&format!("a start: {MANY_PEERS} peers opened and loaded"), vec![open]);
+    show("a start: the same put back", vec![restore]);
+}
+
+fn append(store: &mut Store, numbers: impl Iterator<Item = u32>, round: u64) -> Duration {
+    let mut batch = Batch::default();
+    numbers.for_each(|number| batch.change(&Change::Seen(one_of_many(number, round))));
+    timed(|| store.append(&batch).expect("written"))
+}
+
+fn one_of_many(number: u32, round: u64) -> Sighting {
+    let mut peer_id = *b"-EX0001-000000000000";
+    peer_id[8..12].copy_from_slice(&number.to_be_bytes());
+    Sighting {
+        info_hash: torrent_of_many(number.wrapping_mul(0x9e37_79b1) % MANY_TORRENTS),
+        addr: SocketAddr::new(Ipv4Addr::from_bits(number.wrapping_mul(0x9e37_79b1)).into(), 6881),
+        peer_id: PeerId(peer_id),
+        kind: Kind::Leecher,
+        counted: false,
+        uploaded: round,
+        downloaded: round,
+        at: NOW,
+    }
+}
+
+fn torrent_of_many(number: u32) -> InfoHash {
+    let mut hash = [0xa5; 20];
+    hash[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
+    InfoHash(hash)
 }
 
 fn sightings(round: u64) -> impl Iterator<Item = Sighting> {
@@ -50,14 +125,14 @@ fn sightings(round: u64) -> impl Iterator<Item = Sighting> {
             counted: false,
             uploaded: round,
             downloaded: round,
-            at: Seconds(1_700_000_000 + round),
+            at: Seconds(NOW.0 + round),
         }
     })
 }
 
 fn batch(round: u64) -> Batch {
     let mut batch = Batch::default();
-    sightings(round).for_each(|sighting| batch.change(Change::Seen(sighting)));
+    sightings(round).for_each(|sighting| batch.change(&Change::Seen(sighting)));
     batch
 }
 

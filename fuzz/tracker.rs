@@ -160,7 +160,7 @@ impl House {
         }
         assert!(self.reply.peers() <= NUMWANT_MAX as usize);
         for (addr, id) in self.reply.v4.iter().chain(self.reply.v6.iter()) {
-            assert!(addr != announce.addr && id != announce.peer_id, "nobody is given itself");
+            assert!(addr != announce.addr && id != Some(announce.peer_id), "nobody is given itself");
             assert!(addr.port() != 0 && addr.ip() == addr.ip().to_canonical());
         }
         outcome

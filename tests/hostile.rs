@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use everseed::id::InfoHash;
 use everseed::metainfo;
+use everseed::tracker::udp::{ANNOUNCE, CONNECT, PROTOCOL_ID};
 use house::{House, MIB, Server, episode, noise, peer, tracker, until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -162,6 +163,46 @@ fn connections_over_utp_that_are_never_made() {
             drop(socket.send_to(&packet, siege.peers));
         }
     }
+    siege.is_held();
+}
+
+/// A hash that no torrent of the site has is answered, and leaves nothing in memory or in the log.
+#[test]
+fn announces_of_torrents_that_nobody_serves() {
+    const AT_ONCE: u32 = 50;
+    let siege = Siege::new();
+    let socket = UdpSocket::bind((Siege::address(0), 0)).expect("a port");
+    socket.connect(siege.server.http()).expect("a route");
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("set");
+    let mut answer = [0; 2048];
+    let (mut asked, mut refused) = (0, 0);
+    let mut rounds = |rounds: u32| {
+        let mut id = [0; 8];
+        for round in 0..rounds {
+            if round % 100 == 0 {
+                socket.send(&[&PROTOCOL_ID.to_be_bytes()[..], &CONNECT.to_be_bytes(), &[7; 4]].concat()).expect("sent");
+                assert_eq!(socket.recv(&mut answer).expect("an id"), 16);
+                id.copy_from_slice(&answer[8..16]);
+            }
+            for _ in 0..AT_ONCE {
+                asked += 1;
+                let mut packet = [&id[..], &ANNOUNCE.to_be_bytes(), &[8; 4], &noise(asked, 20)].concat();
+                packet.resize(98, 1);
+                socket.send(&packet).expect("sent");
+            }
+            // What the system has no room for is lost, as on any network.
+            let answers = (0..AT_ONCE).map_while(|_| socket.recv(&mut answer).ok().map(|_| answer[3] == 3));
+            refused += answers.filter(|is_refusal| *is_refusal).count() as u64;
+        }
+        (asked, refused)
+    };
+    // The first ones find tables empty that are there from then on.
+    rounds(50);
+    let (anon_kib, lines) = (siege.server.anon_kib(), siege.server.lines());
+    let (asked, refused) = rounds(600);
+    assert!(refused > asked / 2, "{refused} of {asked} are refused");
+    until("it has grown by 1 MiB at most", || siege.server.anon_kib() <= anon_kib + 1024);
+    assert!(siege.server.lines() <= lines + 1, "{} lines", siege.server.lines() - lines);
     siege.is_held();
 }
 

@@ -1,6 +1,8 @@
 //! Good, odd and hostile clients together, for minutes, while the server is killed again and again: the database is sound
 //! each time, counts never go down and miss no more than what was not written yet, and memory does not grow.
 //!
+//! And ten million announces of torrents that nobody serves, which leave nothing behind.
+//!
 //! `cargo test --release --test soak -- --ignored` takes ten minutes, or `EVERSEED_SOAK_SECS`.
 #![cfg(all(feature = "serve", target_os = "linux"))]
 #![expect(clippy::disallowed_methods, reason = "it lasts as long as it is told to")]
@@ -9,6 +11,7 @@ mod house;
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -18,7 +21,8 @@ use everseed::bencode;
 use everseed::id::InfoHash;
 use everseed::metainfo;
 use everseed::store::{FLUSH_EVERY, Store};
-use everseed::tracker::udp::{ANNOUNCE, CONNECT, PROTOCOL_ID};
+use everseed::tracker::udp::{self, ANNOUNCE, CONNECT, ConnectionIds, PROTOCOL_ID, Request};
+use everseed::tracker::{Options, Reply, Seconds, Swarms};
 use house::{House, KIB, Server, episode, noise, peer};
 use rusqlite::Connection;
 
@@ -70,6 +74,60 @@ fn nothing_that_was_written_is_lost_however_often_it_is_killed() {
         crowd.done.store(true, Ordering::Relaxed);
         told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
+}
+
+/// What ten million strangers may leave behind, in KiB.
+const LEFT_BEHIND_KIB_MAX: u64 = 1024;
+/// Set in the process that nothing else runs in.
+const ALONE: &str = "EVERSEED_SOAK_ALONE";
+
+#[test]
+#[ignore = "takes half a minute in a debug build"]
+fn ten_million_announces_of_torrents_that_nobody_serves_leave_nothing() {
+    if std::env::var_os(ALONE).is_none() {
+        let name = "ten_million_announces_of_torrents_that_nobody_serves_leave_nothing";
+        let mut alone = Command::new(std::env::current_exe().expect("a process has a program"));
+        let status = alone.args(["--ignored", "--exact", name, "--nocapture"]).env(ALONE, "1").status();
+        return assert!(status.expect("it runs again").success());
+    }
+    let mut swarms = Swarms::new(Options::default(), 1);
+    swarms.set_torrents([InfoHash([1; 20])]);
+    let ids = ConnectionIds::new([7; 16]);
+    let (mut reply, mut changes, mut out) = (Reply::default(), Vec::new(), Vec::new());
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut first_kib = 0;
+    for number in 0..10_000_000_u64 {
+        if number == 1000 {
+            first_kib = house::anon_kib(std::process::id());
+        }
+        let now = Seconds(1_700_000_000 + number / 100_000);
+        let [a, b, c, d, ..] = random().to_ne_bytes();
+        let client = SocketAddr::from(([a, b, c, d], 6881));
+        let mut info_hash = [0; 20];
+        info_hash.chunks_mut(8).for_each(|some| some.copy_from_slice(&random().to_ne_bytes()[..some.len()]));
+        let mut packet = ids.issue(client.ip(), now).to_be_bytes().to_vec();
+        packet.extend_from_slice(&ANNOUNCE.to_be_bytes());
+        packet.extend_from_slice(&[0; 4]);
+        packet.extend_from_slice(&info_hash);
+        packet.resize(98, 1);
+        let parsed = udp::parse(&packet, client, Ipv4Addr::LOCALHOST.into(), &ids, now);
+        let Some(Request::Announce { transaction, announce }) = parsed else { panic!("an announce") };
+        let refusal = swarms.announce(&announce, now, &mut reply, &mut changes).expect_err("nobody serves it");
+        out.clear();
+        udp::write_error(&mut out, transaction, refusal);
+        if number % 100_000 == 0 {
+            swarms.expire(now, &mut changes);
+        }
+    }
+    assert_eq!((swarms.peers(), swarms.torrents(), changes.len()), (0, 1, 0));
+    let grown = house::anon_kib(std::process::id()).saturating_sub(first_kib);
+    assert!(grown <= LEFT_BEHIND_KIB_MAX, "{grown} KiB");
 }
 
 /// One life of the server after another, each ended by `kill -9`.

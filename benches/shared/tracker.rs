@@ -136,6 +136,7 @@ pub fn announce(number: u32, torrents: u32, peers: u32) -> Announce {
         event: Event::Update,
         numwant: None,
         families: Families::V4,
+        named: false,
         held_back: false,
     }
 }

@@ -24,10 +24,13 @@ use crate::id::{InfoHash, InfoHashes};
 use crate::pace::Allowance;
 use crate::seed::{self, Health, Seed};
 use crate::store::{self, Lifetime, MonthSent, Point, Sample, Scrubbed, Writer};
-use crate::tracker::{self, Counts, Seconds, SeedState, Swarms};
+use crate::tracker::{self, Counts, RELOAD_BATCH, Reload, Seconds, SeedState};
 
 /// Lines that one look at the torrents' health writes at most.
 const HEALTH_LINES_MAX: usize = 20;
+
+/// How long announces have the swarms between two steps of putting a site in force.
+const TURN: Duration = Duration::from_micros(100);
 
 /// Torrents for which a snapshot is taken on every request; of more it is kept for a second.
 const SNAPSHOT_QUICK_MAX: usize = 1000;
@@ -187,11 +190,14 @@ impl State {
             }
         }
         let healths = self.healths(&site);
-        // At once, so that no announce meets a torrent without its seed.
-        let mut swarms = self.tracker.swarms();
-        swarms.set_torrents(site.torrents.iter().map(|one| one.entry.info_hashes));
-        offer(&mut swarms, &site, &healths);
-        drop(swarms);
+        // Each with its seed, so that no announce meets a torrent without it.
+        let torrents = site.torrents.iter().zip(&healths);
+        let torrents = torrents.map(|(one, health)| (one.entry.info_hashes, health.map(offered)));
+        let options = self.tracker.swarms().options().clone();
+        let mut reload = Reload::new(torrents, &options);
+        while !self.tracker.swarms().reload(&mut reload) {
+            std::thread::sleep(TURN);
+        }
         *self.inner.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
         *lock(&self.inner.site_fault) = None;
         *lock(&self.inner.snapshot) = None;
@@ -233,7 +239,15 @@ impl State {
     pub fn look_at_health(&self) {
         let site = self.site();
         let healths = self.healths(&site);
-        offer(&mut self.tracker.swarms(), &site, &healths);
+        for some in site.torrents.iter().zip(&healths).collect::<Vec<_>>().chunks(RELOAD_BATCH) {
+            let mut swarms = self.tracker.swarms();
+            for (one, health) in some {
+                let Some(health) = health else { continue };
+                for hash in one.entry.info_hashes.swarms() {
+                    swarms.set_seed(&hash, offered(*health));
+                }
+            }
+        }
         *lock(&self.inner.snapshot) = None;
         self.tell(&site);
     }
@@ -506,14 +520,8 @@ fn is_as_meant(health: Health) -> bool {
     health == Health::Elsewhere
 }
 
-fn offer(swarms: &mut Swarms, site: &Site, healths: &[Option<Health>]) {
-    for (one, health) in site.torrents.iter().zip(healths) {
-        let Some(health) = health else { continue };
-        let state = if is_seeded(*health) { SeedState::Offered } else { SeedState::Withdrawn };
-        for hash in one.entry.info_hashes.swarms() {
-            swarms.set_seed(&hash, state);
-        }
-    }
+fn offered(health: Health) -> SeedState {
+    if is_seeded(health) { SeedState::Offered } else { SeedState::Withdrawn }
 }
 
 fn title(one: &Published) -> &str {

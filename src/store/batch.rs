@@ -2,54 +2,82 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::pending::{Keys, Peers, Place, Row};
 use super::{BUCKET_SECS, Lifetime, Month, MonthSent, Point, Sample, Scrubbed, VERDICT_BYTES_MAX, Verdict};
 use crate::id::InfoHash;
-use crate::tracker::{Change, Seconds, Sighting};
+use crate::tracker::{Change, Seconds};
 
 /// Changes to be written together. However many announces it has seen, it holds a peer once.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// The latest of each peer; `None` where it is gone.
-    pub(super) peers: HashMap<(InfoHash, SocketAddr), Option<Sighting>>,
+    pub(super) peers: Peers,
+    /// Who completed a download.
+    completed: Vec<Place>,
     /// The largest of each count.
-    pub(super) lifetimes: HashMap<InfoHash, Lifetime>,
+    pub(super) lifetimes: HashMap<InfoHash, Lifetime, Keys>,
     /// The last sample of each bucket.
-    pub(super) samples: HashMap<(InfoHash, u64), Sample>,
+    pub(super) samples: HashMap<(InfoHash, u64), Sample, Keys>,
     /// The last sample of all torrents together of each bucket.
-    pub(super) totals: HashMap<u64, Point>,
+    pub(super) totals: HashMap<u64, Point, Keys>,
     /// The latest scrub of each torrent.
-    pub(super) scrubs: HashMap<InfoHash, Scrubbed>,
+    pub(super) scrubs: HashMap<InfoHash, Scrubbed, Keys>,
     /// The largest count of each month.
-    pub(super) months: HashMap<Month, MonthSent>,
+    pub(super) months: HashMap<Month, MonthSent, Keys>,
     /// The latest verdict on each file.
-    pub(super) verdicts: HashMap<PathBuf, Verdict>,
+    pub(super) verdicts: HashMap<PathBuf, Verdict, Keys>,
     latest: Seconds,
 }
 
+/// Peers that completed a download and are written before their turn.
+const COMPLETED_MAX: usize = 10_000;
+
 impl Batch {
     /// Takes in a change.
-    pub fn change(&mut self, change: Change) {
-        match change {
-            Change::Seen(sighting) => {
+    pub fn change(&mut self, change: &Change) {
+        self.change_within(change, usize::MAX);
+    }
+
+    /// Takes in a change, of a peer that it does not hold yet only where it holds fewer than `peers_max`. Returns
+    /// whether it was taken.
+    pub(super) fn change_within(&mut self, change: &Change, peers_max: usize) -> bool {
+        match *change {
+            Change::Seen(ref sighting) => {
                 self.passes(sighting.at);
-                self.peers.insert((sighting.info_hash, sighting.addr), Some(sighting));
+                return self.peers.put(Row::seen(sighting), peers_max);
             }
             Change::Gone { info_hash, addr, at } => {
                 self.passes(at);
-                self.peers.insert((info_hash, addr), None);
+                return self.peers.put(Row::gone(info_hash, addr), peers_max);
             }
-            Change::Completed { info_hash, completed, at, .. } => {
+            Change::Completed { info_hash, addr, completed, at } => {
                 self.passes(at);
                 self.count(info_hash, Lifetime { completed, ..Lifetime::default() });
+                if self.completed.len() < COMPLETED_MAX {
+                    self.completed.push(Place::new(info_hash, addr));
+                }
             }
             Change::Moved { info_hash, uploaded, downloaded, at } => {
                 self.passes(at);
                 self.count(info_hash, Lifetime { uploaded, downloaded, ..Lifetime::default() });
             }
         }
+        true
+    }
+
+    /// Takes out all but the peers. With the counts of completed downloads go the peers that completed them, so that
+    /// after a restart none of them completes again.
+    pub(super) fn take_counts(&mut self) -> Self {
+        let peers = std::mem::take(&mut self.peers);
+        let mut taken = std::mem::take(self);
+        for place in taken.completed.drain(..) {
+            if let Some(&row) = peers.get(&place) {
+                taken.peers.put(row, usize::MAX);
+            }
+        }
+        self.peers = peers;
+        taken
     }
 
     /// Takes in the bytes that the everseed has sent of a torrent in its lifetime.
@@ -109,7 +137,10 @@ impl Batch {
         older.scrubs.into_values().for_each(|scrubbed| self.scrubbed(scrubbed));
         older.months.into_values().for_each(|sent| self.month(sent));
         self.passes(older.latest);
-        absorb(&mut self.peers, older.peers, peers_max)
+        let peers = older.peers.iter().filter(|row| self.peers.get(&row.place).is_none());
+        let peers: Vec<Row> = peers.copied().collect();
+        let taken = peers.iter().filter(|&&row| self.peers.put(row, peers_max)).count();
+        (peers.len() - taken)
             + absorb(&mut self.samples, older.samples, samples_max)
             + absorb(&mut self.totals, older.totals, samples_max)
             + absorb(&mut self.verdicts, older.verdicts, samples_max)
@@ -151,7 +182,7 @@ impl Batch {
 }
 
 /// Adds what `newer` does not hold yet, up to `max`, and returns how many were left out.
-fn absorb<K: Eq + Hash, V>(newer: &mut HashMap<K, V>, older: HashMap<K, V>, max: usize) -> usize {
+fn absorb<K: Eq + Hash, V>(newer: &mut HashMap<K, V, Keys>, older: HashMap<K, V, Keys>, max: usize) -> usize {
     if newer.is_empty() && older.len() <= max {
         *newer = older;
         return 0;

@@ -5,6 +5,9 @@
 //! [`Reader`] reads the time series beside it, with a connection of its own.
 //! None of them reads a clock: the time travels in what is written.
 //!
+//! What is written in a second is bounded as well: of peers [`FLUSH_PEERS_MAX`] a flush, as many as come at the rate beyond
+//! which the tracker asks its peers to come less often; counts are in the next flush in any case.
+//!
 //! The file is bounded by torrents and days and never by announces: a peer is one row while it lives, and the series
 //! has a row in ten minutes for two days, a row an hour for two months and a row a day after that, of torrents in
 //! which something moved.
@@ -12,6 +15,7 @@
 mod batch;
 mod file;
 mod month;
+mod pending;
 mod reader;
 mod rows;
 mod series;
@@ -33,7 +37,9 @@ pub use batch::Batch;
 pub use file::{DAMAGED_KEPT_MAX, VERSION};
 pub use month::Month;
 pub use reader::Reader;
-pub use writer::{FLUSH_EVERY, Health, PENDING_PEERS_MAX, PENDING_SAMPLES_MAX, Trouble, Writer, WriterOptions};
+pub use writer::{
+    FLUSH_EVERY, FLUSH_PEERS_MAX, Health, PENDING_PEERS_MAX, PENDING_SAMPLES_MAX, Trouble, Writer, WriterOptions,
+};
 
 /// Seconds of one bucket of the time series: ten minutes.
 pub const BUCKET_SECS: u64 = 600;

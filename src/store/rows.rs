@@ -2,24 +2,27 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, Row, Transaction, TransactionBehavior, params};
 
+use super::pending::Keys;
 use super::{Batch, Lifetime, Loaded, MONTHS_MAX, Month, MonthSent, PEER_KEPT_SECS, Point, Scrubbed, Verdict, series};
 use crate::fingerprint::Fingerprint;
 use crate::id::{InfoHash, PeerId};
 use crate::tracker::{Kind, Seconds, Sighting, compact};
 
+/// The row of a torrent.
+type Torrents = HashMap<InfoHash, i64, Keys>;
+
 /// What stands in the file, as far as it saves statements.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// The row of each torrent met so far, so that a peer costs one statement.
-    pub torrents: HashMap<InfoHash, i64>,
+    pub torrents: Torrents,
     /// The digest of the last sample written of each torrent; one that says the same is not written.
-    pub sampled: HashMap<InfoHash, u64>,
+    pub sampled: HashMap<InfoHash, u64, Keys>,
     /// The last one of all torrents together.
     pub total: Option<Point>,
 }
@@ -124,11 +127,7 @@ pub(super) fn retain_verdicts(db: &mut Connection, mut keep: impl FnMut(Verdict)
     transaction.commit()
 }
 
-fn put_lifetimes(
-    transaction: &Transaction,
-    batch: &Batch,
-    torrents: &mut HashMap<InfoHash, i64>,
-) -> rusqlite::Result<()> {
+fn put_lifetimes(transaction: &Transaction, batch: &Batch, torrents: &mut Torrents) -> rusqlite::Result<()> {
     // The larger count is the truth, so that a batch written twice changes nothing.
     let mut put = transaction.prepare_cached(
         "INSERT INTO torrent (info_hash, completed, uploaded, downloaded, sent, web_sent)
@@ -150,36 +149,29 @@ fn put_lifetimes(
     Ok(())
 }
 
-fn put_peers(transaction: &Transaction, batch: &Batch, torrents: &mut HashMap<InfoHash, i64>) -> rusqlite::Result<()> {
+fn put_peers(transaction: &Transaction, batch: &Batch, torrents: &mut Torrents) -> rusqlite::Result<()> {
     let mut finder = Finder::new(transaction, torrents)?;
     let mut put = transaction.prepare_cached(
         "INSERT OR REPLACE INTO peer (torrent, addr, peer_id, kind, counted, uploaded, downloaded, seen)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     let mut remove = transaction.prepare_cached("DELETE FROM peer WHERE torrent = ?1 AND addr = ?2")?;
-    for ((info_hash, addr), sighting) in &batch.peers {
-        let torrent = finder.id(info_hash)?;
-        let (v4, v6);
-        let addr: &[u8] = match addr {
-            SocketAddr::V4(addr) => {
-                v4 = compact::pack_v4(*addr.ip(), addr.port());
-                &v4
-            }
-            SocketAddr::V6(addr) => {
-                v6 = compact::pack_v6(*addr.ip(), addr.port());
-                &v6
-            }
-        };
-        match sighting {
-            Some(sighting) => put.execute(params![
+    let rows = batch.peers.iter().map(|row| Ok((finder.id(&row.place.info_hash)?, row)));
+    let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    // As they stand in the file: what is side by side there is read and written once.
+    rows.sort_unstable_by(|(a, row_a), (b, row_b)| (a, row_a.place.addr()).cmp(&(b, row_b.place.addr())));
+    for (torrent, row) in rows {
+        let addr = row.place.addr();
+        match row.seen {
+            Some(seen) => put.execute(params![
                 torrent,
                 addr,
-                sighting.peer_id.0,
-                sighting.kind as u8,
-                sighting.counted,
-                integer(sighting.uploaded),
-                integer(sighting.downloaded),
-                integer(sighting.at.0),
+                seen.peer_id.0,
+                seen.kind as u8,
+                seen.counted,
+                integer(seen.uploaded),
+                integer(seen.downloaded),
+                integer(seen.at.0),
             ])?,
             None => remove.execute(params![torrent, addr])?,
         };
@@ -199,7 +191,7 @@ fn put_verdicts(transaction: &Transaction, batch: &Batch) -> rusqlite::Result<()
     Ok(())
 }
 
-fn put_scrubs(transaction: &Transaction, batch: &Batch, torrents: &mut HashMap<InfoHash, i64>) -> rusqlite::Result<()> {
+fn put_scrubs(transaction: &Transaction, batch: &Batch, torrents: &mut Torrents) -> rusqlite::Result<()> {
     let mut finder = Finder::new(transaction, torrents)?;
     let mut put = transaction.prepare_cached(
         "INSERT INTO scrub (torrent, at, bad_pieces) VALUES (?1, ?2, ?3)
@@ -237,14 +229,11 @@ fn clear(transaction: &Transaction, now: Seconds) -> rusqlite::Result<()> {
 /// Finds the row of a torrent, and makes one where there is none.
 pub(super) struct Finder<'t> {
     make: CachedStatement<'t>,
-    torrents: &'t mut HashMap<InfoHash, i64>,
+    torrents: &'t mut Torrents,
 }
 
 impl<'t> Finder<'t> {
-    pub(super) fn new(
-        transaction: &'t Transaction,
-        torrents: &'t mut HashMap<InfoHash, i64>,
-    ) -> rusqlite::Result<Self> {
+    pub(super) fn new(transaction: &'t Transaction, torrents: &'t mut Torrents) -> rusqlite::Result<Self> {
         // An update that changes nothing, because a conflict that does nothing returns no row.
         let make = transaction.prepare_cached(
             "INSERT INTO torrent (info_hash) VALUES (?1)

@@ -88,7 +88,7 @@ fn moved(uploaded: u64, downloaded: u64) -> Change {
 
 fn batch(changes: impl IntoIterator<Item = Change>) -> Batch {
     let mut batch = Batch::default();
-    changes.into_iter().for_each(|change| batch.change(change));
+    changes.into_iter().for_each(|change| batch.change(&change));
     batch
 }
 

@@ -12,7 +12,13 @@ use crate::tracker::Change;
 
 /// After so long at the latest a change is on the disk (rule 23), where the disk takes it.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
-/// Peers that wait for the disk at most, about 60 MB of them. Beyond it, peers that do not wait yet are not kept:
+/// Peers of one flush at most, unless it was asked for or is the last: as many as come in [`FLUSH_EVERY`] at the rate
+/// that the tracker holds its peers to ([`crate::tracker::ANNOUNCES_PER_SEC_MAX`]). Where more come, writing does not
+/// take more of the processor from answering them: those that wait longest are written first.
+pub const FLUSH_PEERS_MAX: usize = 25_000;
+/// Peers that are taken from those that wait while nobody else can add to them.
+const TAKEN_AT_ONCE: usize = 500;
+/// Peers that wait for the disk at most, about 20 MB of them. Beyond it, peers that do not wait yet are not kept:
 /// after a restart they are missing until they announce again. Counts are never dropped.
 pub const PENDING_PEERS_MAX: usize = 200_000;
 /// Samples and verdicts that wait for the disk at most, of each; beyond it new ones are not kept.
@@ -25,13 +31,20 @@ pub struct WriterOptions {
     pub flush_every: Duration,
     /// Peers that wait for the disk at most.
     pub pending_peers_max: usize,
+    /// Peers of one flush at most, unless it was asked for or is the last.
+    pub flush_peers_max: usize,
     /// The time that has passed since some moment: nothing is measured where it stands still.
     pub clock: fn() -> Duration,
 }
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { flush_every: FLUSH_EVERY, pending_peers_max: PENDING_PEERS_MAX, clock: || Duration::ZERO }
+        Self {
+            flush_every: FLUSH_EVERY,
+            pending_peers_max: PENDING_PEERS_MAX,
+            flush_peers_max: FLUSH_PEERS_MAX,
+            clock: || Duration::ZERO,
+        }
     }
 }
 
@@ -114,17 +127,8 @@ impl Writer {
     pub fn push(&self, changes: &mut Vec<Change>) {
         let mut state = self.shared.lock();
         for change in changes.drain(..) {
-            let peer = match &change {
-                Change::Seen(sighting) => Some((sighting.info_hash, sighting.addr)),
-                Change::Gone { info_hash, addr, .. } => Some((*info_hash, *addr)),
-                Change::Completed { .. } | Change::Moved { .. } => None,
-            };
-            let full = state.pending.peers.len() >= self.options.pending_peers_max;
-            if full && peer.is_some_and(|peer| !state.pending.peers.contains_key(&peer)) {
-                state.health.dropped += 1;
-            } else {
-                state.pending.change(change);
-            }
+            let is_taken = state.pending.change_within(&change, self.options.pending_peers_max);
+            state.health.dropped += u64::from(!is_taken);
         }
     }
 
@@ -274,8 +278,18 @@ fn work(mut store: Store, shared: &Shared, options: &WriterOptions, told: impl F
         });
         let (mut state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
         let (asked, closing) = (state.asked, state.closing);
-        let batch = std::mem::take(&mut state.pending);
+        let mut batch = state.pending.take_counts();
+        let all = closing || asked > state.answered;
         drop(state);
+        let mut open = if all { usize::MAX } else { options.flush_peers_max };
+        while open > 0 {
+            // A little at a time: announces wait for this.
+            let mut state = shared.lock();
+            let waiting = state.pending.peers.len();
+            let count = waiting.min(open).min(TAKEN_AT_ONCE);
+            state.pending.peers.take(count, &mut batch.peers);
+            open = if count == waiting { 0 } else { open - count };
+        }
 
         let begun = (options.clock)();
         let written = if batch.is_empty() { Ok(()) } else { store.append(&batch) };

@@ -48,6 +48,8 @@ pub struct Announce {
     pub numwant: Option<u32>,
     /// Which addresses the wire can carry back.
     pub families: Families,
+    /// Whether it wants to know the names of the peers it is given, which lie apart in memory: most clients don't.
+    pub named: bool,
     /// The address is that of a proxy and not the client's (see [`super::address::Standing::HeldBack`]): it gets
     /// peers and is handed to nobody.
     pub held_back: bool,
@@ -150,6 +152,7 @@ impl Reply {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contacts<const N: usize> {
     addrs: Vec<[u8; N]>,
+    /// None where the announce wanted none.
     ids: Vec<PeerId>,
 }
 
@@ -165,9 +168,10 @@ impl<const N: usize> Contacts<N> {
         self.addrs.as_flattened()
     }
 
-    /// Each peer's address and name.
-    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, PeerId)> {
-        self.addrs.iter().zip(&self.ids).filter_map(|(addr, id)| Some((unpack(addr)?, *id)))
+    /// Each peer's address, and its name where the announce wanted names.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, Option<PeerId>)> {
+        let ids = self.ids.iter().copied().map(Some).chain(std::iter::repeat(None));
+        self.addrs.iter().zip(ids).filter_map(|(addr, id)| Some((unpack(addr)?, id)))
     }
 
     /// How many there are.
@@ -180,14 +184,17 @@ impl<const N: usize> Contacts<N> {
         self.addrs.is_empty()
     }
 
-    pub(super) fn push(&mut self, addr: [u8; N], id: PeerId) {
+    /// Adds a peer. Either all have a name or none has.
+    pub(super) fn push(&mut self, addr: [u8; N], id: Option<PeerId>) {
         self.addrs.push(addr);
-        self.ids.push(id);
+        self.ids.extend(id);
     }
 
     pub(super) fn swap(&mut self, a: usize, b: usize) {
         self.addrs.swap(a, b);
-        self.ids.swap(a, b);
+        if !self.ids.is_empty() {
+            self.ids.swap(a, b);
+        }
     }
 
     fn clear(&mut self) {

@@ -1,34 +1,17 @@
 //! An array that grows and shrinks by small steps: no push ever moves more than [`CHUNK`] items.
 
-/// Items of a chunk, the last one excepted: 43 KB of IPv4 peers.
+/// Items of a chunk, the last one excepted: 30 KB of what is kept of peers behind their addresses.
 const CHUNK: usize = 1024;
 /// Room for so many is added at least.
 const STEP_MIN: usize = 4;
 
-/// Items in chunks of [`CHUNK`]. The last chunk grows by an eighth at a time, so that little stands empty; and an array
-/// of a million items grows without moving those it has, which would take milliseconds.
+/// Items in chunks of [`CHUNK`]. The last chunk grows by an eighth at a time, or by a 64th of all items, so that little
+/// stands empty; and an array of a million items grows without moving those it has, which would take milliseconds.
 #[derive(Debug, Clone)]
 pub struct Array<T> {
     /// Each but the last is full, and none is empty.
     chunks: Vec<Vec<T>>,
     len: usize,
-}
-
-/// Items without what leads to them, which is looked up once and not for each.
-#[derive(Debug, Clone, Copy)]
-pub enum View<'a, T> {
-    One(&'a [T]),
-    Chunks(&'a [Vec<T>]),
-}
-
-impl<'a, T> View<'a, T> {
-    #[inline]
-    pub fn at(self, at: usize) -> &'a T {
-        match self {
-            Self::One(items) => &items[at],
-            Self::Chunks(chunks) => &chunks[at / CHUNK][at % CHUNK],
-        }
-    }
 }
 
 impl<T> Default for Array<T> {
@@ -46,6 +29,7 @@ impl<T> Array<T> {
     ///
     /// # Panics
     /// Where there is none.
+    #[inline]
     pub fn at(&self, at: usize) -> &T {
         &self.chunks[at / CHUNK][at % CHUNK]
     }
@@ -55,9 +39,9 @@ impl<T> Array<T> {
         &mut self.chunks[at / CHUNK][at % CHUNK]
     }
 
-    /// The items, to be looked at in any order.
-    pub fn view(&self) -> View<'_, T> {
-        if let [one] = self.chunks.as_slice() { View::One(one) } else { View::Chunks(&self.chunks) }
+    /// The items as they stand side by side, where they are no more than one chunk holds.
+    pub fn one_piece(&self) -> Option<&[T]> {
+        if let [one] = self.chunks.as_slice() { Some(one) } else { None }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {
@@ -70,7 +54,8 @@ impl<T> Array<T> {
         }
         let last = self.chunks.last_mut().expect("a chunk with room was just made where there was none");
         if last.len() == last.capacity() {
-            last.reserve_exact((last.len() / 8).max(STEP_MIN).min(CHUNK - last.len()));
+            let step = (last.len() / 8).max(self.len / 64).max(STEP_MIN);
+            last.reserve_exact(step.min(CHUNK - last.len()));
         }
         last.push(item);
         self.len += 1;

@@ -1,9 +1,10 @@
 //! The peers of one swarm and one address family in one array, seeds in front; of many peers with an index by address.
 
-use super::array::{Array, View};
+use super::array::Array;
 use super::change::Kind;
+use super::few::Few;
 use super::index::Index;
-use super::peer::{Peer, kept};
+use super::peer::{Back, Front, Peer, kept};
 use super::random::Keyed;
 use super::{Announce, Seconds};
 
@@ -25,14 +26,38 @@ pub struct Group<const N: usize> {
 
 #[derive(Debug, Clone)]
 enum Places<const N: usize> {
-    Few(Box<[Peer<N>]>),
+    Few(Few<N>),
     Many(Box<Many<N>>),
 }
 
 #[derive(Debug, Clone)]
 struct Many<const N: usize> {
-    peers: Array<Peer<N>>,
+    fronts: Array<Front<N>>,
+    backs: Array<Back>,
     index: Index,
+}
+
+/// Fronts without what leads to them, which is looked up once and not for each.
+#[derive(Debug, Clone, Copy)]
+pub enum View<'a, const N: usize> {
+    Few(&'a Few<N>),
+    One(&'a [Front<N>]),
+    Many(&'a Array<Front<N>>),
+}
+
+impl<const N: usize> View<'_, N> {
+    /// The front of the peer at `at`.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[inline]
+    pub fn at(&self, at: usize) -> Front<N> {
+        match self {
+            Self::Few(peers) => peers.front(at),
+            Self::One(fronts) => fronts[at],
+            Self::Many(fronts) => *fronts.at(at),
+        }
+    }
 }
 
 /// How addresses are hashed, and how many peers one may be.
@@ -62,7 +87,7 @@ pub struct Heard {
 
 impl<const N: usize> Default for Group<N> {
     fn default() -> Self {
-        Self { places: Places::Few(Box::default()), seeds: 0, partials: 0 }
+        Self { places: Places::Few(Few::default()), seeds: 0, partials: 0 }
     }
 }
 
@@ -71,26 +96,35 @@ impl<const N: usize> Group<N> {
     pub fn len(&self) -> usize {
         match &self.places {
             Places::Few(peers) => peers.len(),
-            Places::Many(many) => many.peers.len(),
+            Places::Many(many) => many.fronts.len(),
         }
     }
 
-    /// The peer at `at`; the seeds stand first.
+    /// What is looked at when peers are drawn, of the one at `at`; the seeds stand first.
     ///
     /// # Panics
     /// Where there is none.
-    pub fn at(&self, at: usize) -> &Peer<N> {
+    pub fn front(&self, at: usize) -> Front<N> {
         match &self.places {
-            Places::Few(peers) => &peers[at],
-            Places::Many(many) => many.peers.at(at),
+            Places::Few(peers) => peers.front(at),
+            Places::Many(many) => *many.fronts.at(at),
         }
     }
 
-    /// All of them, to be looked at in any order.
-    pub fn view(&self) -> View<'_, Peer<N>> {
+    /// The peer at `at`.
+    pub fn at(&self, at: usize) -> Peer<N> {
+        let back = match &self.places {
+            Places::Few(peers) => peers.back(at),
+            Places::Many(many) => *many.backs.at(at),
+        };
+        Peer { front: self.front(at), back }
+    }
+
+    /// All fronts, to be looked at in any order.
+    pub fn view(&self) -> View<'_, N> {
         match &self.places {
-            Places::Few(peers) => View::One(peers),
-            Places::Many(many) => many.peers.view(),
+            Places::Few(peers) => View::Few(peers),
+            Places::Many(many) => many.fronts.one_piece().map_or(View::Many(&many.fronts), View::One),
         }
     }
 
@@ -107,8 +141,8 @@ impl<const N: usize> Group<N> {
     /// Where the peer at `addr` stands.
     pub fn position(&self, addr: &[u8; N], addresses: Addresses) -> Option<usize> {
         match &self.places {
-            Places::Few(peers) => peers.iter().position(|peer| peer.addr == *addr),
-            Places::Many(many) => many.index.find(addresses.hash(addr), |at| many.peers.at(at).addr == *addr),
+            Places::Few(peers) => peers.position(addr),
+            Places::Many(many) => many.index.find(addresses.hash(addr), |at| many.fronts.at(at).addr == *addr),
         }
     }
 
@@ -127,43 +161,44 @@ impl<const N: usize> Group<N> {
                 return None;
             }
             let mut peer = Peer::new(addr, announce.peer_id, kind, now);
-            peer.set_moved(announce.uploaded, announce.downloaded);
-            return Some((self.insert(peer, addresses), Heard { added: true, ..Heard::default() }));
+            peer.back.set_moved(announce.uploaded, announce.downloaded);
+            return Some((self.insert(&peer, addresses), Heard { added: true, ..Heard::default() }));
         };
-        let peer = self.at_mut(position);
+        let mut peer = self.at(position);
         let mut heard = Heard::default();
-        if peer.id == announce.peer_id {
-            let believed = (peer.age_secs(now) + 1).saturating_mul(BELIEVED_BYTES_PER_SEC);
-            let (uploaded, downloaded) = peer.moved();
+        if peer.id() == announce.peer_id {
+            let believed = (peer.front.age_secs(now) + 1).saturating_mul(BELIEVED_BYTES_PER_SEC);
+            let (uploaded, downloaded) = peer.back.moved();
             heard.uploaded = step(uploaded, announce.uploaded).min(believed);
             heard.downloaded = step(downloaded, announce.downloaded).min(believed);
-            heard.completed = peer.kind() != Kind::Seed && kind == Kind::Seed && !peer.counted();
-            peer.set_counted(peer.counted() | heard.completed);
+            heard.completed = peer.front.kind() != Kind::Seed && kind == Kind::Seed && !peer.front.counted();
+            peer.front.set_counted(peer.front.counted() | heard.completed);
         } else {
             // Another client took over the address: nothing that was known of the former one holds (rule 10).
-            peer.id = announce.peer_id;
-            peer.set_counted(false);
+            peer.set_id(announce.peer_id);
+            peer.front.set_counted(false);
         }
-        peer.set_moved(announce.uploaded, announce.downloaded);
-        peer.set_seen(now);
-        Some((self.set_kind(position, kind, addresses), heard))
+        peer.back.set_moved(announce.uploaded, announce.downloaded);
+        peer.front.set_seen(now);
+        match &mut self.places {
+            Places::Few(peers) => peers.set_back(position, &peer.back),
+            Places::Many(many) => *many.backs.at_mut(position) = peer.back,
+        }
+        Some((self.set_kind(position, kind, peer.front, addresses), heard))
     }
 
     /// Adds a peer that is not there yet.
-    pub fn insert(&mut self, peer: Peer<N>, addresses: Addresses) -> usize {
-        let (kind, last) = (peer.kind(), self.len());
+    pub fn insert(&mut self, peer: &Peer<N>, addresses: Addresses) -> usize {
+        let (kind, last) = (peer.front.kind(), self.len());
         match &mut self.places {
-            Places::Few(peers) if last < FEW_MAX => {
-                let mut more = std::mem::take(peers).into_vec();
-                more.reserve_exact(1);
-                more.push(peer);
-                *peers = more.into_boxed_slice();
-            }
+            Places::Few(peers) if last < FEW_MAX => peers.push(peer),
             Places::Few(peers) => {
-                let mut many = Many { peers: Array::default(), index: Index::with_capacity(2 * FEW_MAX) };
-                for &peer in peers.iter().chain([&peer]) {
-                    many.push(peer, addresses);
+                let index = Index::with_capacity(2 * FEW_MAX);
+                let mut many = Many { fronts: Array::default(), backs: Array::default(), index };
+                for at in 0..peers.len() {
+                    many.push(&Peer { front: peers.front(at), back: peers.back(at) }, addresses);
                 }
+                many.push(peer, addresses);
                 self.places = Places::Many(Box::new(many));
             }
             Places::Many(many) => many.push(peer, addresses),
@@ -192,51 +227,53 @@ impl<const N: usize> Group<N> {
         }
         self.swap(position, self.len() - 1, addresses);
         let peer = match &mut self.places {
-            Places::Few(peers) => {
-                let mut fewer = std::mem::take(peers).into_vec();
-                let peer = fewer.pop();
-                *peers = fewer.into_boxed_slice();
-                peer
-            }
+            Places::Few(peers) => peers.pop(),
             Places::Many(many) => many.pop(addresses),
         };
         let peer = peer.expect("the position is that of a peer");
-        self.partials -= u32::from(peer.kind() == Kind::Partial);
+        self.partials -= u32::from(peer.front.kind() == Kind::Partial);
         if let Places::Many(many) = &self.places
-            && many.peers.len() < MANY_MIN
+            && many.fronts.len() < MANY_MIN
         {
-            self.places = Places::Few(many.peers.iter().copied().collect());
+            let mut few = Few::default();
+            for (&front, &back) in many.fronts.iter().zip(many.backs.iter()) {
+                few.push(&Peer { front, back });
+            }
+            self.places = Places::Few(few);
         }
         peer
     }
 
     /// Clamps the peer's time to `now`, where a clock jumped ahead and back, and tells whether it lived too long.
     pub fn is_dead(&mut self, position: usize, now: Seconds, life_secs: u64) -> bool {
-        let peer = self.at_mut(position);
-        let age_secs = peer.age_secs(now);
-        if age_secs == 0 {
-            peer.set_seen(now);
+        let mut front = self.front(position);
+        if front.is_ahead(now) {
+            front.set_seen(now);
+            self.set_front(position, &front);
         }
-        age_secs > life_secs
+        front.age_secs(now) > life_secs
     }
 
-    fn at_mut(&mut self, at: usize) -> &mut Peer<N> {
+    fn set_front(&mut self, at: usize, front: &Front<N>) {
         match &mut self.places {
-            Places::Few(peers) => &mut peers[at],
-            Places::Many(many) => many.peers.at_mut(at),
+            Places::Few(peers) => peers.set_front(at, front),
+            Places::Many(many) => *many.fronts.at_mut(at) = *front,
         }
     }
 
     /// Whether the address of `addr` is as many peers as one may be.
     fn is_full_for(&self, addr: &[u8; N], addresses: Addresses) -> bool {
         let Some((peers_max, hashes)) = addresses.limit else { return false };
-        let is_same = |peer: &Peer<N>| host(&peer.addr) == host(addr);
+        let is_same = |front: &Front<N>| host(&front.addr) == host(addr);
         match &self.places {
-            Places::Few(peers) => peers.iter().filter(|peer| is_same(peer)).count() >= usize::from(peers_max),
+            Places::Few(peers) => {
+                let fronts = (0..peers.len()).map(|at| peers.front(at));
+                fronts.filter(|front| is_same(front)).count() >= usize::from(peers_max)
+            }
             Places::Many(many) => {
                 let of = |hash| {
-                    let peers = many.index.each(hash).map(|at| many.peers.at(at));
-                    peers.filter(move |peer| is_same(peer) && addresses.hash(&peer.addr) == hash)
+                    let fronts = many.index.each(hash).map(|at| many.fronts.at(at));
+                    fronts.filter(move |front| is_same(front) && addresses.hash(&front.addr) == hash)
                 };
                 let all = (0..hashes).flat_map(|port| of(addresses.hash_of(host(addr), port)));
                 all.take(usize::from(peers_max)).count() == usize::from(peers_max)
@@ -244,10 +281,11 @@ impl<const N: usize> Group<N> {
         }
     }
 
-    fn set_kind(&mut self, position: usize, kind: Kind, addresses: Addresses) -> usize {
-        let peer = self.at_mut(position);
-        let former = peer.kind();
-        peer.set_kind(kind);
+    /// Puts `front` to its place, with another kind, and returns the place where it stands then.
+    fn set_kind(&mut self, position: usize, kind: Kind, mut front: Front<N>, addresses: Addresses) -> usize {
+        let former = front.kind();
+        front.set_kind(kind);
+        self.set_front(position, &front);
         self.partials -= u32::from(former == Kind::Partial);
         self.partials += u32::from(kind == Kind::Partial);
         match (former == Kind::Seed, kind == Kind::Seed) {
@@ -272,25 +310,29 @@ impl<const N: usize> Group<N> {
         match &mut self.places {
             Places::Few(peers) => peers.swap(a, b),
             Places::Many(many) => {
-                let hash = |at| addresses.hash(&many.peers.at(at).addr);
+                let hash = |at| addresses.hash(&many.fronts.at(at).addr);
                 many.index.swapped((hash(a), a), (hash(b), b));
-                many.peers.swap(a, b);
+                many.fronts.swap(a, b);
+                many.backs.swap(a, b);
             }
         }
     }
 }
 
 impl<const N: usize> Many<N> {
-    fn push(&mut self, peer: Peer<N>, addresses: Addresses) {
-        let peers = &mut self.peers;
-        peers.push(peer);
-        self.index.insert(addresses.hash(&peer.addr), peers.len() - 1, |at| addresses.hash(&peers.at(at).addr));
+    fn push(&mut self, peer: &Peer<N>, addresses: Addresses) {
+        let fronts = &mut self.fronts;
+        fronts.push(peer.front);
+        self.backs.push(peer.back);
+        let hash_at = |at| addresses.hash(&fronts.at(at).addr);
+        self.index.insert(addresses.hash(&peer.front.addr), fronts.len() - 1, hash_at);
     }
 
     fn pop(&mut self, addresses: Addresses) -> Option<Peer<N>> {
-        let (peers, last) = (&self.peers, self.peers.len().checked_sub(1)?);
-        self.index.remove(addresses.hash(&peers.at(last).addr), last, |at| addresses.hash(&peers.at(at).addr));
-        self.peers.pop()
+        let (fronts, last) = (&self.fronts, self.fronts.len().checked_sub(1)?);
+        let hash_at = |at| addresses.hash(&fronts.at(at).addr);
+        self.index.remove(hash_at(last), last, hash_at);
+        Some(Peer { front: self.fronts.pop()?, back: self.backs.pop()? })
     }
 }
 
@@ -348,7 +390,14 @@ mod tests {
     fn peer(number: u16, kind: Kind) -> Peer<6> {
         let [high, low] = (number / 5).to_be_bytes();
         let port = u8::try_from(number % 5).expect("below 5");
-        Peer::new([10, 0, high, low, 0, 1 + port], PeerId([0; 20]), kind, Seconds(0))
+        let addr = [10, 0, high, low, 0, 1 + port];
+        Peer::new(addr, id(addr), kind, Seconds(0))
+    }
+
+    fn id(addr: [u8; 6]) -> PeerId {
+        let mut id = *b"-EX0001-------......";
+        id[14..].copy_from_slice(&addr);
+        PeerId(id)
     }
 
     fn unlimited() -> Addresses {
@@ -381,9 +430,11 @@ mod tests {
         prop_assert_eq!(group.partials(), model.values().filter(|&&kind| kind == Kind::Partial).count());
         for at in 0..group.len() {
             let peer = group.at(at);
-            prop_assert_eq!(model.get(&peer.addr), Some(&peer.kind()));
-            prop_assert_eq!(at < group.seeds(), peer.kind() == Kind::Seed);
-            prop_assert_eq!(group.position(&peer.addr, addresses), Some(at));
+            prop_assert_eq!(peer.front, group.view().at(at));
+            prop_assert_eq!(peer.id(), id(peer.front.addr));
+            prop_assert_eq!(model.get(&peer.front.addr), Some(&peer.front.kind()));
+            prop_assert_eq!(at < group.seeds(), peer.front.kind() == Kind::Seed);
+            prop_assert_eq!(group.position(&peer.front.addr, addresses), Some(at));
         }
         Ok(())
     }
@@ -397,23 +448,24 @@ mod tests {
             let (mut group, mut model) = (Group::<6>::default(), HashMap::new());
             let put = |group: &mut Group<6>, model: &mut HashMap<[u8; 6], Kind>, number, kind| {
                 let peer = peer(number, kind);
-                let here = model.keys().filter(|addr| addr[..4] == peer.addr[..4]).count();
+                let addr = peer.front.addr;
+                let here = model.keys().filter(|known| known[..4] == addr[..4]).count();
                 let is_full = limit.is_some_and(|limit| here >= usize::from(limit));
-                prop_assert_eq!(group.is_full_for(&peer.addr, addresses), is_full);
-                match group.position(&peer.addr, addresses) {
-                    Some(position) => drop(group.set_kind(position, kind, addresses)),
+                prop_assert_eq!(group.is_full_for(&addr, addresses), is_full);
+                match group.position(&addr, addresses) {
+                    Some(position) => drop(group.set_kind(position, kind, group.front(position), addresses)),
                     None if is_full => return Ok(()),
-                    None => drop(group.insert(peer, addresses)),
+                    None => drop(group.insert(&peer, addresses)),
                 }
-                model.insert(peer.addr, kind);
+                model.insert(addr, kind);
                 Ok(())
             };
             let remove = |group: &mut Group<6>, model: &mut HashMap<[u8; 6], Kind>, number| {
-                let addr = peer(number, Kind::Seed).addr;
+                let addr = peer(number, Kind::Seed).front.addr;
                 let position = group.position(&addr, addresses);
                 prop_assert_eq!(position.is_some(), model.remove(&addr).is_some());
                 if let Some(position) = position {
-                    prop_assert_eq!(group.remove(position, addresses).addr, addr);
+                    prop_assert_eq!(group.remove(position, addresses).front.addr, addr);
                 }
                 Ok(())
             };
@@ -444,7 +496,7 @@ mod tests {
         };
         for host in 0..30 {
             assert!(!group.is_full_for(&addr(1, host), limited));
-            group.insert(Peer::new(addr(1, host), PeerId([0; 20]), Kind::Leecher, Seconds(0)), limited);
+            group.insert(&Peer::new(addr(1, host), PeerId([0; 20]), Kind::Leecher, Seconds(0)), limited);
         }
         assert!(group.is_full_for(&addr(1, 99), limited));
         assert!(!group.is_full_for(&addr(2, 99), limited));
@@ -454,7 +506,7 @@ mod tests {
     fn memory_is_given_back_when_most_peers_left() {
         let mut group = Group::<6>::default();
         for number in 0..10_000 {
-            group.insert(peer(number, Kind::Leecher), unlimited());
+            group.insert(&peer(number, Kind::Leecher), unlimited());
         }
         while group.len() > MANY_MIN {
             group.remove(0, unlimited());

@@ -59,6 +59,7 @@ impl Query {
             event: self.event,
             numwant: self.numwant,
             families: Families::Both,
+            named: self.form == Form::Dictionaries,
             held_back: false,
         }
     }
@@ -214,7 +215,7 @@ fn write_dictionaries<const N: usize>(out: &mut Vec<u8>, contacts: &Contacts<N>,
     for (addr, id) in contacts.iter() {
         let mut dict = Dict::begin(out);
         dict.string("ip", addr.ip().to_string());
-        if form == Form::Dictionaries {
+        if let Some(id) = id.filter(|_| form == Form::Dictionaries) {
             dict.string("peer id", id.0);
         }
         dict.int("port", i64::from(addr.port()));

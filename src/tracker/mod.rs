@@ -23,7 +23,7 @@
 //! let query = http::parse_announce(b"info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=-EX0001-000000000001&port=6882&left=9")?;
 //! let leecher = query.announce("192.0.2.8".parse().expect("an address"), arrived_at);
 //! swarms.announce(&leecher, Seconds(1_700_000_060), &mut reply, &mut changes)?;
-//! assert_eq!(reply.v4.iter().collect::<Vec<_>>(), [(seed.addr, seed.peer_id)]);
+//! assert_eq!(reply.v4.iter().collect::<Vec<_>>(), [(seed.addr, None)]);
 //! assert_eq!(changes.len(), 2);
 //! http::write_reply(&mut body, &reply, query.form);
 //! assert!(body.starts_with(b"d8:completei1e"));
@@ -38,12 +38,14 @@ mod change;
 pub mod compact;
 mod completed;
 mod connection_id;
+mod few;
 mod group;
 pub mod http;
-mod index;
+pub(crate) mod index;
 mod load;
 mod peer;
-mod random;
+pub(crate) mod random;
+mod reload;
 mod shelf;
 mod swarm;
 mod swarms;
@@ -54,8 +56,9 @@ pub mod udp;
 pub use announce::{Announce, Contacts, Counts, Event, Families, Refusal, Reply, Retry, Seconds};
 pub use change::{Change, Kind, Sighting, Tally};
 pub use load::INTERVAL_GROWN_MAX_SECS;
+pub use reload::{RELOAD_BATCH, Reload, Reloaded};
 pub use swarms::{
     ANNOUNCES_PER_SEC_MAX, CALL_BATCH, EXPIRE_BATCH, LEECHERS_OF_ONE_MAX, NUMWANT_MAX, OPEN_TORRENTS_MAX, Open,
-    Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, Reloaded, SeedState, Status, Swarms,
+    Options, PEERS_MAX, PEERS_PER_ADDRESS_MAX, PEERS_PER_TORRENT_MAX, RETIRED_MAX, SeedState, Status, Swarms,
     TORRENTS_MAX,
 };

@@ -4,8 +4,12 @@ use std::hash::{BuildHasher, Hasher};
 
 /// Draws of one [`Shuffle`] at most; a swarm so full of unsuitable peers that more would be needed gives fewer.
 pub const DRAWS_MAX: usize = 512;
-/// Slots of the shuffle's table. A draw fills one slot at most, so the table stays at most half full.
+/// Numbers below which all are kept in order to be shuffled. Of more, those that were drawn are kept.
+const DENSE_MAX: usize = 256;
+/// Slots of the table of those: at most half of it is full.
 const SLOTS: usize = 2 * DRAWS_MAX;
+/// Tries for one draw at most, of which each meets a number that was drawn before: all but impossible.
+const TRIES_MAX: usize = 64 * DENSE_MAX;
 
 /// A generator of the xoshiro256++ family: fast, small, and good enough to pick peers with; no secret depends on it.
 #[derive(Debug, Clone)]
@@ -44,22 +48,24 @@ impl Random {
     }
 }
 
-/// The numbers 0 to n-1 in random order, drawn one by one: a Fisher-Yates shuffle that stores only the places it
-/// moved, so that a draw costs the same in a swarm of ten and of a million.
+/// The numbers 0 to n-1 in random order, drawn one by one, at the same cost in a swarm of a thousand and of a million:
+/// few numbers are shuffled (Fisher-Yates); of many any is taken that was not drawn before.
 #[derive(Debug, Clone)]
 pub struct Shuffle {
-    /// (round, place, number): a slot of a former round is an empty one.
-    slots: Vec<(u32, u32, u32)>,
-    round: u32,
-    drawn: u32,
     total: u32,
+    drawn: u32,
+    /// Of few numbers: all, those that were drawn in front.
+    dense: [u16; DENSE_MAX],
+    /// Of many: those that were drawn, each below the round. A slot of a former round is an empty one.
+    sparse: Vec<u64>,
+    round: u32,
     /// The last draw.
     batch: Vec<u32>,
 }
 
 impl Default for Shuffle {
     fn default() -> Self {
-        Self { slots: vec![(0, 0, 0); SLOTS], round: 0, drawn: 0, total: 0, batch: Vec::new() }
+        Self { total: 0, drawn: 0, dense: [0; DENSE_MAX], sparse: vec![0; SLOTS], round: 0, batch: Vec::new() }
     }
 }
 
@@ -68,9 +74,13 @@ impl Shuffle {
     pub fn begin(&mut self, total: usize) {
         self.total = u32::try_from(total).unwrap_or(u32::MAX);
         self.drawn = 0;
+        if total <= DENSE_MAX {
+            self.dense[..total].iter_mut().zip(0..).for_each(|(number, at)| *number = at);
+            return;
+        }
         self.round = self.round.wrapping_add(1);
         if self.round == 0 {
-            self.slots.fill((0, 0, 0));
+            self.sparse.fill(0);
             self.round = 1;
         }
     }
@@ -78,35 +88,42 @@ impl Shuffle {
     /// Up to `count` more numbers, none of them twice; none after the last, or after [`DRAWS_MAX`].
     pub fn draw(&mut self, count: usize, random: &mut Random) -> &[u32] {
         self.batch.clear();
-        while self.batch.len() < count && self.drawn < self.total && (self.drawn as usize) < DRAWS_MAX {
-            let here = self.drawn;
-            let there = here + random.below(self.total - here);
-            let moved = self.get(here);
-            let picked = self.get(there);
-            self.set(there, moved);
-            self.drawn += 1;
-            self.batch.push(picked);
+        let drawn = self.drawn as usize;
+        let count = count.min((self.total as usize).min(DRAWS_MAX) - drawn);
+        if self.total as usize <= DENSE_MAX {
+            for here in drawn..drawn + count {
+                let others = self.total as usize - here;
+                let there = here + random.below(u32::try_from(others).unwrap_or(0)) as usize;
+                self.dense.swap(here, there);
+                self.batch.push(self.dense[here].into());
+            }
+        } else {
+            for _ in 0..TRIES_MAX {
+                if self.batch.len() == count {
+                    break;
+                }
+                let number = random.below(self.total);
+                if self.is_new(number) {
+                    self.batch.push(number);
+                }
+            }
         }
+        self.drawn += u32::try_from(self.batch.len()).unwrap_or(0);
         &self.batch
     }
 
-    fn get(&self, place: u32) -> u32 {
-        let (round, _, number) = self.slots[self.slot(place)];
-        if round == self.round { number } else { place }
-    }
-
-    fn set(&mut self, place: u32, number: u32) {
-        let slot = self.slot(place);
-        self.slots[slot] = (self.round, place, number);
-    }
-
-    /// The slot that holds `place`, or the free one where it belongs.
-    fn slot(&self, place: u32) -> usize {
-        let mut slot = place.wrapping_mul(0x9e37_79b1) as usize >> 16 & (SLOTS - 1);
+    /// Whether a number is drawn for the first time in this round, which it then is.
+    fn is_new(&mut self, number: u32) -> bool {
+        let drawn = u64::from(self.round) << 32 | u64::from(number);
+        let mut slot = number.wrapping_mul(0x9e37_79b1) as usize >> 16 & (SLOTS - 1);
         loop {
-            let (round, held, _) = self.slots[slot];
-            if round != self.round || held == place {
-                return slot;
+            let held = self.sparse[slot];
+            if held == drawn {
+                return false;
+            }
+            if held >> 32 != u64::from(self.round) {
+                self.sparse[slot] = drawn;
+                return true;
             }
             slot = (slot + 1) & (SLOTS - 1);
         }
@@ -185,7 +202,7 @@ mod tests {
     #[test]
     fn a_shuffle_draws_each_number_once() {
         let (mut random, mut shuffle) = (Random::new(7), Shuffle::default());
-        for total in [0, 1, 2, 10, DRAWS_MAX, DRAWS_MAX + 1, 1_000_000] {
+        for total in [0, 1, 2, 10, DENSE_MAX, DENSE_MAX + 1, DRAWS_MAX, DRAWS_MAX + 1, 1_000_000] {
             shuffle.begin(total);
             let mut drawn = shuffle.draw(7, &mut random).to_vec();
             drawn.extend_from_slice(shuffle.draw(usize::MAX, &mut random));
@@ -199,12 +216,35 @@ mod tests {
     #[test]
     fn rounds_that_wrap_forget_the_former_ones() {
         let (mut random, mut shuffle) = (Random::new(7), Shuffle::default());
-        shuffle.begin(5);
-        shuffle.draw(5, &mut random);
+        shuffle.begin(DRAWS_MAX);
+        shuffle.draw(DRAWS_MAX, &mut random);
         shuffle.round = u32::MAX;
-        shuffle.begin(5);
-        let drawn: HashSet<u32> = shuffle.draw(9, &mut random).iter().copied().collect();
-        assert_eq!(drawn.len(), 5);
+        shuffle.begin(DRAWS_MAX);
+        let drawn: HashSet<u32> = shuffle.draw(usize::MAX, &mut random).iter().copied().collect();
+        assert_eq!(drawn.len(), DRAWS_MAX);
+    }
+
+    #[test]
+    fn every_number_is_drawn_as_often_at_every_place() {
+        let (mut random, mut shuffle) = (Random::new(7), Shuffle::default());
+        // Few numbers, all of them; and of many a third.
+        for (total, count, rounds) in [(12_u32, 12, 24_000), (300, 100, 30_000)] {
+            let mut seen = vec![[0_u32; 2]; total as usize];
+            for _ in 0..rounds {
+                shuffle.begin(total as usize);
+                let drawn = shuffle.draw(count, &mut random);
+                assert_eq!(drawn.len(), count);
+                seen[drawn[0] as usize][0] += 1;
+                seen[drawn[count - 1] as usize][1] += 1;
+            }
+            let expected = f64::from(rounds) / f64::from(total);
+            for place in 0..2 {
+                let far = seen.iter().map(|seen| (f64::from(seen[place]) - expected).powi(2) / expected);
+                let (chi_square, freedom) = (far.sum::<f64>(), f64::from(total - 1));
+                // Six deviations.
+                assert!((chi_square - freedom).abs() < 6.0 * (2.0 * freedom).sqrt(), "{total}: {chi_square}");
+            }
+        }
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! One torrent's peers: who is heard, who is drawn for whom, who is gone.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::Range;
 
 use super::change::{Kind, Sighting, Tally};
 use super::compact::{pack_v4, pack_v6, unpack};
 use super::completed::Completed;
-use super::group::{Addresses, Group, Heard};
-use super::peer::Peer;
+use super::group::{Addresses, Group, Heard, View};
+use super::peer::{Peer, tag};
 use super::random::{Random, Shuffle};
 use super::swarms::{CALL_BATCH, SeedState};
-use super::{Announce, Change, Counts, Event, Reply, Seconds};
+use super::{Announce, Change, Contacts, Counts, Event, Reply, Seconds};
 use crate::id::InfoHash;
 
 /// The swarm of one torrent: 96 bytes, and its peers.
@@ -137,12 +137,12 @@ impl Swarm {
             SocketAddr::V4(addr) => {
                 let packed = pack_v4(*addr.ip(), addr.port());
                 let heard = self.v4.hear(packed, announce, kind, now, room, addresses);
-                (heard, heard.is_some_and(|(position, _)| self.v4.at(position).counted()))
+                (heard, heard.is_some_and(|(position, _)| self.v4.front(position).counted()))
             }
             SocketAddr::V6(addr) => {
                 let packed = pack_v6(*addr.ip(), addr.port());
                 let heard = self.v6.hear(packed, announce, kind, now, room, addresses);
-                (heard, heard.is_some_and(|(position, _)| self.v6.at(position).counted()))
+                (heard, heard.is_some_and(|(position, _)| self.v6.front(position).counted()))
             }
         };
         if let Some((position, heard)) = heard {
@@ -166,7 +166,13 @@ impl Swarm {
         let (v4_from, v6_from) = (from(self.v4.seeds()), from(self.v6.seeds()));
         let v4 = if families.v4() { self.v4.len() - v4_from } else { 0 };
         let v6 = if families.v6() { self.v6.len() - v6_from } else { 0 };
-        let (v4_peers, v6_peers) = (self.v4.view(), self.v6.view());
+        let asked_by = asker.announce.addr;
+        let (addr_v4, addr_v6) = match asked_by {
+            SocketAddr::V4(addr) => (Some(pack_v4(*addr.ip(), addr.port())), None),
+            SocketAddr::V6(addr) => (None, Some(pack_v6(*addr.ip(), addr.port()))),
+        };
+        let mut v4_drawer = Drawer::new(&self.v4, addr_v4, asker, seed_at);
+        let mut v6_drawer = Drawer::new(&self.v6, addr_v6, asker, seed_at);
         shuffle.begin(v4 + v6);
         let mut open = want;
         while open > 0 {
@@ -177,17 +183,11 @@ impl Swarm {
             }
             for &place in drawn {
                 let place = place as usize;
-                let pushed = match place.checked_sub(v4) {
-                    None => {
-                        let peer = v4_peers.at(v4_from + place);
-                        suits(peer, asker, seed_at).then(|| reply.v4.push(peer.addr, peer.id))
-                    }
-                    Some(place) => {
-                        let peer = v6_peers.at(v6_from + place);
-                        suits(peer, asker, seed_at).then(|| reply.v6.push(peer.addr, peer.id))
-                    }
+                let is_given = match place.checked_sub(v4) {
+                    None => v4_drawer.give(v4_from + place, &mut reply.v4),
+                    Some(place) => v6_drawer.give(v6_from + place, &mut reply.v6),
                 };
-                open -= usize::from(pushed.is_some());
+                open -= usize::from(is_given);
             }
         }
     }
@@ -203,7 +203,7 @@ impl Swarm {
     /// Up to `max` peers, those that have everything first.
     pub fn members(&self, max: usize) -> Vec<SocketAddr> {
         fn unpacked<const N: usize>(group: &Group<N>, places: Range<usize>) -> impl Iterator<Item = SocketAddr> {
-            places.filter_map(|at| unpack(&group.at(at).addr))
+            places.filter_map(|at| unpack(&group.front(at).addr))
         }
         let seeds = unpacked(&self.v4, 0..self.v4.seeds()).chain(unpacked(&self.v6, 0..self.v6.seeds()));
         let v4_others = unpacked(&self.v4, self.v4.seeds()..self.v4.len());
@@ -290,13 +290,42 @@ impl Swarm {
     }
 }
 
-/// Whether `peer` may be given to `asker`: alive, not itself, and not an address that leads the asker to itself.
-fn suits<const N: usize>(peer: &Peer<N>, asker: &Asker, seed_at: &[SocketAddr]) -> bool {
-    if peer.age_secs(asker.now) > asker.life_secs || peer.id == asker.announce.peer_id {
-        return false;
+/// Gives peers of one family to an asker.
+struct Drawer<'a, const N: usize> {
+    group: &'a Group<N>,
+    fronts: View<'a, N>,
+    /// The asker's address, where it is of this family.
+    addr: Option<[u8; N]>,
+    asker: &'a Asker<'a>,
+    tag: [u8; 2],
+    seed_at: &'a [SocketAddr],
+}
+
+impl<'a, const N: usize> Drawer<'a, N> {
+    fn new(group: &'a Group<N>, addr: Option<[u8; N]>, asker: &'a Asker, seed_at: &'a [SocketAddr]) -> Self {
+        Self { group, fronts: group.view(), addr, asker, tag: tag(asker.announce.peer_id), seed_at }
     }
-    let Some(addr) = unpack(&peer.addr) else { return false };
-    addr != asker.announce.addr && (asker.local || !addr.ip().is_loopback()) && !seed_at.contains(&addr)
+
+    /// Adds the peer at `at` to what is given, where it suits: alive, not the asker, and not an address that leads the
+    /// asker to itself.
+    #[inline]
+    fn give(&mut self, at: usize, given: &mut Contacts<N>) -> bool {
+        let (front, asker) = (self.fronts.at(at), self.asker);
+        let suits = front.age_secs(asker.now) <= asker.life_secs
+            && self.addr != Some(front.addr)
+            && (asker.local || !is_loopback(&front.addr))
+            && !(front.may_be(self.tag) && self.group.at(at).id() == asker.announce.peer_id)
+            && (self.seed_at.is_empty() || unpack(&front.addr).is_none_or(|addr| !self.seed_at.contains(&addr)));
+        if suits {
+            given.push(front.addr, asker.announce.named.then(|| self.group.at(at).id()));
+        }
+        suits
+    }
+}
+
+/// Whether a packed address is that of its own host.
+fn is_loopback<const N: usize>(addr: &[u8; N]) -> bool {
+    if N == 6 { addr[0] == 127 } else { addr[..16] == Ipv6Addr::LOCALHOST.octets() }
 }
 
 /// Adds peers of `group` that still download to `into`, until that holds `enough`.
@@ -313,7 +342,7 @@ fn downloading<const N: usize>(
     let fitting = (from..end)
         .chain(first..from)
         .take(CALL_BATCH)
-        .map(|at| group.at(at))
+        .map(|at| group.front(at))
         .filter(|peer| peer.kind() == Kind::Leecher && peer.age_secs(now) <= life_secs);
     into.extend(fitting.filter_map(|peer| unpack(&peer.addr)).take(enough.saturating_sub(into.len())));
 }
@@ -335,7 +364,7 @@ fn sweep<const N: usize>(
         if group.is_dead(at, life.now, life.secs) {
             *budget = budget.saturating_sub(REMOVAL_LOOKS - 1);
             let gone = group.remove(at, life.addresses);
-            let addr = unpack(&gone.addr);
+            let addr = unpack(&gone.front.addr);
             changes.extend(addr.map(|addr| Change::Gone { info_hash, addr, at: life.now }));
         }
     }
@@ -354,8 +383,8 @@ fn put_back<const N: usize>(
         return false;
     }
     let mut peer = Peer::new(addr, sighting.peer_id, sighting.kind, at);
-    peer.set_counted(sighting.counted);
-    peer.set_moved(sighting.uploaded, sighting.downloaded);
-    group.insert(peer, addresses);
+    peer.front.set_counted(sighting.counted);
+    peer.back.set_moved(sighting.uploaded, sighting.downloaded);
+    group.insert(&peer, addresses);
     true
 }

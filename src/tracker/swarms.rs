@@ -9,9 +9,9 @@ use super::group::Addresses;
 use super::load::Load;
 use super::random::{Keyed, Random, Shuffle};
 use super::shelf::Shelf;
-use super::swarm::{Asker, Cursor, Hearing, Life, NO_TWIN, Swarm};
+use super::swarm::{Asker, Cursor, Hearing, Life, Swarm};
 use super::{Announce, Change, Counts, Event, Refusal, Reply, Seconds};
-use crate::id::{InfoHash, InfoHashes, PeerId};
+use crate::id::{InfoHash, PeerId};
 
 /// Torrents of a tracker at most; those beyond it are named as left out, and refused.
 pub const TORRENTS_MAX: usize = 1_000_000;
@@ -138,30 +138,18 @@ pub struct Status {
     pub seed: SeedState,
 }
 
-/// What [`Swarms::set_torrents`] changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reloaded {
-    /// Swarms that are served from now on.
-    pub added: usize,
-    /// Swarms that are withdrawn from now on.
-    pub removed: usize,
-    /// Swarms that are not served, because there are more than [`Options::torrents_max`].
-    pub left_out: usize,
-}
-
 /// The swarms of all torrents that a tracker serves: those of the site, and where it is open any other.
 #[derive(Debug)]
 pub struct Swarms {
     options: Options,
-    shelf: Shelf,
-    retired: HashMap<InfoHash, Tally, Keyed>,
-    peers: usize,
+    pub(super) shelf: Shelf,
+    pub(super) retired: HashMap<InfoHash, Tally, Keyed>,
+    pub(super) peers: usize,
     /// Those of them that are in torrents which are not of the site.
     open_peers: usize,
     completed: Completed,
     load: Load,
     random: Random,
-    keyed: Keyed,
     addresses: Addresses,
     shuffle: Shuffle,
     /// Where the next expiry goes on: a swarm, and a place in it.
@@ -195,7 +183,6 @@ impl Swarms {
             load: Load::new(&options),
             options,
             random,
-            keyed,
             addresses,
             shuffle: Shuffle::default(),
             sweep: (0, Cursor::default()),
@@ -208,49 +195,6 @@ impl Swarms {
     /// The options in force.
     pub fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// Serves exactly `torrents` from now on. A new one is accepted at once, one that is no longer named is refused
-    /// as withdrawn, the others keep their peers.
-    ///
-    /// A hybrid torrent has two swarms, of v1 and of v2, that share no peers: they can't shake hands (rule 24).
-    pub fn set_torrents<T: Into<InfoHashes>>(&mut self, torrents: impl IntoIterator<Item = T>) -> Reloaded {
-        let mut wanted: HashMap<InfoHash, Option<InfoHash>, Keyed> = HashMap::with_hasher(self.keyed);
-        let mut reloaded = Reloaded::default();
-        for torrent in torrents {
-            let torrent: InfoHashes = torrent.into();
-            for info_hash in torrent.swarms() {
-                if wanted.len() < self.options.torrents_max.min(TORRENTS_MAX) {
-                    wanted.insert(info_hash, torrent.swarms().find(|other| *other != info_hash));
-                } else if !wanted.contains_key(&info_hash) {
-                    reloaded.left_out += 1;
-                }
-            }
-        }
-        let gone: Vec<InfoHash> = self.shelf.site().iter().map(|swarm| swarm.info_hash).collect();
-        for info_hash in gone.into_iter().filter(|info_hash| !wanted.contains_key(info_hash)) {
-            self.withdraw(info_hash);
-            reloaded.removed += 1;
-        }
-        for &info_hash in wanted.keys() {
-            match self.shelf.find(&info_hash) {
-                Some(at) if Shelf::is_foreign(at) => self.adopt(at),
-                Some(_) => continue,
-                None => {
-                    let tally = self.retired.remove(&info_hash).unwrap_or_default();
-                    self.shelf.add(Swarm::new(info_hash, tally));
-                }
-            }
-            reloaded.added += 1;
-        }
-        for at in 0..self.shelf.site().len() {
-            let twin = wanted.get(&self.shelf.at(at).info_hash).copied().flatten();
-            let twin = twin.and_then(|twin| self.shelf.find(&twin)).filter(|&twin| !Shelf::is_foreign(twin));
-            self.shelf.at_mut(at).twin = twin.map_or(NO_TWIN, position);
-        }
-        // It may stand in a swarm that has another place now: it begins that one anew.
-        self.sweep.1 = Cursor::default();
-        reloaded
     }
 
     /// Says whether the everseed has a torrent, which it is then handed out for (rule 26). Returns false where the
@@ -486,7 +430,9 @@ impl Swarms {
             (_, Event::Paused) => Kind::Partial,
             _ => Kind::Leecher,
         };
-        let twin = Some(self.shelf.at(at).twin).filter(|&twin| twin != NO_TWIN && announce.left == 0);
+        let twin = self.shelf.at(at).twin;
+        // None too where torrents are just being withdrawn of which two share a hash.
+        let twin = Some(twin).filter(|&twin| announce.left == 0 && (twin as usize) < self.torrents());
         let twin = twin.map(|twin| self.shelf.at(twin as usize).info_hash);
         let swarm = self.shelf.at_mut(at);
         if heard {
@@ -565,15 +511,8 @@ impl Swarms {
         }
     }
 
-    fn withdraw(&mut self, info_hash: InfoHash) {
-        let Some(at) = self.site_at(&info_hash) else { return };
-        let (swarm, _) = self.shelf.remove(at);
-        self.peers -= swarm.peers();
-        self.retire(info_hash, swarm.tally());
-    }
-
     /// Makes the torrent at `at` one of the site, with its peers and counts.
-    fn adopt(&mut self, at: usize) {
+    pub(super) fn adopt(&mut self, at: usize) {
         let swarm = self.take_foreign(at);
         self.peers += swarm.peers();
         self.shelf.add(swarm);
@@ -594,7 +533,12 @@ impl Swarms {
         swarm
     }
 
-    fn retire(&mut self, info_hash: InfoHash, tally: Tally) {
+    /// The next expiry begins the swarm anew in which the last one stopped.
+    pub(super) fn forget_sweep(&mut self) {
+        self.sweep.1 = Cursor::default();
+    }
+
+    pub(super) fn retire(&mut self, info_hash: InfoHash, tally: Tally) {
         if self.retired.len() < RETIRED_MAX {
             self.retired.insert(info_hash, tally);
         }
@@ -657,7 +601,7 @@ fn leads_here(announce: &Announce, local: IpAddr) -> bool {
 /// Puts the everseed into the reply, and returns how many of the wanted places it took.
 fn give_seed(seed_at: &[SocketAddr], announce: &Announce, id: PeerId, want: usize, reply: &mut Reply) -> usize {
     let carried = |addr: &&SocketAddr| if addr.is_ipv4() { announce.families.v4() } else { announce.families.v6() };
-    let mut given = 0;
+    let (mut given, id) = (0, announce.named.then_some(id));
     for addr in seed_at.iter().filter(carried).filter(|addr| **addr != announce.addr).take(want) {
         match addr {
             SocketAddr::V4(addr) => reply.v4.push(super::compact::pack_v4(*addr.ip(), addr.port()), id),

@@ -105,6 +105,7 @@ fn leecher(addr: &str) -> Announce {
         event: Event::Update,
         numwant: None,
         families: Families::Both,
+        named: false,
         held_back: false,
     }
 }

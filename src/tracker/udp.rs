@@ -157,6 +157,7 @@ fn announce(body: &[u8], client: SocketAddr, arrived_at: IpAddr) -> Option<Annou
         // A negative number is the default (rule 7).
         numwant: u32::try_from(i32::from_be_bytes(at(body, 76))).ok().map(|wanted| wanted.min(peers_max)),
         families,
+        named: false,
         held_back: false,
     })
 }

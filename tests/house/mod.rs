@@ -234,6 +234,13 @@ impl House {
     }
 }
 
+/// The memory of a process that stands in no file, in KiB.
+pub fn anon_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux tells");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
@@ -359,6 +366,13 @@ impl Server {
         said_to(self.http(), request)
     }
 
+    /// How many lines came on stderr so far.
+    pub fn lines(&self) -> usize {
+        let mut seen = self.seen.borrow_mut();
+        seen.extend(self.errors.try_iter());
+        seen.len()
+    }
+
     /// Waits for a line on stderr that holds `text`.
     pub fn said(&self, text: &str) -> String {
         if let Some(line) = self.seen.borrow().iter().find(|line| line.contains(text)) {
@@ -384,9 +398,7 @@ impl Server {
 
     /// The memory that it has for itself, in KiB: what backs no file.
     pub fn anon_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux tells");
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux tells");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        anon_kib(self.pid())
     }
 
     /// Sends a signal by name: `TERM`, `INT`, `HUP`, `KILL`.

@@ -1,5 +1,6 @@
 //! What is written is found again, once; what cannot be written waits.
 
+use super::pending::{Place, Row};
 use super::*;
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,9 +47,10 @@ fn a_batch_holds_a_peer_once_and_its_latest_state() {
     assert_eq!(newer.len(), 1);
     assert_eq!(newer.latest(), sighting(1).at);
     let older = batch([Change::Seen(sighting(1)), gone(2), completed(5), gone(4)]);
-    newer.change(completed(4));
+    newer.change(&completed(4));
     assert_eq!(newer.absorb_older(older, 2, 2), 1, "what has no room is counted");
-    assert_eq!(newer.peers[&(TORRENT, sighting(1).addr)].as_ref().map(|peer| peer.uploaded), Some(999));
+    let kept = newer.peers.get(&Place::new(TORRENT, sighting(1).addr)).and_then(|row| row.seen);
+    assert_eq!(kept.map(|seen| seen.uploaded), Some(999));
     assert_eq!((newer.peers.len(), newer.lifetimes[&TORRENT].completed, newer.latest()), (2, 5, NOW));
 }
 
@@ -292,6 +294,31 @@ fn without_being_asked_the_writer_flushes_in_its_time() {
         std::thread::yield_now();
     }
     assert_eq!(house.load().lifetimes[0].1.completed, 1);
+}
+
+#[test]
+fn where_more_peers_come_than_a_flush_has_they_take_turns() {
+    let house = House::new();
+    let options =
+        WriterOptions { flush_every: Duration::from_millis(1), flush_peers_max: 700, ..WriterOptions::default() };
+    let writer = Writer::start(house.open(), options, |_| ()).expect("starts");
+    writer.push(&mut (0..2000).map(|number| Change::Seen(sighting(number))).collect());
+    while writer.health().rows < 2000 {
+        std::thread::yield_now();
+    }
+    let health = writer.health();
+    assert_eq!((health.flushes, health.rows, health.pending, health.dropped), (3, 2000, 0, 0));
+    assert_eq!(house.load().peers.len(), 2000);
+}
+
+#[test]
+fn who_completed_is_written_with_the_count() {
+    let mut waiting = batch((0..10).map(|number| Change::Seen(sighting(number))));
+    waiting.change(&Change::Completed { info_hash: TORRENT, addr: sighting(7).addr, completed: 3, at: NOW });
+    let first = waiting.take_counts();
+    assert_eq!(first.lifetimes[&TORRENT].completed, 3);
+    assert!(first.peers.iter().eq([&Row::seen(&sighting(7))]));
+    assert_eq!((waiting.len(), waiting.take_counts().len()), (10, 0), "it keeps its turn, and is written again");
 }
 
 #[test]

@@ -140,8 +140,8 @@ fn rule_10_another_client_at_one_address_replaces_the_former() {
     house.announce(&other);
     assert_eq!(house.tallies(), (1, 0, 0), "its start as a seed is no completion of the former's download");
     assert_eq!(house.lifetime(), Tally::default(), "nor are its bytes the difference to the former's");
-    house.announce(&leecher("192.0.2.2:2"));
-    assert_eq!(house.reply.v4.iter().collect::<Vec<_>>(), [(other.addr, other.peer_id)]);
+    house.announce(&Announce { named: true, ..leecher("192.0.2.2:2") });
+    assert_eq!(house.reply.v4.iter().collect::<Vec<_>>(), [(other.addr, Some(other.peer_id))]);
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn rule_14_the_everseed_stands_under_its_public_addresses_bep_7() {
     let mut house = house(&["203.0.113.1", "2001:db8::5eed"]);
     let both = set(&["203.0.113.1:6881", "[2001:db8::5eed]:6881"]);
     for asker in ["192.0.2.1:1", "[2001:db8::1]:1", "127.0.0.1:1"] {
-        assert!(house.announce(&leecher(asker)).is_superset(&both), "{asker}");
+        let asker = Announce { named: true, ..leecher(asker) };
+        assert!(house.announce(&asker).is_superset(&both), "{}", asker.addr);
     }
     let body = house.body(Form::Dictionaries).escape_ascii().to_string();
     assert!(body.contains("d2:ip11:203.0.113.17:peer id20:-ES0100-everseedseed4:porti6881ee"), "{body}");

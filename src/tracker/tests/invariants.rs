@@ -29,14 +29,15 @@ fn announces() -> impl Strategy<Value = Announce> {
     ];
     let families = prop_oneof![Just(Families::Both), Just(Families::V4), Just(Families::V6)];
     let left = prop_oneof![Just(0_u64), any::<u64>()];
-    (addr, event, families, left, any::<u64>(), prop::option::of(0_u32..60), 0_u8..20, any::<bool>()).prop_map(
-        |(addr, event, families, left, uploaded, numwant, id, held_back)| Announce {
+    (addr, event, families, left, any::<u64>(), prop::option::of(0_u32..60), 0_u8..20, any::<[bool; 2]>()).prop_map(
+        |(addr, event, families, left, uploaded, numwant, id, [held_back, named])| Announce {
             peer_id: if id == 0 { PeerId([0xee; 20]) } else { leecher(&addr).peer_id },
             event,
             families,
             left,
             uploaded,
             numwant,
+            named,
             held_back: held_back && id == 1,
             ..leecher(&addr)
         },
@@ -68,11 +69,12 @@ fn replay(changes: &[Change]) -> HashMap<(InfoHash, SocketAddr), Sighting> {
 }
 
 fn check_reply(house: &House, announce: &Announce) -> Result<(), TestCaseError> {
-    let given: Vec<(SocketAddr, PeerId)> = house.reply.v4.iter().chain(house.reply.v6.iter()).collect();
+    let given: Vec<(SocketAddr, Option<PeerId>)> = house.reply.v4.iter().chain(house.reply.v6.iter()).collect();
     let distinct: BTreeSet<SocketAddr> = given.iter().map(|(addr, _)| *addr).collect();
     prop_assert_eq!(distinct.len(), given.len(), "no peer stands twice");
     prop_assert!(given.len() <= announce.numwant.unwrap_or(50) as usize);
-    prop_assert!(given.iter().all(|(addr, id)| *addr != announce.addr && *id != announce.peer_id));
+    prop_assert!(given.iter().all(|(addr, id)| *addr != announce.addr && *id != Some(announce.peer_id)));
+    prop_assert!(given.iter().all(|(_, id)| id.is_some() == announce.named));
     prop_assert!(given.iter().all(|(addr, _)| addr.port() != 0));
     prop_assert!(announce.families.v4() || house.reply.v4.is_empty());
     prop_assert!(announce.families.v6() || house.reply.v6.is_empty());

@@ -1,6 +1,7 @@
 //! Rules 22 and 23: how long peers live, what a restart brings back, and torrents that come and go.
 
 use super::*;
+use crate::id::{InfoHashV2, InfoHashes};
 
 #[test]
 fn rule_22_a_peer_lives_for_one_and_a_half_intervals() {
@@ -204,4 +205,49 @@ fn torrents_beyond_the_maximum_are_left_out() {
     let reloaded = house.swarms.set_torrents((0..5).map(|number| InfoHash([number; 20])));
     assert_eq!(reloaded, Reloaded { added: 2, removed: 1, left_out: 3 });
     assert_eq!(house.swarms.torrents(), 2);
+}
+
+#[test]
+fn announces_come_between_while_many_torrents_are_reloaded() {
+    let hash = |number: u32| {
+        let mut hash = [7; 20];
+        hash[..4].copy_from_slice(&number.to_be_bytes());
+        InfoHash(hash)
+    };
+    let mut house = House::new();
+    // Pairs, as of hybrid torrents: the odd one is the v2 hash of the one before.
+    let hybrid = |number: u32| {
+        let mut v2 = [8; 32];
+        v2[..20].copy_from_slice(&hash(2 * number + 1).0);
+        InfoHashes::Hybrid(hash(2 * number), InfoHashV2(v2))
+    };
+    let in_force = |house: &mut House, numbers: std::ops::Range<u32>, first: u32| {
+        let torrents = numbers.map(|number| (hybrid(number), Some(SeedState::Offered)));
+        let mut reload = Reload::new(torrents, house.swarms.options());
+        let mut calls = 0;
+        while !house.swarms.reload(&mut reload) {
+            calls += 1;
+            house.wait(1);
+            let stays = first + calls;
+            // It completes in both swarms, and once.
+            let addr = format!("192.0.2.7:{}", 1 + stays);
+            for (number, left) in [(2 * stays, 9), (2 * stays, 0), (2 * stays + 1, 9), (2 * stays + 1, 0)] {
+                let one = Announce { info_hash: hash(number), left, ..leecher(&addr) };
+                let answered = house.swarms.announce(&one, house.now, &mut house.reply, &mut house.changes);
+                assert!(answered.is_ok() || house.swarms.torrents() < 4000, "{number}: {answered:?}");
+            }
+        }
+        (calls, reload.reloaded())
+    };
+    let (calls, reloaded) = in_force(&mut house, 0..2000, 1500);
+    assert_eq!((calls, reloaded), (8, Reloaded { added: 4000, removed: 1, left_out: 0 }));
+    house.changes.clear();
+    let (calls, reloaded) = in_force(&mut house, 1000..2500, 1700);
+    assert_eq!((calls, reloaded), (10, Reloaded { added: 1000, removed: 2000, left_out: 0 }));
+    let completions = house.changes.iter().filter(|change| matches!(change, Change::Completed { .. })).count();
+    assert_eq!(completions, 10, "one of each client");
+    assert_eq!(house.swarms.torrents(), 3000);
+    assert!(house.swarms.statuses().all(|status| status.seed == SeedState::Offered));
+    let gone = Announce { info_hash: hash(1), ..leecher("192.0.2.1:1") };
+    assert_eq!(house.refusal(&gone), Refusal::Withdrawn);
 }

@@ -169,7 +169,7 @@ fn rule_11_dictionaries_are_for_those_who_ask_bep_23() {
     let mut house = House::new();
     house.announce(&leecher("192.0.2.1:1"));
     house.announce(&leecher("[2001:db8::2]:2"));
-    house.announce(&leecher("192.0.2.3:3"));
+    house.announce(&Announce { named: true, ..leecher("192.0.2.3:3") });
     let body = house.body(Form::Dictionaries).escape_ascii().to_string();
     assert!(body.contains("5:peersld2:ip9:192.0.2.17:peer id20:-EX0001-192.0.2.1:1 4:porti1ee"), "{body}");
     assert!(body.contains("d2:ip11:2001:db8::27:peer id20:-EX0001-01:db8::2]:2"), "{body}");
