@@ -97,14 +97,15 @@ enum Tried {
 }
 
 impl Seed {
-    /// What tells whether the bytes of the file that is called `name` are right, by those of `torrents` that have it.
-    pub fn warrant(self: &Arc<Self>, name: &str, torrents: impl Iterator<Item = InfoHash>) -> Option<Warrant> {
-        let holder = |info_hash| {
-            let entry = self.entry(&info_hash)?;
+    /// What tells whether the bytes of a file are right, by those of `torrents` that have it, each with what it calls
+    /// the file.
+    pub fn warrant(self: &Arc<Self>, torrents: &[(InfoHash, &str)]) -> Option<Warrant> {
+        let holder = |(info_hash, name): &(InfoHash, &str)| {
+            let entry = self.entry(info_hash)?;
             let slot = entry.content.slots.iter().position(|slot| slot.place.is_called(name))?;
             Some(Holder { entry, slot })
         };
-        let holders: Arc<[Holder]> = torrents.take(HOLDERS_MAX).filter_map(holder).collect();
+        let holders: Arc<[Holder]> = torrents.iter().take(HOLDERS_MAX).filter_map(holder).collect();
         (!holders.is_empty()).then(|| Warrant { seed: Arc::clone(self), holders })
     }
 }

@@ -38,8 +38,9 @@ fn open_of(
     name: &str,
     range: (u64, u64),
 ) -> Result<Arc<Reading>, String> {
-    let warrant = seed.warrant(&format!("media/{name}"), torrents.iter().map(|torrent| torrent.info_hash()));
-    let warrant = warrant.expect("a file of theirs");
+    let name_of_all = format!("media/{name}");
+    let holders: Vec<_> = torrents.iter().map(|torrent| (torrent.info_hash(), &name_of_all[..])).collect();
+    let warrant = seed.warrant(&holders).expect("a file of theirs");
     warrant.open(File::open(house.path(name)).expect("a file"), range.0, range.1).map(Arc::new)
 }
 
@@ -90,7 +91,7 @@ async fn bytes_of_a_piece_that_is_bad_are_refused_and_the_others_are_read() {
         assert_eq!(read(&reading, PIECE_BYTES, 1).await.expect_err("it is bad"), why);
     }
     assert_eq!(open(&seed, &house, "b", (0, 100)).map(drop), Ok(()), "it has no part in that piece");
-    assert!(seed.warrant("media/c", [house.torrent.info_hash()].into_iter()).is_none());
+    assert!(seed.warrant(&[(house.torrent.info_hash(), "media/c")]).is_none());
 }
 
 #[tokio::test]

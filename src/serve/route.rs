@@ -10,6 +10,7 @@ use hyper::{Method, Request, StatusCode, Uri};
 
 use super::clock;
 use super::files;
+use super::files::Medium;
 use super::files::path::{self, Refused, UrlPath};
 use super::http::Ends;
 use super::metrics;
@@ -100,26 +101,37 @@ fn not_shown(method: &Method) -> Option<Reply> {
 async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<Incoming>) -> Reply {
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let target = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
-    let named = path.as_ref().map(UrlPath::text);
-    let site = state.site();
-    let metered = named.as_ref().and_then(|name| site.medium(name)).map(|info_hash| state.web.metered(info_hash));
-    let warrant = named.filter(|_| metered.is_some()).and_then(|name| state.seed.warrant(&name, site.holders(&name)));
     let is_get = method == Method::GET;
     // File systems block; a worker thread of the runtime must not.
-    let answer = tokio::task::spawn_blocking(move || match path {
-        Some(path) => files::answer(&state.root, &files::Ask { method, path, target, headers, warrant }, clock::now()),
-        None => shown(&method, || files::not_found(&state.root, clock::now())),
+    let answer = tokio::task::spawn_blocking(move || {
+        let media = |names: [&str; 2]| medium(&state, names);
+        match path {
+            Some(path) => {
+                files::answer(&state.root, &files::Ask { method, path, target, headers }, media, clock::now())
+            }
+            None => shown(&method, || files::not_found(&state.root, media, clock::now())),
+        }
     });
     let Ok(mut reply) = answer.await else {
         return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened");
     };
-    if let Some(metered) = metered.filter(|_| reply.status().is_success()) {
-        reply.body_mut().meter(metered);
-        if is_get && let Err(fault) = reply.body_mut().begin().await {
-            return files::damaged(&fault.to_string());
-        }
+    if is_get && let Err(fault) = reply.body_mut().begin().await {
+        return files::damaged(&fault.to_string());
     }
     reply
+}
+
+/// What is known of a file by the names that lead to it, where torrents have it by one of them.
+fn medium(state: &State, names: [&str; 2]) -> Option<Medium> {
+    let site = state.site();
+    let mut holders = Vec::new();
+    for holder in names.into_iter().flat_map(|name| site.holders(name)) {
+        if !holders.contains(&holder) {
+            holders.push(holder);
+        }
+    }
+    let (first, _) = holders.first()?;
+    Some(Medium { warrant: state.seed.warrant(&holders), metered: state.web.metered(*first) })
 }
 
 /// The pages that show what was sent over time: of all torrents together, or of the one that the query names.

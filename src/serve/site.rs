@@ -38,6 +38,8 @@ pub struct Site {
     is_mirror: bool,
     /// The files of the torrents in the order of their paths: which torrent, and which of its files.
     media: Box<[(u32, u32)]>,
+    /// What the files that are reached through symbolic links are really called, in the order of these names.
+    linked: Box<[(Box<str>, (u32, u32))]>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
     pads: HashMap<String, BTreeSet<u64>>,
 }
@@ -127,13 +129,21 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     };
 
     let folders = seed::Folders::below(root);
-    let mut reader =
-        Reader { root, real: &real, manifest: &at, base_url: &base_url, own, folders, pads: HashMap::new() };
+    let mut reader = Reader {
+        root,
+        real: &real,
+        manifest: &at,
+        base_url: &base_url,
+        own,
+        folders,
+        linked: Vec::new(),
+        pads: HashMap::new(),
+    };
     let (firsts, mut problems) = firsts(&entries, &at);
     // No larger than needed: of thousands, what a growing list takes beyond it is never used.
     let mut torrents = Vec::with_capacity(entries.len());
     for (entry, _) in entries.into_iter().zip(firsts).filter(|(_, is_first)| *is_first) {
-        match reader.published(entry) {
+        match reader.published(entry, number(torrents.len())) {
             Ok(published) => torrents.push(published),
             Err(problem) => problems.push(problem),
         }
@@ -141,11 +151,13 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
+    reader.linked.sort_unstable();
     Ok(Site {
         title: manifest.title,
         base: base_names(&base_url),
         base_url: manifest.base_url,
         media: media(&torrents),
+        linked: reader.linked.into(),
         pads: reader.pads,
         torrents,
         has_manifest: true,
@@ -188,14 +200,24 @@ impl Site {
 
     /// The torrent that the file at this path below the site's root belongs to; of several the first.
     pub fn medium(&self, path: &str) -> Option<InfoHash> {
-        self.holders(path).next()
+        self.places(path).next().map(|place| self.info_hash(place))
     }
 
-    /// All torrents that have the file at this path, in the manifest's order.
-    pub fn holders(&self, path: &str) -> impl Iterator<Item = InfoHash> {
+    /// All torrents that have the file at this path, be that its name or where a symbolic link at its name leads, in
+    /// the manifest's order, and by which name each of them has it.
+    pub fn holders(&self, path: &str) -> impl Iterator<Item = (InfoHash, &str)> {
+        let first = self.linked.partition_point(|(real, _)| **real < *path);
+        let linked = self.linked[first..].iter().take_while(move |(real, _)| **real == *path).map(|(_, place)| *place);
+        self.places(path).chain(linked).map(|place| (self.info_hash(place), file(&self.torrents, place)))
+    }
+
+    fn places(&self, path: &str) -> impl Iterator<Item = (u32, u32)> {
         let first = self.media.partition_point(|&place| file(&self.torrents, place) < path);
-        let same = self.media[first..].iter().take_while(move |&&place| file(&self.torrents, place) == path);
-        same.map(|place| self.torrents[place.0 as usize].entry.info_hashes.main())
+        self.media[first..].iter().copied().take_while(move |&place| file(&self.torrents, place) == path)
+    }
+
+    fn info_hash(&self, (torrent, _): (u32, u32)) -> InfoHash {
+        self.torrents[torrent as usize].entry.info_hashes.main()
     }
 
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
@@ -209,9 +231,12 @@ fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &str {
     torrents[torrent as usize].entry.file(file as usize).path
 }
 
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("a manifest of so few bytes names fewer")
+}
+
 /// The files in the order of their paths, of one path in that of the torrents.
 fn media(torrents: &[Published]) -> Box<[(u32, u32)]> {
-    let number = |index: usize| u32::try_from(index).expect("a manifest of so few bytes names fewer");
     let files =
         |(index, one): (usize, &Published)| (0..one.entry.files().len()).map(move |file| (number(index), number(file)));
     let mut media: Box<[_]> = torrents.iter().enumerate().flat_map(files).collect();
@@ -235,12 +260,14 @@ struct Reader<'a> {
     base_url: &'a Url,
     own: &'a OwnTrackers,
     folders: seed::Folders,
+    linked: Vec<(Box<str>, (u32, u32))>,
     pads: HashMap<String, BTreeSet<u64>>,
 }
 
 impl Reader<'_> {
-    fn published(&mut self, entry: Arc<Packed>) -> Result<Published, Problem> {
-        let at = self.below(entry.torrent())?;
+    /// Reads the torrent that is the `index`-th of the site.
+    fn published(&mut self, entry: Arc<Packed>, index: u32) -> Result<Published, Problem> {
+        let (at, _) = self.below(entry.torrent())?;
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
         let differing =
@@ -256,8 +283,10 @@ impl Reader<'_> {
             let message = format!("the files of {} are not those of {}", entry.torrent(), entry.name());
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
-        for file in entry.files() {
-            self.below(file.path)?;
+        for (file, named) in entry.files().enumerate() {
+            if let (_, Some(real)) = self.below(named.path)? {
+                self.linked.push((real, (index, number(file))));
+            }
         }
         let others = |tier: &Vec<String>| -> Vec<String> {
             tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
@@ -295,16 +324,16 @@ impl Reader<'_> {
         }
     }
 
-    /// The path on this machine, which symbolic links do not lead out of the site.
-    fn below(&self, path: &str) -> Result<PathBuf, Problem> {
+    /// The path on this machine, which symbolic links do not lead out of the site, and where they lead in it, if there
+    /// are any.
+    fn below(&self, path: &str) -> Result<(PathBuf, Option<Box<str>>), Problem> {
         let at = self.root.join(path);
-        match at.canonicalize() {
-            Ok(real) if !real.starts_with(self.real) => {
-                Err(Problem::at(&at, "a symbolic link that leads out of the site")
-                    .help("put the file itself there; a hard link will do"))
-            }
-            // What is missing is the seed's to tell: it watches for it to come back.
-            _ => Ok(at),
+        // What is missing is the seed's to tell: it watches for it to come back.
+        let Ok(real) = at.canonicalize() else { return Ok((at, None)) };
+        match real.strip_prefix(self.real) {
+            Ok(real) => Ok((at, real.to_str().filter(|&real| real != path).map(Into::into))),
+            Err(_) => Err(Problem::at(&at, "a symbolic link that leads out of the site")
+                .help("put the file itself there; a hard link will do")),
         }
     }
 }

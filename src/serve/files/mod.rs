@@ -9,7 +9,7 @@
 //! 5. The *presentation* ([`mime`]): type, origins, caching; these headers stand on a 304 as well.
 //! 6. The *conditions* ([`conditional`]), before the range: who has the file needs no part of it.
 //! 7. The *range* ([`range`]), against the size of the file that is open, so that what is promised is what is sent.
-//! 8. The *bytes*, of a file of torrents: those that are known to be bad are refused ([`damaged`]).
+//! 8. The *bytes*, of a file of torrents, by whatever name: those that are known to be bad are refused ([`damaged`]).
 //!
 //! Beside them stands the padding of torrents ([`pad`]), which is presented as a file is and lies in none.
 
@@ -30,7 +30,7 @@ use self::mime::Presentation;
 use self::path::UrlPath;
 use self::range::Selection;
 use self::resolve::{Found, NOT_FOUND_PAGE, OpenFile};
-use super::body::Body;
+use super::body::{Body, Metered};
 use super::reply::{self, Reply};
 use crate::seed::Warrant;
 
@@ -45,19 +45,30 @@ pub struct Ask {
     pub target: (String, Option<String>),
     /// The headers.
     pub headers: HeaderMap,
-    /// What tells whether the file's bytes are right, where it is one of torrents.
-    pub warrant: Option<Warrant>,
 }
 
-/// Answers from the files below `root`. It blocks: it belongs on a thread that may.
-pub fn answer(root: &Path, ask: &Ask, now: SystemTime) -> Reply {
+/// A file that is one of torrents.
+#[derive(Debug)]
+pub struct Medium {
+    /// What tells whether its bytes are right; nothing where the seed does not have it just now.
+    pub warrant: Option<Warrant>,
+    /// How it leaves.
+    pub metered: Metered,
+}
+
+/// Answers from the files below `root`; `media` knows those that are of torrents, by any of the names that lead to
+/// one. It blocks: it belongs on a thread that may.
+pub fn answer(root: &Path, ask: &Ask, media: impl Fn([&str; 2]) -> Option<Medium>, now: SystemTime) -> Reply {
     if let Some(reply) = of_method(&ask.method) {
         return reply;
     }
     match resolve::resolve(root, &ask.path, now) {
-        Ok(Some(Found::File(file))) => of_file(file, ask, now),
+        Ok(Some(Found::File(file))) => {
+            let medium = media(file.names());
+            of_file(file, medium, ask, now)
+        }
         Ok(Some(Found::Folder)) => to_folder(ask),
-        Ok(None) => not_found(root, now),
+        Ok(None) => not_found(root, media, now),
         // No more is said than the kind: the message of the system may name a path.
         Err(error) => reply::unavailable(&format!("not to be had now: {}", error.kind())),
     }
@@ -83,13 +94,13 @@ fn of_method(method: &Method) -> Option<Reply> {
     }
 }
 
-/// 404, with the site's own page where it has one.
-pub fn not_found(root: &Path, now: SystemTime) -> Reply {
+/// 404, with the site's own page where it has one that is no file of torrents.
+pub fn not_found(root: &Path, media: impl Fn([&str; 2]) -> Option<Medium>, now: SystemTime) -> Reply {
     let page = UrlPath { names: vec![NOT_FOUND_PAGE.to_owned()], folder: false };
     let mut reply = match resolve::resolve(root, &page, now) {
-        Ok(Some(Found::File(OpenFile { file, bytes, .. }))) => {
+        Ok(Some(Found::File(open))) if media(open.names()).is_none() => {
             let mut reply = reply::with_type("text/html; charset=utf-8", "");
-            *reply.body_mut() = Body::file(file, 0, bytes);
+            *reply.body_mut() = Body::file(open.file, 0, open.bytes);
             reply
         }
         _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
@@ -121,11 +132,16 @@ struct Content<F> {
     presentation: Presentation,
 }
 
-fn of_file(open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
-    let OpenFile { file, bytes, validators, path } = open;
-    let part = |start, bytes| match &ask.warrant {
-        Some(warrant) => warrant.open(file, start, bytes).map(|reading| Body::right(reading, start, bytes)),
-        None => Ok(Body::file(file, start, bytes)),
+fn of_file(open: OpenFile, medium: Option<Medium>, ask: &Ask, now: SystemTime) -> Reply {
+    let OpenFile { file, bytes, validators, path, .. } = open;
+    let part = |start, bytes| {
+        let Some(Medium { warrant, metered }) = medium else { return Ok(Body::file(file, start, bytes)) };
+        let mut body = match warrant {
+            Some(warrant) => Body::right(warrant.open(file, start, bytes)?, start, bytes),
+            None => Body::file(file, start, bytes),
+        };
+        body.meter(metered);
+        Ok(body)
     };
     let presentation = mime::present(&path);
     represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)

@@ -44,16 +44,11 @@ async fn house() -> House {
             match path::parse(uri.path()) {
                 Ok(path) => {
                     let target = (uri.path().to_owned(), uri.query().map(str::to_owned));
-                    let ask = Ask {
-                        method: request.method().clone(),
-                        path,
-                        target,
-                        headers: request.headers().clone(),
-                        warrant: None,
-                    };
-                    files::answer(&root, &ask, clock::now())
+                    let ask =
+                        Ask { method: request.method().clone(), path, target, headers: request.headers().clone() };
+                    files::answer(&root, &ask, |_| None, clock::now())
                 }
-                Err(path::Refused::Hidden) => files::not_found(&root, clock::now()),
+                Err(path::Refused::Hidden) => files::not_found(&root, |_| None, clock::now()),
                 Err(path::Refused::Malformed) => reply::text(StatusCode::BAD_REQUEST, "no path"),
             }
         }
