@@ -78,7 +78,8 @@ impl Wire {
                 desk.outbox.send(&self.socket, &self.quinn).await;
             }
             in_a_row += 1;
-            if in_a_row % BATCHES_IN_A_ROW == 0 {
+            if in_a_row == BATCHES_IN_A_ROW {
+                in_a_row = 0;
                 tokio::task::yield_now().await;
             }
         }
