@@ -10,8 +10,8 @@ use hyper::{Method, Request, StatusCode, Uri};
 
 use super::clock;
 use super::files;
-use super::files::Medium;
 use super::files::path::{self, Refused, UrlPath};
+use super::files::{Files, Medium};
 use super::http::Ends;
 use super::metrics;
 use super::page;
@@ -105,11 +105,10 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
     // File systems block; a worker thread of the runtime must not.
     let answer = tokio::task::spawn_blocking(move || {
         let media = |names: [&str; 2]| medium(&state, names);
+        let files = Files { root: &state.root, shelf: &state.shelf, media };
         match path {
-            Some(path) => {
-                files::answer(&state.root, &files::Ask { method, path, target, headers }, media, clock::now())
-            }
-            None => shown(&method, || files::not_found(&state.root, media, clock::now())),
+            Some(path) => files.answer(&files::Ask { method, path, target, headers }, clock::now()),
+            None => shown(&method, || files.not_found(clock::now())),
         }
     });
     let Ok(mut reply) = answer.await else {

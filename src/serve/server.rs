@@ -252,6 +252,7 @@ impl Server {
             writer,
             http: Arc::new(Counters::default()),
             web: WebSent::new(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.web_sent))),
+            shelf: Arc::default(),
             history: History::new(data.database()),
             upload_bytes_per_sec,
             started_secs: now.0,

@@ -20,6 +20,7 @@ pub mod range;
 pub mod resolve;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -32,6 +33,7 @@ use self::range::Selection;
 use self::resolve::{Found, NOT_FOUND_PAGE, OpenFile};
 use super::body::{Body, Metered};
 use super::reply::{self, Reply};
+use super::shelf::Shelf;
 use crate::seed::Warrant;
 
 /// A request for a file.
@@ -56,21 +58,63 @@ pub struct Medium {
     pub metered: Metered,
 }
 
-/// Answers from the files below `root`; `media` knows those that are of torrents, by any of the names that lead to
-/// one. It blocks: it belongs on a thread that may.
-pub fn answer(root: &Path, ask: &Ask, media: impl Fn([&str; 2]) -> Option<Medium>, now: SystemTime) -> Reply {
-    if let Some(reply) = of_method(&ask.method) {
-        return reply;
-    }
-    match resolve::resolve(root, &ask.path, now) {
-        Ok(Some(Found::File(file))) => {
-            let medium = media(file.names());
-            of_file(file, medium, ask, now)
+/// The files of a site. What asks for them blocks: it belongs on a thread that may.
+#[derive(Debug)]
+pub struct Files<'a, M> {
+    /// The folder that they are below.
+    pub root: &'a Path,
+    /// What is read of them at one time.
+    pub shelf: &'a Arc<Shelf>,
+    /// Knows those that are of torrents, by any of the names that lead to one.
+    pub media: M,
+}
+
+impl<M: Fn([&str; 2]) -> Option<Medium>> Files<'_, M> {
+    /// Answers a request.
+    pub fn answer(&self, ask: &Ask, now: SystemTime) -> Reply {
+        if let Some(reply) = of_method(&ask.method) {
+            return reply;
         }
-        Ok(Some(Found::Folder)) => to_folder(ask),
-        Ok(None) => not_found(root, media, now),
-        // No more is said than the kind: the message of the system may name a path.
-        Err(error) => reply::unavailable(&format!("not to be had now: {}", error.kind())),
+        match resolve::resolve(self.root, &ask.path, now) {
+            Ok(Some(Found::File(file))) => self.file(file, ask, now),
+            Ok(Some(Found::Folder)) => to_folder(ask),
+            Ok(None) => self.not_found(now),
+            // No more is said than the kind: the message of the system may name a path.
+            Err(error) => reply::unavailable(&format!("not to be had now: {}", error.kind())),
+        }
+    }
+
+    fn file(&self, open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
+        let medium = (self.media)(open.names());
+        let OpenFile { file, bytes, validators, path, .. } = open;
+        let part = |start, bytes| {
+            let (warrant, metered) = medium.map_or((None, None), |medium| (medium.warrant, Some(medium.metered)));
+            let mut body = match warrant {
+                Some(warrant) => Body::right(self.shelf, warrant.open(file, start, bytes)?, start, bytes),
+                None => Body::file(self.shelf, file, start, bytes),
+            };
+            if let Some(metered) = metered {
+                body.meter(metered);
+            }
+            Ok(body)
+        };
+        let presentation = mime::present(&path);
+        represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)
+    }
+
+    /// 404, with the site's own page where it has one that is no file of torrents.
+    pub fn not_found(&self, now: SystemTime) -> Reply {
+        let page = UrlPath { names: vec![NOT_FOUND_PAGE.to_owned()], folder: false };
+        let mut reply = match resolve::resolve(self.root, &page, now) {
+            Ok(Some(Found::File(open))) if (self.media)(open.names()).is_none() => {
+                let mut reply = reply::with_type("text/html; charset=utf-8", "");
+                *reply.body_mut() = Body::file(self.shelf, open.file, 0, open.bytes);
+                reply
+            }
+            _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
+        };
+        *reply.status_mut() = StatusCode::NOT_FOUND;
+        reply
     }
 }
 
@@ -94,21 +138,6 @@ fn of_method(method: &Method) -> Option<Reply> {
     }
 }
 
-/// 404, with the site's own page where it has one that is no file of torrents.
-pub fn not_found(root: &Path, media: impl Fn([&str; 2]) -> Option<Medium>, now: SystemTime) -> Reply {
-    let page = UrlPath { names: vec![NOT_FOUND_PAGE.to_owned()], folder: false };
-    let mut reply = match resolve::resolve(root, &page, now) {
-        Ok(Some(Found::File(open))) if media(open.names()).is_none() => {
-            let mut reply = reply::with_type("text/html; charset=utf-8", "");
-            *reply.body_mut() = Body::file(open.file, 0, open.bytes);
-            reply
-        }
-        _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
-    };
-    *reply.status_mut() = StatusCode::NOT_FOUND;
-    reply
-}
-
 fn to_folder(ask: &Ask) -> Reply {
     let (path, query) = &ask.target;
     let location = match query {
@@ -130,21 +159,6 @@ struct Content<F> {
     bytes: u64,
     validators: Validators,
     presentation: Presentation,
-}
-
-fn of_file(open: OpenFile, medium: Option<Medium>, ask: &Ask, now: SystemTime) -> Reply {
-    let OpenFile { file, bytes, validators, path, .. } = open;
-    let part = |start, bytes| {
-        let Some(Medium { warrant, metered }) = medium else { return Ok(Body::file(file, start, bytes)) };
-        let mut body = match warrant {
-            Some(warrant) => Body::right(warrant.open(file, start, bytes)?, start, bytes),
-            None => Body::file(file, start, bytes),
-        };
-        body.meter(metered);
-        Ok(body)
-    };
-    let presentation = mime::present(&path);
-    represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)
 }
 
 fn represent(
