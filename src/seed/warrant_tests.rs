@@ -2,8 +2,8 @@
 
 use std::fs::{self, OpenOptions};
 
-use super::super::test_house::{House, PIECE, modified};
-use super::super::{Health, Options, Torrent};
+use super::super::test_house::{House, PIECE, Way, modified};
+use super::super::{Health, Options, READS_OF_ONE_MAX, Torrent};
 use super::*;
 use crate::id::PeerId;
 
@@ -224,4 +224,57 @@ async fn of_two_torrents_of_a_file_one_is_enough_if_its_hash_says_so_now() {
     let reading = open_of(&seed, &house, &torrents, "a", (0, 2 * PIECE_BYTES)).expect("one says that it is good");
     read(&reading, 0, 9).await.expect_err("neither says so now");
     assert!(read(&reading, PIECE_BYTES, PIECE).await.expect("good") == house.content[PIECE..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_does_not_answer_is_given_up_and_takes_no_more_threads_than_its_share() {
+    let [stalled, other] = ["a", "b"].map(|name| House::new(&[(name, PIECE)]));
+    let seed = seed_of(&[&stalled.torrent, &other.torrent]);
+    for house in [&stalled, &other] {
+        let entry = entry(&seed, &house.torrent);
+        disk::look(&entry);
+        entry.age();
+        disk::verify_piece(&entry, 0).expect("as its hash says");
+    }
+    let reading = open(&seed, &stalled, "a", (0, PIECE_BYTES)).expect("good");
+    stalled.obstacle().set(Way::ReadsHang);
+    let waiting = (0..READS_OF_ONE_MAX + 3).map(|_| tokio::spawn(Arc::clone(&reading).read(0, 9)));
+    let waiting: Vec<_> = waiting.collect();
+    while stalled.obstacle().waiting() < READS_OF_ONE_MAX {
+        tokio::task::yield_now().await;
+    }
+    // Timers go off at whole milliseconds.
+    tokio::time::advance(ANSWER_WITHIN + Duration::from_millis(2)).await;
+    let why = "media/a does not answer: reading takes more than 5 s";
+    for one in waiting {
+        let error = one.await.expect("no panic").expect_err("it hangs");
+        assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::TimedOut, why));
+    }
+    assert_eq!(stalled.obstacle().waiting(), READS_OF_ONE_MAX);
+    assert_eq!(read(&reading, 0, 9).await.expect_err("at once"), why);
+    assert!(reading.read_at_once(0, 9).is_none());
+    let good = open(&seed, &other, "b", (0, PIECE_BYTES)).expect("good");
+    assert!(read(&good, 0, PIECE).await.expect("readable") == other.content);
+
+    stalled.obstacle().set(Way::Free);
+    while entry(&seed, &stalled.torrent).is_stuck() {
+        tokio::task::yield_now().await;
+    }
+    assert!(read(&reading, 0, PIECE).await.expect("readable") == stalled.content);
+}
+
+#[tokio::test]
+async fn what_is_in_the_systems_cache_is_read_at_once_where_it_is_known_to_be_right() {
+    let house = House::new(&[("a", PIECE * 2)]);
+    let seed = verified(&house);
+    let reading = open(&seed, &house, "a", (0, 2 * PIECE_BYTES)).expect("good");
+    let at_once = |at| reading.read_at_once(at, 9);
+    // Some file systems can't be asked.
+    let can = cached::read(&reading.file, &mut [IoSliceMut::new(&mut [0; 9])], 0).is_ok_and(|bytes| bytes == 9);
+    assert_eq!(at_once(5).is_some_and(|bytes| bytes == house.content[5..14]), can);
+    assert!(at_once(2 * PIECE_BYTES - 1).is_none(), "it ends there");
+    flip(&house, "a", PIECE_BYTES);
+    assert!(at_once(0).is_none(), "it looks otherwise");
+    rot(&entry(&seed, &house.torrent), &house, "a", 0);
+    assert!(at_once(0).is_none(), "it is known to be bad");
 }

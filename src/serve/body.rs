@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
 use std::future::poll_fn;
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,9 +16,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use super::shelf::{CHUNK_BYTES_MAX, Room, Shelf};
+use super::shelf::{self, CHUNK_BYTES_MAX, Of, Room, Shelf};
+use crate::fsx::cached;
 use crate::pace::Pace;
 use crate::seed::Reading;
 
@@ -82,7 +82,11 @@ impl Body {
         if bytes == 0 {
             return Self::empty();
         }
-        Self::part(shelf, Source::Plain(Arc::new(file)), start, bytes)
+        let line = match file.metadata() {
+            Ok(metadata) => Of::File { device: metadata.dev(), inode: metadata.ino() },
+            Err(_) => Of::Root,
+        };
+        Self::part(shelf, Source::Plain(Arc::new(file), shelf.line(line)), start, bytes)
     }
 
     /// The same of a file of torrents, each byte of which is as they say. One that is not ends the connection.
@@ -189,7 +193,7 @@ impl Drop for Sent {
 
 /// Where the bytes of a file come from.
 enum Source {
-    Plain(Arc<File>),
+    Plain(Arc<File>, shelf::Line),
     Right(Arc<Reading>),
 }
 
@@ -200,7 +204,7 @@ struct FilePart {
     left: u64,
     /// The chunk at `at`. It is read when it is asked for: what the system holds of the former ones for the client is
     /// more than a chunk, so that it has something to do meanwhile.
-    reading: Option<(JoinHandle<io::Result<Bytes>>, Room)>,
+    reading: Option<(Underway, Room)>,
     /// The chunk before `at`, which waits for its turn.
     waiting: Option<(Chunk, Option<Turn>)>,
     /// It ends when the chunk that was handed out last is written.
@@ -209,6 +213,8 @@ struct FilePart {
 
 /// Bytes that were read, and their room.
 type Chunk = (Bytes, Room);
+
+type Underway = Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>;
 
 type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -227,24 +233,25 @@ impl FilePart {
     /// Reads the next chunk, if there is one and it does not wait already.
     fn poll_fill(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<io::Result<()>> {
         while self.waiting.is_none() && self.left > 0 {
-            let (mut reading, room) = match self.reading.take() {
-                Some(begun) => begun,
+            let (chunk, room) = match self.reading.take() {
+                Some((mut reading, room)) => match reading.as_mut().poll(cx) {
+                    Poll::Ready(chunk) => (chunk?, room),
+                    Poll::Pending => {
+                        self.reading = Some((reading, room));
+                        return Poll::Pending;
+                    }
+                },
                 None => {
                     ready!(self.poll_room(cx));
                     let room = self.shelf.take(self.wanted(pace));
-                    (self.read(room.bytes()), room)
+                    match self.read_at_once(room.bytes()) {
+                        Some(chunk) => (chunk, room),
+                        None => {
+                            self.reading = Some((self.read(room.bytes()), room));
+                            continue;
+                        }
+                    }
                 }
-            };
-            let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
-                self.reading = Some((reading, room));
-                return Poll::Pending;
-            };
-            let chunk = match (chunk.map_err(io::Error::other).flatten(), &self.source) {
-                (Err(error), Source::Right(reading)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.reading = Some((tokio::spawn(Arc::clone(reading).read(self.at, room.bytes())), room));
-                    continue;
-                }
-                (chunk, _) => chunk?,
             };
             self.at += chunk.len() as u64;
             self.left -= chunk.len() as u64;
@@ -281,19 +288,27 @@ impl FilePart {
         Bytes::from_owner(Sent { bytes, _room: room, _written: written, counted })
     }
 
-    /// Reads the next so many bytes.
-    fn read(&self, wanted: usize) -> JoinHandle<io::Result<Bytes>> {
-        let at = self.at;
-        // File systems block; a worker thread of the runtime must not.
+    /// Reads the next so many bytes, where the system has them in its cache.
+    fn read_at_once(&self, wanted: usize) -> Option<Bytes> {
         match &self.source {
-            Source::Plain(file) => {
-                let file = Arc::clone(file);
-                tokio::task::spawn_blocking(move || read(&file, at, wanted))
+            Source::Plain(file, _) => {
+                let mut chunk = vec![0; wanted];
+                let bytes = cached::read(file, &mut [IoSliceMut::new(&mut chunk)], self.at).ok()?;
+                (bytes == wanted).then(|| chunk.into())
             }
-            Source::Right(reading) => {
-                let reading = Arc::clone(reading);
-                tokio::task::spawn_blocking(move || reading.read_known(at, wanted))
+            Source::Right(reading) => reading.read_at_once(self.at, wanted),
+        }
+    }
+
+    /// Reads the next so many bytes beside the threads of the runtime: file systems block.
+    fn read(&self, wanted: usize) -> Underway {
+        let at = self.at;
+        match &self.source {
+            Source::Plain(file, line) => {
+                let (file, line) = (Arc::clone(file), line.clone());
+                Box::pin(async move { line.wait(move || read(&file, at, wanted)).await? })
             }
+            Source::Right(reading) => Box::pin(Arc::clone(reading).read(at, wanted)),
         }
     }
 

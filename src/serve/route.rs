@@ -3,6 +3,7 @@
 //! Every address is answered at the root and below the path of the site's `base_url`, so that it is found by a proxy
 //! that strips the path and by one that does not.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -16,8 +17,11 @@ use super::http::Ends;
 use super::metrics;
 use super::page;
 use super::reply::{self, Reply};
+use super::shelf::Of;
+use super::site::Site;
 use super::state::State;
 use super::status::{self, Ask};
+use crate::id::InfoHash;
 use crate::tracker::Seconds;
 
 /// Answers a request.
@@ -49,10 +53,10 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
             Err(error) => reply::text(StatusCode::BAD_REQUEST, error),
         }),
         "healthz" => {
-            let unable = tokio::fs::metadata(&state.root)
-                .await
-                .err()
-                .map(|error| format!("the folder of the site can't be read: {}", error.kind()));
+            let root = state.root.clone();
+            let looked = state.shelf.line(Of::Root).wait(move || std::fs::metadata(root)).await;
+            let unable =
+                looked.flatten().err().map(|error| format!("the folder of the site can't be read: {}", error.kind()));
             shown(method, || status::health(&state.snapshot(), unable.as_deref()))
         }
         "metrics" => shown(method, || {
@@ -103,19 +107,30 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
     let target = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
     let is_get = method == Method::GET;
     // File systems block; a worker thread of the runtime must not.
-    let answer = tokio::task::spawn_blocking(move || {
+    let first = path.as_ref().and_then(|path| path.names.first()).cloned().unwrap_or_default();
+    let line = state.shelf.line(Of::Below(first));
+    let site = state.site();
+    // Its own name will do: what is found by another one is asked for again when it is open.
+    let warrant = path.as_ref().and_then(|path| state.seed.warrant(&holders(&site, [&path.text()])));
+    let work = move || {
         let media = |names: [&str; 2]| medium(&state, names);
         let files = Files { root: &state.root, shelf: &state.shelf, media };
         match path {
             Some(path) => files.answer(&files::Ask { method, path, target, headers }, clock::now()),
             None => shown(&method, || files.not_found(clock::now())),
         }
-    });
-    let Ok(mut reply) = answer.await else {
-        return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened");
+    };
+    let answer = match warrant {
+        Some(warrant) => warrant.supervise(work).await,
+        None => line.wait(work).await,
+    };
+    let mut reply = match answer {
+        Ok(reply) => reply,
+        Err(error) if error.kind() == ErrorKind::TimedOut => return files::refused(&error),
+        Err(_) => return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"),
     };
     if is_get && let Err(fault) = reply.body_mut().begin().await {
-        return files::damaged(&fault.to_string());
+        return files::refused(&fault);
     }
     reply
 }
@@ -123,14 +138,22 @@ async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<
 /// What is known of a file by the names that lead to it, where torrents have it by one of them.
 fn medium(state: &State, names: [&str; 2]) -> Option<Medium> {
     let site = state.site();
-    let mut holders = Vec::new();
-    for holder in names.into_iter().flat_map(|name| site.holders(name)) {
-        if !holders.contains(&holder) {
-            holders.push(holder);
-        }
-    }
+    let holders = holders(&site, names);
     let (first, _) = holders.first()?;
     Some(Medium { warrant: state.seed.warrant(&holders), metered: state.web.metered(*first) })
+}
+
+/// The torrents that have a file by one of these names, and what each of them calls it.
+fn holders<'s, const N: usize>(site: &'s Site, names: [&str; N]) -> Vec<(InfoHash, &'s str)> {
+    let mut holders = Vec::new();
+    for name in names {
+        for holder in site.holders(name) {
+            if !holders.contains(&holder) {
+                holders.push(holder);
+            }
+        }
+    }
+    holders
 }
 
 /// The pages that show what was sent over time: of all torrents together, or of the one that the query names.

@@ -205,7 +205,7 @@ impl Site {
 
     /// All torrents that have the file at this path, be that its name or where a symbolic link at its name leads, in
     /// the manifest's order, and by which name each of them has it.
-    pub fn holders(&self, path: &str) -> impl Iterator<Item = (InfoHash, &str)> {
+    pub fn holders<'a>(&'a self, path: &str) -> impl Iterator<Item = (InfoHash, &'a str)> {
         let first = self.linked.partition_point(|(real, _)| **real < *path);
         let linked = self.linked[first..].iter().take_while(move |(real, _)| **real == *path).map(|(_, place)| *place);
         self.places(path).chain(linked).map(|place| (self.info_hash(place), file(&self.torrents, place)))

@@ -19,6 +19,7 @@ pub mod path;
 pub mod range;
 pub mod resolve;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -218,11 +219,21 @@ fn represent(
 
 /// The answer where the bytes of a file are not those of its torrent: 503, since a copy of it that is whole may stand
 /// here in a moment, and elsewhere now.
-pub fn damaged(fault: &str) -> Reply {
+fn damaged(fault: &str) -> Reply {
     let mut reply = reply::unavailable(&format!(
         "{fault}: bytes that are not right are not sent. Peers, and other servers that have this file, may give them."
     ));
     // So that a player on a page of another origin learns why.
+    reply::any_origin(reply.headers_mut());
+    reply
+}
+
+/// The answer where nothing is to be had of a file: its bytes are not right, or its disk does not answer (`TimedOut`).
+pub fn refused(error: &io::Error) -> Reply {
+    if error.kind() != io::ErrorKind::TimedOut {
+        return damaged(&error.to_string());
+    }
+    let mut reply = reply::unavailable(&format!("not to be had now: {error}"));
     reply::any_origin(reply.headers_mut());
     reply
 }
