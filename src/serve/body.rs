@@ -233,32 +233,30 @@ impl FilePart {
     /// Reads the next chunk, if there is one and it does not wait already.
     fn poll_fill(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<io::Result<()>> {
         while self.waiting.is_none() && self.left > 0 {
-            let (chunk, room) = match self.reading.take() {
-                Some((mut reading, room)) => match reading.as_mut().poll(cx) {
-                    Poll::Ready(chunk) => (chunk?, room),
-                    Poll::Pending => {
-                        self.reading = Some((reading, room));
-                        return Poll::Pending;
-                    }
-                },
-                None => {
-                    ready!(self.poll_room(cx));
-                    let room = self.shelf.take(self.wanted(pace));
-                    match self.read_at_once(room.bytes()) {
-                        Some(chunk) => (chunk, room),
-                        None => {
-                            self.reading = Some((self.read(room.bytes()), room));
-                            continue;
-                        }
-                    }
-                }
-            };
-            self.at += chunk.len() as u64;
-            self.left -= chunk.len() as u64;
-            let turn = turn(pace, chunk.len() as u64);
-            self.waiting = Some(((chunk, room), turn));
+            if let Some((mut reading, room)) = self.reading.take() {
+                let Poll::Ready(chunk) = reading.as_mut().poll(cx) else {
+                    self.reading = Some((reading, room));
+                    return Poll::Pending;
+                };
+                self.take_in(chunk?, room, pace);
+                continue;
+            }
+            ready!(self.poll_room(cx));
+            let room = self.shelf.take(self.wanted(pace));
+            if let Some(chunk) = self.read_at_once(room.bytes()) {
+                self.take_in(chunk, room, pace);
+            } else {
+                self.reading = Some((self.read(room.bytes()), room));
+            }
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn take_in(&mut self, chunk: Bytes, room: Room, pace: Option<&Arc<Pace>>) {
+        let bytes = chunk.len() as u64;
+        self.at += bytes;
+        self.left -= bytes;
+        self.waiting = Some(((chunk, room), turn(pace, bytes)));
     }
 
     /// Waits, where room is scarce, until nothing of this body is in memory any more: a client that does not read keeps

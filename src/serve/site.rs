@@ -36,13 +36,16 @@ pub struct Site {
     pub has_manifest: bool,
     /// Whether it is a mirror, whose pages stand at the show's own site.
     is_mirror: bool,
-    /// The files of the torrents in the order of their paths: which torrent, and which of its files.
-    media: Box<[(u32, u32)]>,
+    /// The files of the torrents in the order of their paths.
+    media: Box<[Place]>,
     /// What the files that are reached through symbolic links are really called, in the order of these names.
-    linked: Box<[(Box<str>, (u32, u32))]>,
+    linked: Box<[(Box<str>, Place)]>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
     pads: HashMap<String, BTreeSet<u64>>,
 }
+
+/// A file of a torrent: which torrent of the site, and which of its files.
+type Place = (u32, u32);
 
 /// A torrent of a site: what is always wanted of it, as there are thousands of them, held for years.
 #[derive(Debug)]
@@ -211,12 +214,12 @@ impl Site {
         self.places(path).chain(linked).map(|place| (self.info_hash(place), file(&self.torrents, place)))
     }
 
-    fn places(&self, path: &str) -> impl Iterator<Item = (u32, u32)> {
+    fn places(&self, path: &str) -> impl Iterator<Item = Place> {
         let first = self.media.partition_point(|&place| file(&self.torrents, place) < path);
         self.media[first..].iter().copied().take_while(move |&place| file(&self.torrents, place) == path)
     }
 
-    fn info_hash(&self, (torrent, _): (u32, u32)) -> InfoHash {
+    fn info_hash(&self, (torrent, _): Place) -> InfoHash {
         self.torrents[torrent as usize].entry.info_hashes.main()
     }
 
@@ -227,7 +230,7 @@ impl Site {
     }
 }
 
-fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &str {
+fn file(torrents: &[Published], (torrent, file): Place) -> &str {
     torrents[torrent as usize].entry.file(file as usize).path
 }
 
@@ -236,7 +239,7 @@ fn number(index: usize) -> u32 {
 }
 
 /// The files in the order of their paths, of one path in that of the torrents.
-fn media(torrents: &[Published]) -> Box<[(u32, u32)]> {
+fn media(torrents: &[Published]) -> Box<[Place]> {
     let files =
         |(index, one): (usize, &Published)| (0..one.entry.files().len()).map(move |file| (number(index), number(file)));
     let mut media: Box<[_]> = torrents.iter().enumerate().flat_map(files).collect();
@@ -260,7 +263,7 @@ struct Reader<'a> {
     base_url: &'a Url,
     own: &'a OwnTrackers,
     folders: seed::Folders,
-    linked: Vec<(Box<str>, (u32, u32))>,
+    linked: Vec<(Box<str>, Place)>,
     pads: HashMap<String, BTreeSet<u64>>,
 }
 

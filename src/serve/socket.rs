@@ -239,7 +239,7 @@ mod tests {
         let mut written = 0;
         while std::mem::replace(&mut before, written) != written {
             tokio::task::yield_now().await;
-            while let Ok(bytes) = SockRef::from(&keeper.0.stream).send(&[0; 65536]) {
+            while let Ok(bytes) = SockRef::from(&keeper.0.stream).send(&[0; 8192]) {
                 written += bytes as u64;
             }
         }

@@ -446,14 +446,14 @@ async fn a_part_that_stops_by_itself_ends_the_server_and_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_left_is_counted_on_while_the_look_at_the_manifest_hangs() {
     let (show, _) = one_release();
-    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let (free, way) = std::sync::mpsc::channel::<()>();
     let (tell, told) = std::sync::mpsc::channel::<()>();
-    let (held, tell) = (Mutex::new(held), Mutex::new(tell));
+    let (way, tell) = (Mutex::new(way), Mutex::new(tell));
     // Where a line is written is as good a place to hang as the disk.
     let log = Log::new(move |line| {
         if line.starts_with("the site was read again") {
             let _ = tell.lock().expect("no panic").send(());
-            let _ = held.lock().expect("no panic").recv();
+            let _ = way.lock().expect("no panic").recv();
         }
     });
     let mut server = Server::start(bound(), data(&show), Options::new(show.root()), log).await.expect("it starts");
@@ -474,7 +474,7 @@ async fn what_left_is_counted_on_while_the_look_at_the_manifest_hangs() {
         }
     };
     let counted = tokio::time::timeout(PATIENCE, counted).await;
-    drop(hold);
+    drop(free);
     running.abort();
     counted.expect("it is counted");
 }
