@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::files::path;
 use super::packed::Packed;
+use crate::fingerprint::Fingerprint;
 use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{self, Manifest};
@@ -48,7 +49,7 @@ pub struct Site {
 type Place = (u32, u32);
 
 /// A torrent of a site: what is always wanted of it, as there are thousands of them, held for years.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Published {
     /// What the manifest says of it.
     pub entry: Arc<Packed>,
@@ -60,6 +61,8 @@ pub struct Published {
     pub seed: seed::Torrent,
     /// Announce URLs that do not lead to this server, in the tiers of the torrent (BEP 12).
     pub other_trackers: Vec<Vec<String>>,
+    /// How its `.torrent` looked when it was read, where no more was taken from it than stands here.
+    looks: Option<Fingerprint>,
 }
 
 impl Published {
@@ -109,6 +112,12 @@ pub fn stamp(root: &Path) -> Option<Stamp> {
 ///
 /// Every fault of the manifest's torrents is found; there is at least one in an error.
 pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
+    load_again(root, own, &Site::default())
+}
+
+/// The same for what was `former` before, of which those torrents are kept whose `.torrent` looks as it did: a mirror
+/// that fetches thousands publishes again every few seconds.
+pub fn load_again(root: &Path, own: &OwnTrackers, former: &Site) -> Result<Site, Vec<Problem>> {
     let real = root.canonicalize().map_err(|error| {
         vec![Problem::at(root, format!("can't be opened: {error}")).help("name the folder of a built site")]
     })?;
@@ -132,6 +141,9 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     };
 
     let folders = seed::Folders::below(root);
+    // What is taken from a `.torrent` depends on where the site is published.
+    let kept = former.torrents.iter().filter(|_| former.base_url == manifest.base_url);
+    let former = kept.map(|one| (one.entry.info_hashes.main(), one)).collect();
     let mut reader = Reader {
         root,
         real: &real,
@@ -139,6 +151,7 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
         base_url: &base_url,
         own,
         folders,
+        former,
         linked: Vec::new(),
         pads: HashMap::new(),
     };
@@ -263,6 +276,7 @@ struct Reader<'a> {
     base_url: &'a Url,
     own: &'a OwnTrackers,
     folders: seed::Folders,
+    former: HashMap<InfoHash, &'a Published>,
     linked: Vec<(Box<str>, Place)>,
     pads: HashMap<String, BTreeSet<u64>>,
 }
@@ -271,6 +285,20 @@ impl Reader<'_> {
     /// Reads the torrent that is the `index`-th of the site.
     fn published(&mut self, entry: Arc<Packed>, index: u32) -> Result<Published, Problem> {
         let (at, _) = self.below(entry.torrent())?;
+        for (file, named) in entry.files().enumerate() {
+            if let (_, Some(real)) = self.below(named.path)? {
+                self.linked.push((real, (index, number(file))));
+            }
+        }
+        // Before it is read, so that what changes meanwhile is seen the next time.
+        let looks = fs::metadata(&at).ok().map(|metadata| Fingerprint::of(&metadata));
+        if let Some(&known) = self.former.get(&entry.info_hashes.main())
+            && *known.entry == *entry
+            && known.looks.is_some()
+            && known.looks == looks
+        {
+            return Ok(known.clone());
+        }
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
         let differing =
@@ -286,11 +314,6 @@ impl Reader<'_> {
             let message = format!("the files of {} are not those of {}", entry.torrent(), entry.name());
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
-        for (file, named) in entry.files().enumerate() {
-            if let (_, Some(real)) = self.below(named.path)? {
-                self.linked.push((real, (index, number(file))));
-            }
-        }
         let others = |tier: &Vec<String>| -> Vec<String> {
             tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
         };
@@ -299,20 +322,21 @@ impl Reader<'_> {
         let places = entry.files().map(|file| self.folders.place(file.path, file.url.is_some())).collect();
         let kept_at = self.folders.place(entry.torrent(), false);
         let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
-        self.pad(&entry, &torrent.metainfo.info);
         let info = &torrent.metainfo.info;
-        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
+        let is_padded = self.pad(&entry, info);
+        let looks = looks.filter(|_| !is_padded);
+        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers, looks })
     }
 
     /// Notes what padding there is, by the folders below the site's root in which clients look for it: those of the
-    /// files.
-    fn pad(&mut self, entry: &Packed, info: &Info) {
-        let Layout::Multi(files) = &info.layout else { return };
+    /// files. Returns whether there is any.
+    fn pad(&mut self, entry: &Packed, info: &Info) -> bool {
+        let Layout::Multi(files) = &info.layout else { return false };
         // Padding fills the last piece of a file: it is never a whole one.
         let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
         let sizes: BTreeSet<u64> = files.iter().filter(is_pad).map(|file| file.bytes).collect();
         if sizes.is_empty() {
-            return;
+            return false;
         }
         let places = info.files().into_iter().zip(entry.files());
         // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
@@ -325,6 +349,7 @@ impl Reader<'_> {
         for folder in folders {
             self.pads.entry(folder).or_default().extend(&sizes);
         }
+        true
     }
 
     /// The path on this machine, which symbolic links do not lead out of the site, and where they lead in it, if there
