@@ -18,7 +18,7 @@ use super::disk::{self, Refused};
 use super::torrents::Entry;
 
 /// How long a disk may take to give a first or a further byte.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Reads of one disk that are stuck when nothing more is asked of it. A look that is stuck counts as all of them: it
 /// reads nothing, so that nothing else of that disk is to be had either.
 pub(super) const STUCK_OF_A_DISK_MAX: usize = 32;

@@ -44,6 +44,7 @@ mod warrant;
 
 pub use announce::{Announce, Query, STOP_WITHIN, Said, TRACKERS_MAX, ask};
 pub use content::{Folders, Place, Torrent};
+pub use disks::ANSWER_WITHIN;
 pub use scrub::Scrubbed;
 pub use server::{Sockets, bind};
 pub use status::{Damage, DamageKind, DamagedFile, Health, ScrubState, Status, Verdict};

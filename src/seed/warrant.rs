@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,8 +18,10 @@ use tokio::time::{Instant, sleep};
 use super::Seed;
 use super::content::Content;
 use super::disk::{self, FileFault, Refused};
+use super::disks::ANSWER_WITHIN;
 use super::torrents::Entry;
 use crate::fingerprint::Fingerprint;
+use crate::fsx::cached;
 use crate::id::InfoHash;
 
 /// The most torrents of one file that are asked about it.
@@ -97,14 +99,15 @@ enum Tried {
 }
 
 impl Seed {
-    /// What tells whether the bytes of the file that is called `name` are right, by those of `torrents` that have it.
-    pub fn warrant(self: &Arc<Self>, name: &str, torrents: impl Iterator<Item = InfoHash>) -> Option<Warrant> {
-        let holder = |info_hash| {
-            let entry = self.entry(&info_hash)?;
+    /// What tells whether the bytes of a file are right, by those of `torrents` that have it, each with what it calls
+    /// the file.
+    pub fn warrant(self: &Arc<Self>, torrents: &[(InfoHash, &str)]) -> Option<Warrant> {
+        let holder = |(info_hash, name): &(InfoHash, &str)| {
+            let entry = self.entry(info_hash)?;
             let slot = entry.content.slots.iter().position(|slot| slot.place.is_called(name))?;
             Some(Holder { entry, slot })
         };
-        let holders: Arc<[Holder]> = torrents.take(HOLDERS_MAX).filter_map(holder).collect();
+        let holders: Arc<[Holder]> = torrents.iter().take(HOLDERS_MAX).filter_map(holder).collect();
         (!holders.is_empty()).then(|| Warrant { seed: Arc::clone(self), holders })
     }
 }
@@ -121,6 +124,29 @@ impl Warrant {
             Verdict::Unknown(_) | Verdict::Contested(_) | Verdict::Another => None,
         };
         Ok(Reading { warrant: self.clone(), file, begun, proved: Mutex::default() })
+    }
+
+    /// Does `work`, which touches the file, beside the threads that speak with clients, in its turn among the reads for
+    /// peers; where its disk does not answer it says so (`TimedOut`), and a thread that hangs there takes no place that
+    /// other torrents need.
+    pub async fn supervise<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let Holder { entry, slot } = &self.holders[0];
+        let working = self.seed.read_for_peer(entry, move |entry| {
+            let done = work();
+            entry.beat();
+            done
+        });
+        working.await.map_err(|refused| match refused {
+            Refused::Silent => io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!(
+                    "{} does not answer: reading takes more than {} s",
+                    entry.content.slots[*slot].place.name(),
+                    ANSWER_WITHIN.as_secs()
+                ),
+            ),
+            _ => io::Error::other("a thread has ended before its work"),
+        })
     }
 
     /// What its torrents say of bytes of the file that looks so. It blocks.
@@ -185,27 +211,38 @@ impl Warrant {
 }
 
 impl Reading {
-    /// Reads `bytes` bytes from `at` on, where they are known to be right; else it is for [`Reading::read`] to say whether
-    /// they are, and nothing is to be had at once (`WouldBlock`). It blocks for as long as the disk does.
-    pub fn read_known(&self, at: u64, bytes: usize) -> io::Result<Bytes> {
-        match self.attempt(at, bytes)? {
-            Tried::Read(read) => Ok(read),
-            Tried::Bad | Tried::Changing | Tried::Unproved { .. } => Err(io::ErrorKind::WouldBlock.into()),
+    /// Reads `bytes` bytes from `at` on where that waits for nothing: they are known to be right, and the system has them
+    /// in its cache. To hand them to a thread and back costs more than to read them from there.
+    pub fn read_at_once(&self, at: u64, bytes: usize) -> Option<Bytes> {
+        let (looks, _) = self.begun?;
+        let is_good = |Holder { entry, slot }: &Holder| {
+            #[cfg(test)]
+            let is_free = entry.content.slots[*slot].place.folder().obstacle.is_free().is_some();
+            #[cfg(not(test))]
+            let is_free = true;
+            is_free && entry.standing(*slot, looks, at, bytes as u64) == Standing::Good
+        };
+        if !self.warrant.holders.iter().all(is_good) {
+            return None;
         }
+        let mut read = vec![0; bytes];
+        let is_whole = cached::read(&self.file, &mut [IoSliceMut::new(&mut read)], at).ok()? == bytes;
+        // Behind the reading, see [`super::cached`].
+        (is_whole && Fingerprint::of(&self.file.metadata().ok()?) == looks).then(|| read.into())
     }
 
     /// Reads `bytes` bytes from `at` on, where they are right; an error says why nothing is to be had of them.
     pub async fn read(self: Arc<Self>, at: u64, bytes: usize) -> io::Result<Bytes> {
+        let mut last = None;
         for _ in 0..AGAIN_MAX {
             let own = Arc::clone(&self);
-            // File systems block; a worker thread of the runtime must not.
-            let tried = tokio::task::spawn_blocking(move || own.attempt(at, bytes)).await;
-            let again_after = match tried.map_err(io::Error::other).flatten()? {
+            let (looks, tried) = self.warrant.supervise(move || own.attempt(at, bytes)).await??;
+            last = Some(looks);
+            let again_after = match tried {
                 Tried::Read(read) => return Ok(read),
-                Tried::Bad => return Err(self.refused()),
+                Tried::Bad => break,
                 Tried::Changing => AGAIN_AFTER,
                 Tried::Unproved { holder, contested } => {
-                    let looks = Fingerprint::of(&self.file.metadata()?);
                     match self.warrant.prove(holder, at, bytes as u64, contested).await {
                         Ok(()) => {
                             let (at, end) = self.warrant.whole_pieces(holder, at, bytes as u64);
@@ -216,7 +253,7 @@ impl Reading {
                         // What is known of it now is that.
                         Err(Refused::Bad) => Duration::ZERO,
                         Err(Refused::Changing | Refused::Busy) => AGAIN_AFTER,
-                        Err(Refused::Unknown | Refused::Silent) => return Err(self.refused()),
+                        Err(Refused::Unknown | Refused::Silent) => break,
                     }
                 }
             };
@@ -224,34 +261,34 @@ impl Reading {
                 sleep(again_after).await;
             }
         }
-        Err(self.refused())
+        let fault = last.map(|looks| self.warrant.fault(looks)).unwrap_or_default();
+        Err(io::Error::new(io::ErrorKind::InvalidData, fault))
     }
 
-    fn refused(&self) -> io::Error {
-        let fault = match self.file.metadata() {
-            Ok(metadata) => self.warrant.fault(Fingerprint::of(&metadata)),
-            Err(error) => error.to_string(),
-        };
-        io::Error::new(io::ErrorKind::InvalidData, fault)
-    }
-
-    fn attempt(&self, at: u64, bytes: usize) -> io::Result<Tried> {
+    /// How the file looks, and what came of reading it so.
+    fn attempt(&self, at: u64, bytes: usize) -> io::Result<(Fingerprint, Tried)> {
         let before = self.file.metadata()?;
         let looks = Fingerprint::of(&before);
+        let tried = |tried| Ok((looks, tried));
         match self.warrant.weigh(looks, at, bytes as u64) {
             Verdict::Good => {}
-            Verdict::Bad => return Ok(Tried::Bad),
-            Verdict::Unknown(holder) => return Ok(Tried::Unproved { holder, contested: false }),
+            Verdict::Bad => return tried(Tried::Bad),
+            Verdict::Unknown(holder) => return tried(Tried::Unproved { holder, contested: false }),
             Verdict::Contested(holder) if self.is_proved(holder, looks, at, bytes as u64) => {}
-            Verdict::Contested(holder) => return Ok(Tried::Unproved { holder, contested: true }),
+            Verdict::Contested(holder) => return tried(Tried::Unproved { holder, contested: true }),
             Verdict::Another if self.was_good(&before) => {}
-            Verdict::Another => return Ok(Tried::Changing),
+            Verdict::Another => return tried(Tried::Changing),
         }
+        #[cfg(test)]
+        self.warrant
+            .holders
+            .iter()
+            .try_for_each(|Holder { entry, slot }| entry.content.slots[*slot].place.folder().obstacle.on_read())?;
         let mut read = vec![0; bytes];
         self.file.read_exact_at(&mut read, at)?;
         // Whoever changes it changes its look first, as seen after a tick of the clock, see [`super::disk`].
         let is_unchanged = Fingerprint::of(&self.file.metadata()?) == looks;
-        Ok(if is_unchanged { Tried::Read(read.into()) } else { Tried::Changing })
+        tried(if is_unchanged { Tried::Read(read.into()) } else { Tried::Changing })
     }
 
     fn is_proved(&self, holder: usize, looks: Fingerprint, at: u64, bytes: u64) -> bool {

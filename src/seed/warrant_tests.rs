@@ -2,8 +2,8 @@
 
 use std::fs::{self, OpenOptions};
 
-use super::super::test_house::{House, PIECE, modified};
-use super::super::{Health, Options, Torrent};
+use super::super::test_house::{House, PIECE, Way, modified};
+use super::super::{Health, Options, READS_OF_ONE_MAX, Torrent};
 use super::*;
 use crate::id::PeerId;
 
@@ -38,8 +38,9 @@ fn open_of(
     name: &str,
     range: (u64, u64),
 ) -> Result<Arc<Reading>, String> {
-    let warrant = seed.warrant(&format!("media/{name}"), torrents.iter().map(|torrent| torrent.info_hash()));
-    let warrant = warrant.expect("a file of theirs");
+    let name_of_all = format!("media/{name}");
+    let holders: Vec<_> = torrents.iter().map(|torrent| (torrent.info_hash(), &name_of_all[..])).collect();
+    let warrant = seed.warrant(&holders).expect("a file of theirs");
     warrant.open(File::open(house.path(name)).expect("a file"), range.0, range.1).map(Arc::new)
 }
 
@@ -90,7 +91,7 @@ async fn bytes_of_a_piece_that_is_bad_are_refused_and_the_others_are_read() {
         assert_eq!(read(&reading, PIECE_BYTES, 1).await.expect_err("it is bad"), why);
     }
     assert_eq!(open(&seed, &house, "b", (0, 100)).map(drop), Ok(()), "it has no part in that piece");
-    assert!(seed.warrant("media/c", [house.torrent.info_hash()].into_iter()).is_none());
+    assert!(seed.warrant(&[(house.torrent.info_hash(), "media/c")]).is_none());
 }
 
 #[tokio::test]
@@ -223,4 +224,57 @@ async fn of_two_torrents_of_a_file_one_is_enough_if_its_hash_says_so_now() {
     let reading = open_of(&seed, &house, &torrents, "a", (0, 2 * PIECE_BYTES)).expect("one says that it is good");
     read(&reading, 0, 9).await.expect_err("neither says so now");
     assert!(read(&reading, PIECE_BYTES, PIECE).await.expect("good") == house.content[PIECE..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_does_not_answer_is_given_up_and_takes_no_more_threads_than_its_share() {
+    let [stalled, other] = ["a", "b"].map(|name| House::new(&[(name, PIECE)]));
+    let seed = seed_of(&[&stalled.torrent, &other.torrent]);
+    for house in [&stalled, &other] {
+        let entry = entry(&seed, &house.torrent);
+        disk::look(&entry);
+        entry.age();
+        disk::verify_piece(&entry, 0).expect("as its hash says");
+    }
+    let reading = open(&seed, &stalled, "a", (0, PIECE_BYTES)).expect("good");
+    stalled.obstacle().set(Way::ReadsHang);
+    let waiting = (0..READS_OF_ONE_MAX + 3).map(|_| tokio::spawn(Arc::clone(&reading).read(0, 9)));
+    let waiting: Vec<_> = waiting.collect();
+    while stalled.obstacle().waiting() < READS_OF_ONE_MAX {
+        tokio::task::yield_now().await;
+    }
+    // Timers go off at whole milliseconds.
+    tokio::time::advance(ANSWER_WITHIN + Duration::from_millis(2)).await;
+    let why = "media/a does not answer: reading takes more than 5 s";
+    for one in waiting {
+        let error = one.await.expect("no panic").expect_err("it hangs");
+        assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::TimedOut, why));
+    }
+    assert_eq!(stalled.obstacle().waiting(), READS_OF_ONE_MAX);
+    assert_eq!(read(&reading, 0, 9).await.expect_err("at once"), why);
+    assert!(reading.read_at_once(0, 9).is_none());
+    let good = open(&seed, &other, "b", (0, PIECE_BYTES)).expect("good");
+    assert!(read(&good, 0, PIECE).await.expect("readable") == other.content);
+
+    stalled.obstacle().set(Way::Free);
+    while entry(&seed, &stalled.torrent).is_stuck() {
+        tokio::task::yield_now().await;
+    }
+    assert!(read(&reading, 0, PIECE).await.expect("readable") == stalled.content);
+}
+
+#[tokio::test]
+async fn what_is_in_the_systems_cache_is_read_at_once_where_it_is_known_to_be_right() {
+    let house = House::new(&[("a", PIECE * 2)]);
+    let seed = verified(&house);
+    let reading = open(&seed, &house, "a", (0, 2 * PIECE_BYTES)).expect("good");
+    let at_once = |at| reading.read_at_once(at, 9);
+    // Some file systems can't be asked.
+    let can = cached::read(&reading.file, &mut [IoSliceMut::new(&mut [0; 9])], 0).is_ok_and(|bytes| bytes == 9);
+    assert_eq!(at_once(5).is_some_and(|bytes| bytes == house.content[5..14]), can);
+    assert!(at_once(2 * PIECE_BYTES - 1).is_none(), "it ends there");
+    flip(&house, "a", PIECE_BYTES);
+    assert!(at_once(0).is_none(), "it looks otherwise");
+    rot(&entry(&seed, &house.torrent), &house, "a", 0);
+    assert!(at_once(0).is_none(), "it is known to be bad");
 }

@@ -2,11 +2,12 @@
 //!
 //! Of the files of torrents it is counted what was written, and they leave at a pace where there is one.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::fs::File;
 use std::future::poll_fn;
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,13 +15,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
+use super::shelf::{self, CHUNK_BYTES_MAX, Of, Room, Shelf};
+use crate::fsx::cached;
 use crate::pace::Pace;
 use crate::seed::Reading;
-
-/// Bytes of a file that are read at a time; twice as many are in memory for one connection.
-pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -93,23 +93,29 @@ impl Body {
 
     /// `bytes` bytes of `file` from `start`. A file that ends before them ends the connection: what was promised in
     /// `Content-Length` can't be kept, and bytes that are made up would be taken for the file's.
-    pub fn file(file: File, start: u64, bytes: u64) -> Self {
+    pub fn file(shelf: &Arc<Shelf>, file: File, start: u64, bytes: u64) -> Self {
         if bytes == 0 {
             return Self::empty();
         }
-        Self::part(Source::Plain(Arc::new(file)), start, bytes)
+        let line = match file.metadata() {
+            Ok(metadata) => Of::File { device: metadata.dev(), inode: metadata.ino() },
+            Err(_) => Of::Root,
+        };
+        Self::part(shelf, Source::Plain(Arc::new(file), shelf.line(line)), start, bytes)
     }
 
     /// The same of a file of torrents, each byte of which is as they say. One that is not ends the connection.
-    pub fn right(reading: Reading, start: u64, bytes: u64) -> Self {
+    pub fn right(shelf: &Arc<Shelf>, reading: Reading, start: u64, bytes: u64) -> Self {
         if bytes == 0 {
             return Self::empty();
         }
-        Self::part(Source::Right(Arc::new(reading)), start, bytes)
+        Self::part(shelf, Source::Right(Arc::new(reading)), start, bytes)
     }
 
-    fn part(source: Source, start: u64, bytes: u64) -> Self {
-        Self { kind: Kind::File(FilePart::new(source, start, bytes)), held: None, metered: None }
+    fn part(shelf: &Arc<Shelf>, source: Source, start: u64, bytes: u64) -> Self {
+        let shelf = Arc::clone(shelf);
+        let part = FilePart { source, shelf, at: start, left: bytes, reading: None, waiting: None, former: None };
+        Self { kind: Kind::File(part), held: None, metered: None }
     }
 
     /// Reads the first bytes of a file of torrents, so that an answer is begun only where there is one.
@@ -154,13 +160,8 @@ impl HttpBody for Body {
             }
             Kind::File(part) => {
                 let chunk = ready!(part.poll_chunk(cx, metered.as_ref().map(|metered| &metered.pace)));
-                let counted = |bytes: Bytes| match (metered.as_ref(), held.as_ref()) {
-                    (Some(metered), Some(line)) => {
-                        Bytes::from_owner(Counted { bytes, metered: metered.clone(), line: Arc::clone(line) })
-                    }
-                    _ => bytes,
-                };
-                Poll::Ready(chunk.map(|chunk| chunk.map(|bytes| Frame::data(counted(bytes)))))
+                let counted = metered.clone().zip(held.clone());
+                Poll::Ready(chunk.map(|chunk| chunk.map(|chunk| Frame::data(part.hand_out(chunk, counted)))))
             }
         }
     }
@@ -180,45 +181,57 @@ impl HttpBody for Body {
     }
 }
 
-/// A chunk that is counted when it is dropped while its connection is open: whoever writes it lets go of it when its
-/// last byte is written. One that a client left half read is not counted.
-struct Counted {
+/// A chunk on its way: whoever writes it lets go of it when its last byte is written. It is counted when it is dropped
+/// while its connection is open; one that a client left half read is not.
+struct Sent {
     bytes: Bytes,
-    metered: Metered,
-    line: Arc<Line>,
+    _room: Room,
+    _written: oneshot::Sender<Infallible>,
+    counted: Option<(Metered, Arc<Line>)>,
 }
 
-impl AsRef<[u8]> for Counted {
+impl AsRef<[u8]> for Sent {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-impl Drop for Counted {
+impl Drop for Sent {
     fn drop(&mut self) {
-        if !self.line.0.load(Ordering::Relaxed) {
+        if let Some((metered, line)) = &self.counted
+            && !line.0.load(Ordering::Relaxed)
+        {
             let bytes = self.bytes.len() as u64;
-            self.metered.of_torrent.fetch_add(bytes, Ordering::Relaxed);
-            self.metered.of_all.fetch_add(bytes, Ordering::Relaxed);
+            metered.of_torrent.fetch_add(bytes, Ordering::Relaxed);
+            metered.of_all.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 }
 
 /// Where the bytes of a file come from.
 enum Source {
-    Plain(Arc<File>),
+    Plain(Arc<File>, shelf::Line),
     Right(Arc<Reading>),
 }
 
 struct FilePart {
     source: Source,
+    shelf: Arc<Shelf>,
     at: u64,
     left: u64,
-    /// The chunk at `at`. It is read while the socket takes the former one, and no further.
-    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// The chunk at `at`. It is read when it is asked for: what the system holds of the former ones for the client is
+    /// more than a chunk, so that it has something to do meanwhile.
+    reading: Option<(Underway, Room)>,
     /// The chunk before `at`, which waits for its turn.
-    waiting: Option<(Bytes, Option<Turn>)>,
+    waiting: Option<(Chunk, Option<Turn>)>,
+    /// It ends when the chunk that was handed out last is written.
+    former: Option<oneshot::Receiver<Infallible>>,
 }
+
+/// Bytes that were read, and their room.
+type Chunk = (Bytes, Room);
+
+type Underway = Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>;
 
 type Turn = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -229,64 +242,92 @@ impl fmt::Debug for FilePart {
 }
 
 impl FilePart {
-    fn new(source: Source, at: u64, left: u64) -> Self {
-        Self { source, at, left, reading: None, waiting: None }
-    }
-
     /// Bytes that are not handed out yet.
     fn left(&self) -> u64 {
-        self.left + self.waiting.as_ref().map_or(0, |(chunk, _)| chunk.len() as u64)
+        self.left + self.waiting.as_ref().map_or(0, |((bytes, _), _)| bytes.len() as u64)
     }
 
     /// Reads the next chunk, if there is one and it does not wait already.
     fn poll_fill(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<io::Result<()>> {
         while self.waiting.is_none() && self.left > 0 {
-            let mut reading = self.reading.take().unwrap_or_else(|| self.read_on(pace));
-            let Poll::Ready(chunk) = Pin::new(&mut reading).poll(cx) else {
-                self.reading = Some(reading);
-                return Poll::Pending;
-            };
-            let chunk = match (chunk.map_err(io::Error::other).flatten(), &self.source) {
-                (Err(error), Source::Right(reading)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.reading = Some(tokio::spawn(Arc::clone(reading).read(self.at, self.wanted(pace))));
-                    continue;
-                }
-                (chunk, _) => chunk?,
-            };
-            self.at += chunk.len() as u64;
-            self.left -= chunk.len() as u64;
-            self.waiting = Some((chunk.clone(), turn(pace, chunk.len() as u64)));
+            if let Some((mut reading, room)) = self.reading.take() {
+                let Poll::Ready(chunk) = reading.as_mut().poll(cx) else {
+                    self.reading = Some((reading, room));
+                    return Poll::Pending;
+                };
+                self.take_in(chunk?, room, pace);
+                continue;
+            }
+            ready!(self.poll_room(cx));
+            let room = self.shelf.take(self.wanted(pace));
+            if let Some(chunk) = self.read_at_once(room.bytes()) {
+                self.take_in(chunk, room, pace);
+            } else {
+                self.reading = Some((self.read(room.bytes()), room));
+            }
         }
         Poll::Ready(Ok(()))
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<Option<io::Result<Bytes>>> {
+    fn take_in(&mut self, chunk: Bytes, room: Room, pace: Option<&Arc<Pace>>) {
+        let bytes = chunk.len() as u64;
+        self.at += bytes;
+        self.left -= bytes;
+        self.waiting = Some(((chunk, room), turn(pace, bytes)));
+    }
+
+    /// Waits, where room is scarce, until nothing of this body is in memory any more: a client that does not read keeps
+    /// one chunk.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(former) = self.former.as_mut().filter(|_| !self.shelf.is_ample()) {
+            // Nothing is ever sent: that the sender is gone is the message.
+            let Err(_) = ready!(Pin::new(former).poll(cx));
+            self.former = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>, pace: Option<&Arc<Pace>>) -> Poll<Option<io::Result<Chunk>>> {
         ready!(self.poll_fill(cx, pace))?;
         let Some((chunk, mut turn)) = self.waiting.take() else { return Poll::Ready(None) };
         if turn.as_mut().is_some_and(|turn| turn.as_mut().poll(cx).is_pending()) {
             self.waiting = Some((chunk, turn));
             return Poll::Pending;
         }
-        self.reading = (self.left > 0).then(|| self.read_on(pace));
         Poll::Ready(Some(Ok(chunk)))
     }
 
-    fn read_on(&self, pace: Option<&Arc<Pace>>) -> JoinHandle<io::Result<Bytes>> {
-        let (at, wanted) = (self.at, self.wanted(pace));
-        // File systems block; a worker thread of the runtime must not.
+    fn hand_out(&mut self, (bytes, room): Chunk, counted: Option<(Metered, Arc<Line>)>) -> Bytes {
+        let (written, former) = oneshot::channel();
+        self.former = Some(former);
+        Bytes::from_owner(Sent { bytes, _room: room, _written: written, counted })
+    }
+
+    /// Reads the next so many bytes, where the system has them in its cache.
+    fn read_at_once(&self, wanted: usize) -> Option<Bytes> {
         match &self.source {
-            Source::Plain(file) => {
-                let file = Arc::clone(file);
-                tokio::task::spawn_blocking(move || read(&file, at, wanted))
+            Source::Plain(file, _) => {
+                let mut chunk = vec![0; wanted];
+                let bytes = cached::read(file, &mut [IoSliceMut::new(&mut chunk)], self.at).ok()?;
+                (bytes == wanted).then(|| chunk.into())
             }
-            Source::Right(reading) => {
-                let reading = Arc::clone(reading);
-                tokio::task::spawn_blocking(move || reading.read_known(at, wanted))
-            }
+            Source::Right(reading) => reading.read_at_once(self.at, wanted),
         }
     }
 
-    /// The bytes of the next chunk.
+    /// Reads the next so many bytes beside the threads of the runtime: file systems block.
+    fn read(&self, wanted: usize) -> Underway {
+        let at = self.at;
+        match &self.source {
+            Source::Plain(file, line) => {
+                let (file, line) = (Arc::clone(file), line.clone());
+                Box::pin(async move { line.wait(move || read(&file, at, wanted)).await? })
+            }
+            Source::Right(reading) => Box::pin(Arc::clone(reading).read(at, wanted)),
+        }
+    }
+
+    /// The bytes of the next chunk, where there is room.
     fn wanted(&self, pace: Option<&Arc<Pace>>) -> usize {
         let most = u32::try_from(CHUNK_BYTES_MAX).expect("a chunk is small");
         let most = pace.map_or(most, |pace| pace.turn_bytes(most));
@@ -308,6 +349,7 @@ fn read(file: &File, at: u64, wanted: usize) -> io::Result<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shelf::CHUNK_BYTES_MIN;
     use super::*;
     use http_body_util::BodyExt;
     use std::io::Write;
@@ -319,10 +361,53 @@ mod tests {
         file
     }
 
+    fn body(file: File, start: u64, bytes: u64) -> Body {
+        Body::file(&Arc::default(), file, start, bytes)
+    }
+
+    #[tokio::test]
+    async fn clients_that_do_not_read_share_what_is_read_for_them() {
+        const BYTES_MAX: usize = 4 << 20;
+        // What hyper takes of an answer before it waits for the client.
+        const TAKEN_MIN: usize = 64 * 1024;
+        let shelf = Arc::new(Shelf::of(BYTES_MAX));
+        let file = tempfile::tempfile().expect("a temporary file");
+        file.set_len(1 << 20).expect("a sparse file");
+        let mut bodies = Vec::new();
+        for _ in 0..200 {
+            let mut body = Body::file(&shelf, file.try_clone().expect("a descriptor"), 0, 1 << 20);
+            let mut taken: Vec<Bytes> = Vec::new();
+            while taken.iter().map(Bytes::len).sum::<usize>() < TAKEN_MIN {
+                // One who has something gets no more where it waits for that to be taken.
+                let next = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+                    Poll::Pending if matches!(&body.kind, Kind::File(FilePart { reading: None, .. })) => {
+                        Poll::Ready(None)
+                    }
+                    frame => frame,
+                });
+                let Some(frame) = next.await else { break };
+                taken.push(frame.expect("readable").into_data().expect("data"));
+            }
+            assert!(!taken.is_empty(), "everybody gets something");
+            bodies.push((body, taken));
+        }
+        assert!(shelf.held() <= BYTES_MAX + bodies.len() * CHUNK_BYTES_MIN, "{}", shelf.held());
+        // Who reads on is served on, to the end.
+        let (mut body, taken) = bodies.pop().expect("many");
+        let mut got = taken.iter().map(Bytes::len).sum::<usize>();
+        drop(taken);
+        while let Some(frame) = body.frame().await {
+            got += frame.expect("readable").into_data().expect("data").len();
+        }
+        assert_eq!(got, 1 << 20);
+        drop(bodies);
+        assert_eq!(shelf.held(), 0);
+    }
+
     #[tokio::test]
     async fn a_part_of_a_file_comes_in_bounded_chunks() {
         let content: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[1]).collect();
-        let mut body = Body::file(file_of(&content), 1, 299_998);
+        let mut body = body(file_of(&content), 1, 299_998);
         assert_eq!(body.size_hint().exact(), Some(299_998));
         let mut got = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -336,7 +421,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_shrank_ends_the_body_with_an_error() {
-        let error = Body::file(file_of(b"abc"), 0, 4).collect().await.map(|_| ()).expect_err("too short");
+        let error = body(file_of(b"abc"), 0, 4).collect().await.map(|_| ()).expect_err("too short");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 
@@ -348,7 +433,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_counted_when_it_is_let_go_and_not_after_the_connection_is_closed() {
         let (line, metered) = (Arc::new(Line::default()), metered(None));
-        let mut body = Body::file(file_of(&vec![1; 300_000]), 0, 300_000);
+        let mut body = body(file_of(&vec![1; 300_000]), 0, 300_000);
         body.hold(Arc::clone(&line));
         body.meter(metered.clone());
         let mut next = async || body.frame().await.expect("a chunk").expect("readable").into_data().expect("data");
@@ -367,7 +452,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_file_leaves_at_the_pace_in_small_parts_and_at_once_when_the_pace_is_lifted() {
         let metered = metered(Some(100_000));
-        let mut body = Body::file(file_of(&vec![1; 300_000]), 0, 300_000);
+        let mut body = body(file_of(&vec![1; 300_000]), 0, 300_000);
         body.meter(metered.clone());
         let start = tokio::time::Instant::now();
         let mut got = 0;

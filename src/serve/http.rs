@@ -300,15 +300,15 @@ async fn converse<H, F>(
             Poll::Pending => Poll::Ready(None),
         });
         match finished.await {
-            Some(Err(error)) => answer_for_hyper(&error, &keeper).await,
+            Some(Err(error)) => answer_for_hyper(&error, &keeper),
             // Half a request, whose rest is not waited for.
-            None if keeper.is_unanswered() => keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await,
+            None if keeper.is_unanswered() => keeper.answer(StatusCode::SERVICE_UNAVAILABLE),
             _ => {}
         }
         return keeper.close(linger).await;
     };
     if let Err(error) = result {
-        answer_for_hyper(&error, &keeper).await;
+        answer_for_hyper(&error, &keeper);
     }
     part(keeper, ticket, ending).await;
 }
@@ -338,7 +338,7 @@ async fn linger(keeper: Keeper, mut ending: watch::Receiver<()>) {
 }
 
 /// Where hyper ends a connection without a word, the client still hears why.
-async fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
+fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
     let status = if keeper.is_line_too_long() {
         StatusCode::URI_TOO_LONG
     } else if !keeper.is_unanswered() {
@@ -351,11 +351,11 @@ async fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
         // An answer in progress broke off: whatever followed would be taken for its rest.
         return;
     };
-    keeper.answer(status).await;
+    keeper.answer(status);
 }
 
 async fn turn_away(keeper: Keeper, ending: watch::Receiver<()>) {
-    keeper.answer(StatusCode::SERVICE_UNAVAILABLE).await;
+    keeper.answer(StatusCode::SERVICE_UNAVAILABLE);
     linger(keeper, ending).await;
 }
 

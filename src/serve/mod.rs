@@ -36,6 +36,7 @@ mod reload;
 mod reply;
 mod route;
 mod server;
+mod shelf;
 mod site;
 mod socket;
 mod state;

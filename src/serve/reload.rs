@@ -45,13 +45,16 @@ impl Watch {
         });
         if stamp != self.seen || retry || asked {
             self.seen = stamp;
-            self.read(state).await;
+            self.read(state, asked).await;
         }
     }
 
-    async fn read(&mut self, state: &Arc<State>) {
+    /// Reads the site, all of it where it is `asked` for.
+    async fn read(&mut self, state: &Arc<State>, asked: bool) {
         let (root, own) = (state.root.clone(), state.own.clone());
-        let Ok(loaded) = tokio::task::spawn_blocking(move || site::load(&root, &own)).await else { return };
+        let former = if asked { Arc::default() } else { state.site() };
+        let loading = tokio::task::spawn_blocking(move || site::load_again(&root, &own, &former));
+        let Ok(loaded) = loading.await else { return };
         let loaded = match loaded {
             Ok(site) if !site.has_manifest && state.site().has_manifest => Err(vec![
                 Problem::at(state.root.join(manifest::FILE_NAME), "is gone").help("build or copy the site again"),

@@ -3,6 +3,7 @@
 //! Every address is answered at the root and below the path of the site's `base_url`, so that it is found by a proxy
 //! that strips the path and by one that does not.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -11,12 +12,16 @@ use hyper::{Method, Request, StatusCode, Uri};
 use super::clock;
 use super::files;
 use super::files::path::{self, Refused, UrlPath};
+use super::files::{Files, Medium};
 use super::http::Ends;
 use super::metrics;
 use super::page;
 use super::reply::{self, Reply};
+use super::shelf::Of;
+use super::site::Site;
 use super::state::State;
 use super::status::{self, Ask};
+use crate::id::InfoHash;
 use crate::tracker::Seconds;
 
 /// Answers a request.
@@ -48,10 +53,10 @@ pub async fn answer(state: Arc<State>, ends: Ends, request: Request<Incoming>) -
             Err(error) => reply::text(StatusCode::BAD_REQUEST, error),
         }),
         "healthz" => {
-            let unable = tokio::fs::metadata(&state.root)
-                .await
-                .err()
-                .map(|error| format!("the folder of the site can't be read: {}", error.kind()));
+            let root = state.root.clone();
+            let looked = state.shelf.line(Of::Root).wait(move || std::fs::metadata(root)).await;
+            let unable =
+                looked.flatten().err().map(|error| format!("the folder of the site can't be read: {}", error.kind()));
             shown(method, || status::health(&state.snapshot(), unable.as_deref()))
         }
         "metrics" if !state.has_metrics_apart => shown(method, || metrics(&state)),
@@ -110,26 +115,55 @@ fn not_shown(method: &Method) -> Option<Reply> {
 async fn from_files(state: Arc<State>, path: Option<UrlPath>, request: &Request<Incoming>) -> Reply {
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let target = (request.uri().path().to_owned(), request.uri().query().map(str::to_owned));
-    let named = path.as_ref().map(UrlPath::text);
-    let site = state.site();
-    let metered = named.as_ref().and_then(|name| site.medium(name)).map(|info_hash| state.web.metered(info_hash));
-    let warrant = named.filter(|_| metered.is_some()).and_then(|name| state.seed.warrant(&name, site.holders(&name)));
     let is_get = method == Method::GET;
     // File systems block; a worker thread of the runtime must not.
-    let answer = tokio::task::spawn_blocking(move || match path {
-        Some(path) => files::answer(&state.root, &files::Ask { method, path, target, headers, warrant }, clock::now()),
-        None => shown(&method, || files::not_found(&state.root, clock::now())),
-    });
-    let Ok(mut reply) = answer.await else {
-        return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened");
-    };
-    if let Some(metered) = metered.filter(|_| reply.status().is_success()) {
-        reply.body_mut().meter(metered);
-        if is_get && let Err(fault) = reply.body_mut().begin().await {
-            return files::damaged(&fault.to_string());
+    let first = path.as_ref().and_then(|path| path.names.first()).cloned().unwrap_or_default();
+    let line = state.shelf.line(Of::Below(first));
+    let site = state.site();
+    // Its own name will do: what is found by another one is asked for again when it is open.
+    let warrant = path.as_ref().and_then(|path| state.seed.warrant(&holders(&site, [&path.text()])));
+    let work = move || {
+        let media = |names: [&str; 2]| medium(&state, names);
+        let files = Files { root: &state.root, shelf: &state.shelf, media };
+        match path {
+            Some(path) => files.answer(&files::Ask { method, path, target, headers }, clock::now()),
+            None => shown(&method, || files.not_found(clock::now())),
         }
+    };
+    let answer = match warrant {
+        Some(warrant) => warrant.supervise(work).await,
+        None => line.wait(work).await,
+    };
+    let mut reply = match answer {
+        Ok(reply) => reply,
+        Err(error) if error.kind() == ErrorKind::TimedOut => return files::refused(&error),
+        Err(_) => return reply::text(StatusCode::INTERNAL_SERVER_ERROR, "this should not have happened"),
+    };
+    if is_get && let Err(fault) = reply.body_mut().begin().await {
+        return files::refused(&fault);
     }
     reply
+}
+
+/// What is known of a file by the names that lead to it, where torrents have it by one of them.
+fn medium(state: &State, names: [&str; 2]) -> Option<Medium> {
+    let site = state.site();
+    let holders = holders(&site, names);
+    let (first, _) = holders.first()?;
+    Some(Medium { warrant: state.seed.warrant(&holders), metered: state.web.metered(*first) })
+}
+
+/// The torrents that have a file by one of these names, and what each of them calls it.
+fn holders<'s, const N: usize>(site: &'s Site, names: [&str; N]) -> Vec<(InfoHash, &'s str)> {
+    let mut holders = Vec::new();
+    for name in names {
+        for holder in site.holders(name) {
+            if !holders.contains(&holder) {
+                holders.push(holder);
+            }
+        }
+    }
+    holders
 }
 
 /// The pages that show what was sent over time: of all torrents together, or of the one that the query names.

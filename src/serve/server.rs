@@ -259,6 +259,7 @@ impl Server {
             writer,
             http: Arc::new(Counters::default()),
             web: WebSent::new(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.web_sent))),
+            shelf: Arc::default(),
             history: History::new(data.database()),
             upload_bytes_per_sec,
             started_secs: now.0,
@@ -365,7 +366,8 @@ impl Server {
         for (wire, key) in udp {
             chores.spawn("the tracker over UDP", wire.serve(Arc::clone(&state), key));
         }
-        chores.spawn("the look at the manifest", every_tick(Arc::clone(&state), watch, tick, hangups));
+        chores.spawn("the clock", every_tick(Arc::clone(&state), tick));
+        chores.spawn("the look at the manifest", follow_site(Arc::clone(&state), watch, tick, hangups));
         chores.spawn("the look at the torrents' health", follow_health(Arc::clone(&state)));
         if let Some((dht, port)) = dht {
             chores.spawn("announcing to the DHT", dht::announce(Arc::clone(&state), dht, port));
@@ -412,20 +414,27 @@ impl Server {
     }
 }
 
-/// What is done again and again: silent peers expire, the manifest is looked at, counts go to the store.
-async fn every_tick(state: Arc<State>, mut watch: Watch, tick: Duration, mut hangups: Option<Signal>) {
+/// The manifest is looked at again and again, and when the operator asks for it. Nothing else is done here: the disk may
+/// not answer.
+async fn follow_site(state: Arc<State>, mut watch: Watch, tick: Duration, mut hangups: Option<Signal>) {
     let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count: u64 = 0;
     loop {
         let asked = tokio::select! {
             _ = ticks.tick() => false,
             Some(()) = async { hangups.as_mut()?.recv().await } => true,
         };
         watch.look(&state, asked).await;
-        if asked {
-            continue;
-        }
+    }
+}
+
+/// What is done again and again: silent peers expire, counts go to the store.
+async fn every_tick(state: Arc<State>, tick: Duration) {
+    let mut ticks = interval(tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count: u64 = 0;
+    loop {
+        ticks.tick().await;
         count += 1;
         state.tracker.expire();
         state.count_month();

@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::files::path;
 use super::packed::Packed;
+use crate::fingerprint::Fingerprint;
 use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{self, Manifest};
@@ -36,14 +37,19 @@ pub struct Site {
     pub has_manifest: bool,
     /// Whether it is a mirror, whose pages stand at the show's own site.
     is_mirror: bool,
-    /// The files of the torrents in the order of their paths: which torrent, and which of its files.
-    media: Box<[(u32, u32)]>,
+    /// The files of the torrents in the order of their paths.
+    media: Box<[Place]>,
+    /// What the files that are reached through symbolic links are really called, in the order of these names.
+    linked: Box<[(Box<str>, Place)]>,
     /// The sizes of padding (BEP 47) in the torrent of each folder.
     pads: HashMap<String, BTreeSet<u64>>,
 }
 
+/// A file of a torrent: which torrent of the site, and which of its files.
+type Place = (u32, u32);
+
 /// A torrent of a site: what is always wanted of it, as there are thousands of them, held for years.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Published {
     /// What the manifest says of it.
     pub entry: Arc<Packed>,
@@ -55,6 +61,8 @@ pub struct Published {
     pub seed: seed::Torrent,
     /// Announce URLs that do not lead to this server, in the tiers of the torrent (BEP 12).
     pub other_trackers: Vec<Vec<String>>,
+    /// How its `.torrent` looked when it was read, where no more was taken from it than stands here.
+    looks: Option<Fingerprint>,
 }
 
 impl Published {
@@ -104,6 +112,12 @@ pub fn stamp(root: &Path) -> Option<Stamp> {
 ///
 /// Every fault of the manifest's torrents is found; there is at least one in an error.
 pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
+    load_again(root, own, &Site::default())
+}
+
+/// The same for what was `former` before, of which those torrents are kept whose `.torrent` looks as it did: a mirror
+/// that fetches thousands publishes again every few seconds.
+pub fn load_again(root: &Path, own: &OwnTrackers, former: &Site) -> Result<Site, Vec<Problem>> {
     let real = root.canonicalize().map_err(|error| {
         vec![Problem::at(root, format!("can't be opened: {error}")).help("name the folder of a built site")]
     })?;
@@ -127,13 +141,25 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     };
 
     let folders = seed::Folders::below(root);
-    let mut reader =
-        Reader { root, real: &real, manifest: &at, base_url: &base_url, own, folders, pads: HashMap::new() };
+    // What is taken from a `.torrent` depends on where the site is published.
+    let kept = former.torrents.iter().filter(|_| former.base_url == manifest.base_url);
+    let former = kept.map(|one| (one.entry.info_hashes.main(), one)).collect();
+    let mut reader = Reader {
+        root,
+        real: &real,
+        manifest: &at,
+        base_url: &base_url,
+        own,
+        folders,
+        former,
+        linked: Vec::new(),
+        pads: HashMap::new(),
+    };
     let (firsts, mut problems) = firsts(&entries, &at);
     // No larger than needed: of thousands, what a growing list takes beyond it is never used.
     let mut torrents = Vec::with_capacity(entries.len());
     for (entry, _) in entries.into_iter().zip(firsts).filter(|(_, is_first)| *is_first) {
-        match reader.published(entry) {
+        match reader.published(entry, number(torrents.len())) {
             Ok(published) => torrents.push(published),
             Err(problem) => problems.push(problem),
         }
@@ -141,11 +167,13 @@ pub fn load(root: &Path, own: &OwnTrackers) -> Result<Site, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
+    reader.linked.sort_unstable();
     Ok(Site {
         title: manifest.title,
         base: base_names(&base_url),
         base_url: manifest.base_url,
         media: media(&torrents),
+        linked: reader.linked.into(),
         pads: reader.pads,
         torrents,
         has_manifest: true,
@@ -188,14 +216,24 @@ impl Site {
 
     /// The torrent that the file at this path below the site's root belongs to; of several the first.
     pub fn medium(&self, path: &str) -> Option<InfoHash> {
-        self.holders(path).next()
+        self.places(path).next().map(|place| self.info_hash(place))
     }
 
-    /// All torrents that have the file at this path, in the manifest's order.
-    pub fn holders(&self, path: &str) -> impl Iterator<Item = InfoHash> {
+    /// All torrents that have the file at this path, be that its name or where a symbolic link at its name leads, in
+    /// the manifest's order, and by which name each of them has it.
+    pub fn holders<'a>(&'a self, path: &str) -> impl Iterator<Item = (InfoHash, &'a str)> {
+        let first = self.linked.partition_point(|(real, _)| **real < *path);
+        let linked = self.linked[first..].iter().take_while(move |(real, _)| **real == *path).map(|(_, place)| *place);
+        self.places(path).chain(linked).map(|place| (self.info_hash(place), file(&self.torrents, place)))
+    }
+
+    fn places(&self, path: &str) -> impl Iterator<Item = Place> {
         let first = self.media.partition_point(|&place| file(&self.torrents, place) < path);
-        let same = self.media[first..].iter().take_while(move |&&place| file(&self.torrents, place) == path);
-        same.map(|place| self.torrents[place.0 as usize].entry.info_hashes.main())
+        self.media[first..].iter().copied().take_while(move |&place| file(&self.torrents, place) == path)
+    }
+
+    fn info_hash(&self, (torrent, _): Place) -> InfoHash {
+        self.torrents[torrent as usize].entry.info_hashes.main()
     }
 
     /// The bytes of the padding that is called `name` below `folder/.pad/`, where a torrent of that folder has it.
@@ -205,13 +243,16 @@ impl Site {
     }
 }
 
-fn file(torrents: &[Published], (torrent, file): (u32, u32)) -> &str {
+fn file(torrents: &[Published], (torrent, file): Place) -> &str {
     torrents[torrent as usize].entry.file(file as usize).path
 }
 
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("a manifest of so few bytes names fewer")
+}
+
 /// The files in the order of their paths, of one path in that of the torrents.
-fn media(torrents: &[Published]) -> Box<[(u32, u32)]> {
-    let number = |index: usize| u32::try_from(index).expect("a manifest of so few bytes names fewer");
+fn media(torrents: &[Published]) -> Box<[Place]> {
     let files =
         |(index, one): (usize, &Published)| (0..one.entry.files().len()).map(move |file| (number(index), number(file)));
     let mut media: Box<[_]> = torrents.iter().enumerate().flat_map(files).collect();
@@ -235,12 +276,29 @@ struct Reader<'a> {
     base_url: &'a Url,
     own: &'a OwnTrackers,
     folders: seed::Folders,
+    former: HashMap<InfoHash, &'a Published>,
+    linked: Vec<(Box<str>, Place)>,
     pads: HashMap<String, BTreeSet<u64>>,
 }
 
 impl Reader<'_> {
-    fn published(&mut self, entry: Arc<Packed>) -> Result<Published, Problem> {
-        let at = self.below(entry.torrent())?;
+    /// Reads the torrent that is the `index`-th of the site.
+    fn published(&mut self, entry: Arc<Packed>, index: u32) -> Result<Published, Problem> {
+        let (at, _) = self.below(entry.torrent())?;
+        for (file, named) in entry.files().enumerate() {
+            if let (_, Some(real)) = self.below(named.path)? {
+                self.linked.push((real, (index, number(file))));
+            }
+        }
+        // Before it is read, so that what changes meanwhile is seen the next time.
+        let looks = fs::metadata(&at).ok().map(|metadata| Fingerprint::of(&metadata));
+        if let Some(&known) = self.former.get(&entry.info_hashes.main())
+            && *known.entry == *entry
+            && known.looks.is_some()
+            && known.looks == looks
+        {
+            return Ok(known.clone());
+        }
         let torrent = read_torrent(&at)?;
         let (own, said) = (torrent.info_hashes, entry.info_hashes);
         let differing =
@@ -256,9 +314,6 @@ impl Reader<'_> {
             let message = format!("the files of {} are not those of {}", entry.torrent(), entry.name());
             return Err(Problem::at(self.manifest, message).help(AGAIN));
         }
-        for file in entry.files() {
-            self.below(file.path)?;
-        }
         let others = |tier: &Vec<String>| -> Vec<String> {
             tier.iter().filter(|url| !self.own.lead_here(url, self.base_url)).cloned().collect()
         };
@@ -267,20 +322,21 @@ impl Reader<'_> {
         let places = entry.files().map(|file| self.folders.place(file.path, file.url.is_some())).collect();
         let kept_at = self.folders.place(entry.torrent(), false);
         let seed = seed::Torrent::kept_at(kept_at, &torrent, places, &other_trackers)?;
-        self.pad(&entry, &torrent.metainfo.info);
         let info = &torrent.metainfo.info;
-        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers })
+        let is_padded = self.pad(&entry, info);
+        let looks = looks.filter(|_| !is_padded);
+        Ok(Published { entry, pieces: info.piece_count(), is_private: info.private, seed, other_trackers, looks })
     }
 
     /// Notes what padding there is, by the folders below the site's root in which clients look for it: those of the
-    /// files.
-    fn pad(&mut self, entry: &Packed, info: &Info) {
-        let Layout::Multi(files) = &info.layout else { return };
+    /// files. Returns whether there is any.
+    fn pad(&mut self, entry: &Packed, info: &Info) -> bool {
+        let Layout::Multi(files) = &info.layout else { return false };
         // Padding fills the last piece of a file: it is never a whole one.
         let is_pad = |file: &&File| file.is_pad && file.bytes < info.piece_length.bytes().into();
         let sizes: BTreeSet<u64> = files.iter().filter(is_pad).map(|file| file.bytes).collect();
         if sizes.is_empty() {
-            return;
+            return false;
         }
         let places = info.files().into_iter().zip(entry.files());
         // The folder is the torrent's name and what stands before it, where the files lie as the torrent says.
@@ -293,18 +349,19 @@ impl Reader<'_> {
         for folder in folders {
             self.pads.entry(folder).or_default().extend(&sizes);
         }
+        true
     }
 
-    /// The path on this machine, which symbolic links do not lead out of the site.
-    fn below(&self, path: &str) -> Result<PathBuf, Problem> {
+    /// The path on this machine, which symbolic links do not lead out of the site, and where they lead in it, if there
+    /// are any.
+    fn below(&self, path: &str) -> Result<(PathBuf, Option<Box<str>>), Problem> {
         let at = self.root.join(path);
-        match at.canonicalize() {
-            Ok(real) if !real.starts_with(self.real) => {
-                Err(Problem::at(&at, "a symbolic link that leads out of the site")
-                    .help("put the file itself there; a hard link will do"))
-            }
-            // What is missing is the seed's to tell: it watches for it to come back.
-            _ => Ok(at),
+        // What is missing is the seed's to tell: it watches for it to come back.
+        let Ok(real) = at.canonicalize() else { return Ok((at, None)) };
+        match real.strip_prefix(self.real) {
+            Ok(real) => Ok((at, real.to_str().filter(|&real| real != path).map(Into::into))),
+            Err(_) => Err(Problem::at(&at, "a symbolic link that leads out of the site")
+                .help("put the file itself there; a hard link will do")),
         }
     }
 }

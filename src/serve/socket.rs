@@ -70,8 +70,8 @@ impl Keeper {
         self.0.line_too_long.load(Ordering::Relaxed)
     }
 
-    /// Answers with nothing but a status, between two answers of hyper or instead of one.
-    pub async fn answer(&self, status: StatusCode) {
+    /// Answers with nothing but a status, between two answers of hyper or instead of one, and waits for nothing.
+    pub fn answer(&self, status: StatusCode) {
         let reason = status.canonical_reason().unwrap_or("Error");
         let retry = if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 5\r\n" } else { "" };
         let reply = format!(
@@ -80,9 +80,10 @@ impl Keeper {
             status.as_u16(),
             reason.len() + 1,
         );
-        // One attempt: a client that leaves no room for these few bytes does not read.
-        if self.0.stream.writable().await.is_ok() && self.0.stream.try_write(reply.as_bytes()).is_ok() {
-            self.0.sent.fetch_add(reply.len() as u64, Ordering::Relaxed);
+        // One attempt: a client that leaves no room for these few bytes does not read. It is made without tokio, which
+        // makes none before it has heard of room, and of a connection that has just been accepted it has heard nothing.
+        if let Ok(sent) = SockRef::from(&self.0.stream).send(reply.as_bytes()) {
+            self.0.sent.fetch_add(sent as u64, Ordering::Relaxed);
         }
     }
 
@@ -213,5 +214,51 @@ impl AsyncWrite for Socket {
     /// Left to [`Keeper::close`], which may have something to say before.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// A connection as a server has it, and as its client does.
+    async fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
+        (listener.accept().await.expect("a connection").0, client)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_no_room_is_not_waited_for() {
+        let (stream, client) = connection().await;
+        let sent = Arc::new(AtomicU64::new(0));
+        let (_, keeper) = share(stream, Arc::clone(&sent));
+        // The client's system may take some of it a little later.
+        let mut before = u64::MAX;
+        let mut written = 0;
+        while std::mem::replace(&mut before, written) != written {
+            tokio::task::yield_now().await;
+            while let Ok(bytes) = SockRef::from(&keeper.0.stream).send(&[0; 8192]) {
+                written += bytes as u64;
+            }
+        }
+        // A task of its own: what waits there has to be told apart from what holds the thread.
+        let answering = tokio::spawn(async move { keeper.answer(StatusCode::REQUEST_TIMEOUT) });
+        tokio::time::timeout(Duration::from_secs(20), answering).await.expect("at once").expect("no panic");
+        assert_eq!(sent.load(Ordering::Relaxed), 0);
+        drop(client);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_was_just_accepted_is_answered() {
+        let (stream, client) = connection().await;
+        let sent = Arc::new(AtomicU64::new(0));
+        let (_, keeper) = share(stream, Arc::clone(&sent));
+        keeper.answer(StatusCode::SERVICE_UNAVAILABLE);
+        client.readable().await.expect("an answer");
+        let mut answer = [0; 1000];
+        let bytes = client.try_read(&mut answer).expect("an answer");
+        assert!(answer.starts_with(b"HTTP/1.1 503 ") && bytes as u64 == sent.load(Ordering::Relaxed));
     }
 }

@@ -17,6 +17,7 @@ use super::history::History;
 use super::http;
 use super::log::Log;
 use super::quota::{Meter, Quota, Stage};
+use super::shelf::Shelf;
 use super::site::{OwnTrackers, Published, Site};
 use super::status::{Everseed, FAULTS_MAX, Named, Open, Row, Scrub, Scrubbing, Snapshot, carried};
 use super::web::WebSent;
@@ -55,6 +56,8 @@ pub struct State {
     pub http: Arc<http::Counters>,
     /// What leaves over HTTP of the torrents' files.
     pub web: WebSent,
+    /// What of the site's files is read for it at one time.
+    pub shelf: Arc<Shelf>,
     /// The time series.
     pub history: History,
     /// The peers' pace while no quota is used up.

@@ -9,7 +9,7 @@
 //! 5. The *presentation* ([`mime`]): type, origins, caching; these headers stand on a 304 as well.
 //! 6. The *conditions* ([`conditional`]), before the range: who has the file needs no part of it.
 //! 7. The *range* ([`range`]), against the size of the file that is open, so that what is promised is what is sent.
-//! 8. The *bytes*, of a file of torrents: those that are known to be bad are refused ([`damaged`]).
+//! 8. The *bytes*, of a file of torrents, by whatever name: those that are known to be bad are refused ([`damaged`]).
 //!
 //! Beside them stands the padding of torrents ([`pad`]), which is presented as a file is and lies in none.
 
@@ -19,7 +19,9 @@ pub mod path;
 pub mod range;
 pub mod resolve;
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,8 +32,9 @@ use self::mime::Presentation;
 use self::path::UrlPath;
 use self::range::Selection;
 use self::resolve::{Found, NOT_FOUND_PAGE, OpenFile};
-use super::body::Body;
+use super::body::{Body, Metered};
 use super::reply::{self, Reply};
+use super::shelf::Shelf;
 use crate::seed::Warrant;
 
 /// A request for a file.
@@ -45,21 +48,74 @@ pub struct Ask {
     pub target: (String, Option<String>),
     /// The headers.
     pub headers: HeaderMap,
-    /// What tells whether the file's bytes are right, where it is one of torrents.
-    pub warrant: Option<Warrant>,
 }
 
-/// Answers from the files below `root`. It blocks: it belongs on a thread that may.
-pub fn answer(root: &Path, ask: &Ask, now: SystemTime) -> Reply {
-    if let Some(reply) = of_method(&ask.method) {
-        return reply;
+/// A file that is one of torrents.
+#[derive(Debug)]
+pub struct Medium {
+    /// What tells whether its bytes are right; nothing where the seed does not have it just now.
+    pub warrant: Option<Warrant>,
+    /// How it leaves.
+    pub metered: Metered,
+}
+
+/// The files of a site. What asks for them blocks: it belongs on a thread that may.
+#[derive(Debug)]
+pub struct Files<'a, M> {
+    /// The folder that they are below.
+    pub root: &'a Path,
+    /// What is read of them at one time.
+    pub shelf: &'a Arc<Shelf>,
+    /// Knows those that are of torrents, by any of the names that lead to one.
+    pub media: M,
+}
+
+impl<M: Fn([&str; 2]) -> Option<Medium>> Files<'_, M> {
+    /// Answers a request.
+    pub fn answer(&self, ask: &Ask, now: SystemTime) -> Reply {
+        if let Some(reply) = of_method(&ask.method) {
+            return reply;
+        }
+        match resolve::resolve(self.root, &ask.path, now) {
+            Ok(Some(Found::File(file))) => self.file(file, ask, now),
+            Ok(Some(Found::Folder)) => to_folder(ask),
+            Ok(None) => self.not_found(now),
+            // No more is said than the kind: the message of the system may name a path.
+            Err(error) => reply::unavailable(&format!("not to be had now: {}", error.kind())),
+        }
     }
-    match resolve::resolve(root, &ask.path, now) {
-        Ok(Some(Found::File(file))) => of_file(file, ask, now),
-        Ok(Some(Found::Folder)) => to_folder(ask),
-        Ok(None) => not_found(root, now),
-        // No more is said than the kind: the message of the system may name a path.
-        Err(error) => reply::unavailable(&format!("not to be had now: {}", error.kind())),
+
+    fn file(&self, open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
+        let medium = (self.media)(open.names());
+        let OpenFile { file, bytes, validators, path, .. } = open;
+        let part = |start, bytes| {
+            let (warrant, metered) = medium.map_or((None, None), |medium| (medium.warrant, Some(medium.metered)));
+            let mut body = match warrant {
+                Some(warrant) => Body::right(self.shelf, warrant.open(file, start, bytes)?, start, bytes),
+                None => Body::file(self.shelf, file, start, bytes),
+            };
+            if let Some(metered) = metered {
+                body.meter(metered);
+            }
+            Ok(body)
+        };
+        let presentation = mime::present(&path);
+        represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)
+    }
+
+    /// 404, with the site's own page where it has one that is no file of torrents.
+    pub fn not_found(&self, now: SystemTime) -> Reply {
+        let page = UrlPath { names: vec![NOT_FOUND_PAGE.to_owned()], folder: false };
+        let mut reply = match resolve::resolve(self.root, &page, now) {
+            Ok(Some(Found::File(open))) if (self.media)(open.names()).is_none() => {
+                let mut reply = reply::with_type("text/html; charset=utf-8", "");
+                *reply.body_mut() = Body::file(self.shelf, open.file, 0, open.bytes);
+                reply
+            }
+            _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
+        };
+        *reply.status_mut() = StatusCode::NOT_FOUND;
+        reply
     }
 }
 
@@ -83,21 +139,6 @@ fn of_method(method: &Method) -> Option<Reply> {
     }
 }
 
-/// 404, with the site's own page where it has one.
-pub fn not_found(root: &Path, now: SystemTime) -> Reply {
-    let page = UrlPath { names: vec![NOT_FOUND_PAGE.to_owned()], folder: false };
-    let mut reply = match resolve::resolve(root, &page, now) {
-        Ok(Some(Found::File(OpenFile { file, bytes, .. }))) => {
-            let mut reply = reply::with_type("text/html; charset=utf-8", "");
-            *reply.body_mut() = Body::file(file, 0, bytes);
-            reply
-        }
-        _ => reply::text(StatusCode::NOT_FOUND, "there is nothing here"),
-    };
-    *reply.status_mut() = StatusCode::NOT_FOUND;
-    reply
-}
-
 fn to_folder(ask: &Ask) -> Reply {
     let (path, query) = &ask.target;
     let location = match query {
@@ -119,16 +160,6 @@ struct Content<F> {
     bytes: u64,
     validators: Validators,
     presentation: Presentation,
-}
-
-fn of_file(open: OpenFile, ask: &Ask, now: SystemTime) -> Reply {
-    let OpenFile { file, bytes, validators, path } = open;
-    let part = |start, bytes| match &ask.warrant {
-        Some(warrant) => warrant.open(file, start, bytes).map(|reading| Body::right(reading, start, bytes)),
-        None => Ok(Body::file(file, start, bytes)),
-    };
-    let presentation = mime::present(&path);
-    represent(Content { part, bytes, validators, presentation }, &ask.method, &ask.headers, now)
 }
 
 fn represent(
@@ -188,11 +219,21 @@ fn represent(
 
 /// The answer where the bytes of a file are not those of its torrent: 503, since a copy of it that is whole may stand
 /// here in a moment, and elsewhere now.
-pub fn damaged(fault: &str) -> Reply {
+fn damaged(fault: &str) -> Reply {
     let mut reply = reply::unavailable(&format!(
         "{fault}: bytes that are not right are not sent. Peers, and other servers that have this file, may give them."
     ));
     // So that a player on a page of another origin learns why.
+    reply::any_origin(reply.headers_mut());
+    reply
+}
+
+/// The answer where nothing is to be had of a file: its bytes are not right, or its disk does not answer (`TimedOut`).
+pub fn refused(error: &io::Error) -> Reply {
+    if error.kind() != io::ErrorKind::TimedOut {
+        return damaged(&error.to_string());
+    }
+    let mut reply = reply::unavailable(&format!("not to be had now: {error}"));
     reply::any_origin(reply.headers_mut());
     reply
 }

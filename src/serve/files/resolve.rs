@@ -37,6 +37,8 @@ pub struct OpenFile {
     pub validators: Validators,
     /// Its path below the root, names with `/` between them.
     pub path: String,
+    /// The same without symbolic links.
+    pub real: String,
 }
 
 /// Opens what `path` names below `root`; `None` where it names nothing that is served.
@@ -73,8 +75,16 @@ pub fn resolve(root: &Path, path: &UrlPath, now: SystemTime) -> io::Result<Optio
     if !metadata.is_file() {
         return Ok(None);
     }
-    let path = below.to_string_lossy().into_owned();
-    Ok(Some(Found::File(OpenFile { bytes: metadata.len(), validators: validators(&metadata, now), file, path })))
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (path, real) = (text(&below), text(real.strip_prefix(&root).unwrap_or(&real)));
+    Ok(Some(Found::File(OpenFile { bytes: metadata.len(), validators: validators(&metadata, now), file, path, real })))
+}
+
+impl OpenFile {
+    /// The names by which it may be known.
+    pub fn names(&self) -> [&str; 2] {
+        [&self.path, &self.real]
+    }
 }
 
 /// The real path of `below`, if it exists, lies below `root` (which is real) and passes through no dot-file.

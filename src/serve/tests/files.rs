@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::client::{Answer, ask, get};
 use crate::serve::clock;
-use crate::serve::files::{self, Ask, path};
+use crate::serve::files::{Ask, Files, path};
 use crate::serve::http::{Counters, Options, serve};
 use crate::serve::log::Log;
 use crate::serve::reply;
@@ -40,20 +40,17 @@ async fn house() -> House {
     let answer = move |_, request: Request<Incoming>| {
         let root = root.clone();
         async move {
+            let shelf = Arc::default();
+            let files = Files { root: &root, shelf: &shelf, media: |_: [&str; 2]| None };
             let uri = request.uri();
             match path::parse(uri.path()) {
                 Ok(path) => {
                     let target = (uri.path().to_owned(), uri.query().map(str::to_owned));
-                    let ask = Ask {
-                        method: request.method().clone(),
-                        path,
-                        target,
-                        headers: request.headers().clone(),
-                        warrant: None,
-                    };
-                    files::answer(&root, &ask, clock::now())
+                    let ask =
+                        Ask { method: request.method().clone(), path, target, headers: request.headers().clone() };
+                    files.answer(&ask, clock::now())
                 }
-                Err(path::Refused::Hidden) => files::not_found(&root, clock::now()),
+                Err(path::Refused::Hidden) => files.not_found(clock::now()),
                 Err(path::Refused::Malformed) => reply::text(StatusCode::BAD_REQUEST, "no path"),
             }
         }

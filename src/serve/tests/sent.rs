@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::client::{Answer, ask};
 use super::server::{House, bound};
-use super::show::{Show, noise};
+use super::show::{Show, link, noise};
 use crate::id::InfoHash;
+use crate::metainfo::Kind;
 use crate::serve::{Options, Quota};
 
 fn numbers(answer: &Answer) -> Value {
@@ -64,6 +65,56 @@ async fn what_leaves_of_a_torrents_files_is_counted_and_nothing_else() {
     assert_eq!((&all["seeds"], &all["leechers"]), (&3.into(), &0.into()), "two of them the everseed");
     let of_one = last(&house.get(&format!("/api/series.json?info_hash={one}")).await);
     assert_eq!(of_one["seeds"], 2);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_torrent_leaves_by_every_name_as_it_does_by_its_own() {
+    let mut show = Show::at("http://show.example.org/");
+    let [one, two, page] = [40_000, 50_000, 20_000].map(noise);
+    show.release("one.mp3", &one);
+    show.release("two.mp3", &two);
+    show.release_files("web", Kind::V1, &[("index.html", &page), ("z", b"z")]);
+    show.publish();
+    // One is known by other names, two lies elsewhere than its torrent says, and the page stands for a folder.
+    link("media/one.mp3", show.path("latest.mp3"));
+    link("media", show.path("dl"));
+    link("media/web/index.html", show.path("404.html"));
+    std::fs::rename(show.path("media/two.mp3"), show.path("two.mp3")).expect("moved");
+    link("../two.mp3", show.path("media/two.mp3"));
+    let names = [
+        ("media/one.mp3", &one, 0),
+        ("latest.mp3", &one, 0),
+        ("dl/one.mp3", &one, 0),
+        ("media/two.mp3", &two, 1),
+        ("two.mp3", &two, 1),
+        ("dl/two.mp3", &two, 1),
+        ("media/web/", &page, 2),
+        ("dl/web/index.html", &page, 2),
+    ];
+    for (path, whole) in [("media/one.mp3", &one), ("two.mp3", &two), ("media/web/index.html", &page)] {
+        let mut bad = whole.clone();
+        bad[9] ^= 1;
+        show.write(path, &bad);
+    }
+    let house = House::open(&show).await;
+    for (name, ..) in names {
+        let answer = house.get(&format!("/{name}")).await;
+        assert!(answer.status == 503 && answer.text().contains("differs from its torrent"), "{name}: {}", answer.head);
+    }
+    let lost = house.get("/nothing").await;
+    assert_eq!((lost.status, lost.text().as_str()), (404, "there is nothing here\\n"));
+
+    for (path, whole) in [("media/one.mp3", &one), ("two.mp3", &two), ("media/web/index.html", &page)] {
+        show.write(path, whole);
+    }
+    let mut sent = vec![0; 3];
+    for (name, whole, torrent) in names {
+        let answer = house.until(&format!("/{name}"), |answer| answer.status == 200).await;
+        assert!(answer.body == *whole, "{name}");
+        sent[torrent] += whole.len() as u64;
+    }
+    house.until("/api/swarms.json", |answer| web_sent(answer) == sent).await;
     house.close().await;
 }
 

@@ -443,6 +443,42 @@ async fn a_part_that_stops_by_itself_ends_the_server_and_is_named() {
     assert_eq!(House::open(&show).await.summary.peers_restored, 1, "what was known is written all the same");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_left_is_counted_on_while_the_look_at_the_manifest_hangs() {
+    let (show, _) = one_release();
+    let (free, way) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let (way, tell) = (Mutex::new(way), Mutex::new(tell));
+    // Where a line is written is as good a place to hang as the disk.
+    let log = Log::new(move |line| {
+        if line.starts_with("the site was read again") {
+            let _ = tell.lock().expect("no panic").send(());
+            let _ = way.lock().expect("no panic").recv();
+        }
+    });
+    let mut server = Server::start(bound(), data(&show), Options::new(show.root()), log).await.expect("it starts");
+    server.tick = Duration::from_millis(20);
+    let at = server.http.local_addr().expect("bound");
+    let running = tokio::spawn(server.run(std::future::pending()));
+    show.write("new.html", b"<p>new");
+    show.publish();
+    let hangs = tokio::task::spawn_blocking(move || told.recv_timeout(PATIENCE));
+    hangs.await.expect("no panic").expect("the site is read again");
+    assert_eq!(get(at, "/media/ep1.mp3").await.body.len(), 40_000);
+    let counted = async {
+        let month = |answer: &Answer| {
+            serde_json::from_slice::<serde_json::Value>(&answer.body).expect("JSON")["everseed"]["month"]["web_sent_bytes"].clone()
+        };
+        while month(&get(at, "/api/swarms.json").await) != 40_000 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let counted = tokio::time::timeout(PATIENCE, counted).await;
+    drop(free);
+    running.abort();
+    counted.expect("it is counted");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn other_trackers_hear_of_the_everseed_and_of_its_end() {
     let content = noise(40_000);

@@ -8,7 +8,7 @@ use super::show::{Show, link};
 use crate::id::{InfoHash, InfoHashV2, InfoHashes};
 use crate::metainfo::Kind;
 use crate::serve::packed::Packed;
-use crate::serve::site::{OwnTrackers, load};
+use crate::serve::site::{OwnTrackers, load, load_again};
 
 fn problems(show: &Show) -> String {
     let problems = load(&show.root(), &OwnTrackers::default()).expect_err("a fault");
@@ -39,6 +39,38 @@ fn torrents_come_with_their_files_and_pages() {
     assert_eq!(site.torrents[0].read(&show.root()).map(|torrent| torrent.info_hashes.main()), Ok(hash));
     assert_eq!((site.medium("media/ep1.mp3"), site.medium("media/ep0.mp3")), (Some(hash), None));
     assert_eq!(site.page(&site.torrents[0].entry), Some("episodes/ep1.mp3/"));
+}
+
+#[test]
+fn a_torrent_whose_file_looks_as_it_did_is_not_read_again() {
+    let mut show = Show::at("https://show.example.org/");
+    for name in ["same", "rewritten", "renamed"] {
+        show.release(name, name.as_bytes());
+    }
+    // Padding is noted where it is read.
+    show.release_files("padded", Kind::Hybrid, &[("a", &[1; 9]), ("b", &[2; 9])]);
+    show.publish();
+    let own = OwnTrackers::default();
+    let first = load(&show.root(), &own).expect("a site");
+    let torrent = fs::read(show.path("torrents/rewritten.torrent")).expect("it is there");
+    show.write("torrents/new", &torrent);
+    fs::rename(show.path("torrents/new"), show.path("torrents/rewritten.torrent")).expect("renamed");
+    show.manifest.torrents[2].title = "Another title".into();
+    show.release("new", b"new");
+    show.publish();
+    let kept = |site: &crate::serve::site::Site| -> Vec<bool> {
+        let pairs = site.torrents.iter().zip(&first.torrents);
+        pairs.map(|(one, former)| std::sync::Arc::ptr_eq(&one.entry, &former.entry)).collect()
+    };
+    let second = load_again(&show.root(), &own, &first).expect("a site");
+    assert_eq!((second.torrents.len(), kept(&second)), (5, vec![true, false, false, false]));
+    assert_eq!(second.pad("media/padded", "16375"), Some(16375));
+    assert_eq!(second.medium("media/same"), Some(first.torrents[0].entry.info_hashes.main()));
+
+    // Announce URLs that lead here are told apart by where the site is published.
+    show.manifest.base_url = "https://other.example.org/".into();
+    show.publish();
+    assert_eq!(kept(&load_again(&show.root(), &own, &first).expect("a site")), [false; 4]);
 }
 
 #[test]
