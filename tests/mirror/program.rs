@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use everseed::metainfo;
 use expect_test::expect;
@@ -197,7 +196,7 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
         "pages are the show's own: {swarms}"
     );
     let (status, took) = mirror.stop();
-    assert!(status.success() && took < Duration::from_secs(2), "{status} {took:?}");
+    assert!(status.success() && took < PATIENCE, "{status} {took:?}");
 }
 
 #[test]
