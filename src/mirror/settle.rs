@@ -158,6 +158,13 @@ impl Mirror {
         if former == *places {
             return Ok(());
         }
+        if places.cross(&former) {
+            // One of its files would be written over another: all of them get out of the way first.
+            let aside = self.site.torrent(&entry).map(|torrent| Places::own(&torrent));
+            let Some(aside) = aside.filter(|aside| !aside.cross(&former)) else { return Ok(()) };
+            self.move_to(hash, &aside)?;
+            return self.move_to(hash, places);
+        }
         let is_known = self.is_known(&entry);
         self.own(places.all().map(ToString::to_string).collect())?;
         self.site.copy_to(&entry, places)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::place::{Places, Taken};
@@ -12,6 +13,7 @@ use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{self, Entry, Manifest};
 use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::names;
 use crate::output;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
@@ -217,13 +219,32 @@ impl Site {
                 .map_err(|error| output::unwritable(&at, &error))?;
             self.is_changed = false;
         }
-        let doomed: Vec<_> = self.doomed.drain(..).filter(|path| !self.taken.has(path)).collect();
+        let mut doomed = std::mem::take(&mut self.doomed);
+        doomed.retain(|path| !self.is_named(path));
         for path in &doomed {
             let path = path.below(&self.root);
             fsx::remove_if_there(&path).map_err(|error| Problem::at(&path, format!("can't be removed: {error}")))?;
         }
         output::remove_empty_folders(&self.root, &doomed);
         Ok(())
+    }
+
+    /// Whether the file at `path` is one that an entry names, were it in another case that means the same on this disk.
+    fn is_named(&self, path: &SitePath) -> bool {
+        if !self.taken.has(path) {
+            return false;
+        }
+        let identity = |path: &SitePath| {
+            fs::symlink_metadata(path.below(&self.root)).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+        };
+        let folded = names::folded(path.as_str());
+        let all = self
+            .manifest
+            .torrents
+            .iter()
+            .flat_map(|entry| std::iter::once(&entry.torrent).chain(entry.files.iter().map(|file| &file.path)));
+        all.filter(|named| names::folded(named.as_str()) == folded)
+            .any(|named| named == path || identity(named).is_some_and(|file| identity(path) == Some(file)))
     }
 
     /// Puts whole files, each from where it is to its path, and the `.torrent` beside them.

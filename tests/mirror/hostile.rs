@@ -321,3 +321,42 @@ fn of_many_that_are_missing_some_are_told_and_all_are_counted() {
     let fan = Fan::of(&web.url("everseed.json"));
     assert_eq!((fan.round().missing, fan.told().lines().filter(|line| line.starts_with("WARNING")).count()), (25, 20));
 }
+
+/// A manifest may name the files of one torrent in each other's places.
+#[test]
+fn files_of_one_torrent_that_change_places_keep_their_bytes() {
+    let web = Web::new();
+    let (one, other) = (noise(1, 20 * KIB), noise(2, 20 * KIB));
+    let file = |name: &str| TorrentFile { path: vec![name.into()], bytes: 20 * KIB as u64, is_pad: false };
+    let layout = Layout::Multi(vec![file("a"), file("b")]);
+    let torrent = torrent("set", layout, Hashes::V1(pieces(&[&one[..], &other].concat())));
+    web.put("a.torrent", File::of(torrent.bytes()));
+    web.put("set/a", File::of(&one));
+    web.put("set/b", File::of(&other));
+    let list = |at: &str, files: [&str; 2]| publish(&web, vec![entry(&torrent, at, &files)]);
+    list("a.torrent", ["set/a", "set/b"]);
+    let fan = Fan::of(&web.url("everseed.json"));
+    let mut mirror = fan.mirror();
+    assert_eq!(mirror.round(day(1), None).fetched, 1, "{}", fan.told());
+    let moves = [
+        ["set/b", "set/a"],
+        ["set/a", "set/c"],
+        ["set/c", "set/d"],
+        ["set/d", "set/c"],
+        ["SET/d", "set/c"],
+        ["set/c/x", "set/a"],
+    ];
+    for (files, name) in moves.into_iter().zip(["a", "a", "a", "set/d", "b", "set/c/y"]) {
+        let at = format!("{name}.torrent");
+        list(&at, files);
+        let round = mirror.round(day(2), None);
+        assert_eq!((round.fetched, round.missing, round.trouble), (0, 0, None), "{files:?}: {}", fan.told());
+        let mut here = fan.files();
+        assert!(
+            here.remove(files[0]) == Some(one.clone()) && here.remove(files[1]) == Some(other.clone()),
+            "{files:?}"
+        );
+        let left: Vec<_> = here.into_keys().filter(|name| *name != at).collect();
+        assert_eq!(left, ["everseed.json", "index.html"], "{files:?}");
+    }
+}
