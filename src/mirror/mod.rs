@@ -15,6 +15,7 @@
 //!      waiting/         .torrent files whose content is still to come
 //!      fetching/        content that is on its way
 //!      published/       .torrent files as they were published, where others are handed out
+//!      lost.json        what the site had and does not name, as the `.torrent` is not there
 //!      mirror.json      what is remembered of the show, with mirror.document
 //!      verified.json    how the files looked when they were last read and found right
 //! ```
@@ -24,6 +25,7 @@ mod content;
 mod follow;
 mod gather;
 mod look;
+mod lost;
 mod own;
 mod page;
 mod place;
@@ -62,6 +64,7 @@ use crate::baseurl::BaseUrl;
 use crate::fetch::swarm::{self, Dht};
 use crate::fetch::{self, Client};
 use crate::id::InfoHash;
+use crate::manifest::Entry;
 use crate::problem::Problem;
 use budget::Ledger;
 use record::Record;
@@ -208,14 +211,16 @@ impl Mirror {
         let document = state.read_document(&data);
         let show = document.and_then(|(url, document)| Show::read(&document, &Url::parse(&url).ok()?).ok());
         let base_url = show.as_ref().map_or_else(|| wish::folder(&source), |show| show.base_url.clone());
-        let site = Site::open(data.join(SITE), options.base_url.as_ref().unwrap_or(&base_url))?;
-        state.ours.extend(site.lost().iter().map(ToString::to_string));
+        let own_url = options.base_url.as_ref().unwrap_or(&base_url);
+        let address = options.base_url.clone().map(Own::at);
+        let restore = |entry: &Entry| own::restored(&data, address.as_ref(), entry);
+        let site = Site::open(data.join(SITE), own_url, lost::read(&data), restore)?;
         let mut mirror = Self {
             client: Client::new(&options.fetch)?,
             waiting: Waiting::open(&data)?,
             record: Record::read(&data),
             ledger: Ledger::new(options.budget_bytes, options.is_rolling),
-            address: options.base_url.clone().map(Own::at),
+            address,
             options,
             data,
             site,
@@ -230,6 +235,9 @@ impl Mirror {
             stop: Stop::default(),
             tell,
         };
+        mirror.tell_lost();
+        // Before the manifest is, which does not name them any more.
+        mirror.write_lost()?;
         mirror.hand_out_all()?;
         // There is something to be served from now on, were it nothing.
         mirror.write()?;

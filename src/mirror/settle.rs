@@ -126,7 +126,7 @@ impl Mirror {
         show: &Show,
         known: &Known,
     ) -> Result<bool, Problem> {
-        if self.site.has_a_strangers_file(wanted, &self.state.own_paths()) {
+        if self.site.has_a_strangers_file(wanted, hash, &self.state.own_paths()) {
             return Ok(false);
         }
         let movers = match self.site.taken().is_free(wanted, hash) {
@@ -199,6 +199,7 @@ impl Mirror {
             self.own(doomed.clone())?;
         }
         self.site.write()?;
+        self.write_lost()?;
         self.record.write(&self.data)?;
         self.write_pages()?;
         // What the manifest names now is known by it, and the others are gone.

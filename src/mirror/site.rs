@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::place::{Places, Taken};
+use super::place::{Free, Places, Taken};
 use crate::GENERATOR;
 use crate::baseurl::BaseUrl;
 use crate::fsx;
@@ -33,14 +33,28 @@ pub struct Site {
     is_changed: bool,
     /// Files that go when it says the same.
     doomed: Vec<SitePath>,
-    /// The paths of entries that were left out when it was read.
-    lost: Vec<SitePath>,
+    /// Entries whose `.torrent` is not there: they are not named, and their files stay.
+    lost: Vec<Lost>,
+}
+
+/// An entry whose `.torrent` is not there.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    pub entry: Entry,
+    /// What is wrong with its `.torrent`, to be said behind its path.
+    pub why: String,
 }
 
 impl Site {
-    /// The site below `root`, which is made where there is none. An entry whose `.torrent` is gone is left out: a site
-    /// that names what it has not is not served.
-    pub fn open(root: PathBuf, base_url: &BaseUrl) -> Result<Self, Problem> {
+    /// The site below `root`, which is made where there is none. An entry whose `.torrent` is gone, and can't be restored
+    /// by `restore`, is left out: a site that names what it has not is not served. Those of the former run that were are
+    /// `left_out`; with their `.torrent`, they are back.
+    pub fn open(
+        root: PathBuf,
+        base_url: &BaseUrl,
+        left_out: Vec<Entry>,
+        restore: impl Fn(&Entry) -> Option<Torrent>,
+    ) -> Result<Self, Problem> {
         fs::create_dir_all(&root).map_err(|error| output::unwritable(&root, &error))?;
         let at = root.join(manifest::FILE_NAME);
         let (mut manifest, mut is_changed) = match fsx::read_at_most(&at, manifest::BYTES_MAX) {
@@ -68,20 +82,64 @@ impl Site {
         }
         is_changed |= manifest.generator != generator;
         manifest.generator = generator;
-        let before = manifest.torrents.len();
-        let mut lost = Vec::new();
-        manifest.torrents.retain(|entry| {
-            let is_there = entry.torrent.below(&root).is_file();
-            if !is_there {
-                lost.extend(Places::of(entry).all().cloned());
-            }
-            is_there
-        });
-        is_changed |= manifest.torrents.len() != before;
-        let (by_hash, taken, doomed) = Default::default();
+        let (by_hash, taken, doomed, lost) = Default::default();
         let mut site = Self { root, manifest, by_hash, taken, is_changed, doomed, lost };
+        site.leave_out(&restore)?;
         site.index();
+        for entry in left_out {
+            site.take_back(entry, &restore)?;
+        }
         Ok(site)
+    }
+
+    /// Leaves out the entries whose `.torrent` is not there.
+    fn leave_out(&mut self, restore: &impl Fn(&Entry) -> Option<Torrent>) -> Result<(), Problem> {
+        for entry in std::mem::take(&mut self.manifest.torrents) {
+            match self.fault_of(&entry, restore)? {
+                None => self.manifest.torrents.push(entry),
+                Some(why) => {
+                    self.lost.push(Lost { entry, why });
+                    self.is_changed = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names an entry again that was left out, where its `.torrent` is back and its paths are free.
+    fn take_back(&mut self, entry: Entry, restore: &impl Fn(&Entry) -> Option<Torrent>) -> Result<(), Problem> {
+        let hash = entry.info_hashes.main();
+        let is_same = |lost: &Lost| lost.entry.info_hashes == entry.info_hashes;
+        if self.entry(hash).is_some() || self.lost.iter().any(is_same) {
+            return Ok(());
+        }
+        let why = match self.fault_of(&entry, restore)? {
+            None if self.taken.is_free(&Places::of(&entry), hash) == Free::Yes => {
+                self.put(entry);
+                return Ok(());
+            }
+            None => "stands where another torrent has its files".to_owned(),
+            Some(why) => why,
+        };
+        self.lost.push(Lost { entry, why });
+        Ok(())
+    }
+
+    /// What is wrong with the `.torrent` of an entry, where it can't be restored. Only one that is gone is written again:
+    /// a disk that does not show it may have it still.
+    fn fault_of(&self, entry: &Entry, restore: &impl Fn(&Entry) -> Option<Torrent>) -> Result<Option<String>, Problem> {
+        let at = entry.torrent.below(&self.root);
+        match fs::metadata(&at) {
+            Ok(metadata) if metadata.is_file() => return Ok(None),
+            Ok(_) => return Ok(Some("is not a file".into())),
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Ok(Some(format!("can't be looked at: {error}")));
+            }
+            Err(_) => {}
+        }
+        let Some(torrent) = restore(entry) else { return Ok(Some("is gone".into())) };
+        let written = make_folder_of(&at).and_then(|()| fsx::write_whole(&at, torrent.bytes()));
+        written.map(|()| None).map_err(|error| output::unwritable(&at, &error))
     }
 
     /// The folder.
@@ -129,16 +187,23 @@ impl Site {
         &self.taken
     }
 
-    /// The paths of the entries that were left out when the site was opened.
-    pub fn lost(&self) -> &[SitePath] {
+    /// The entries that are not named because their `.torrent` is not there.
+    pub fn lost(&self) -> &[Lost] {
         &self.lost
     }
 
-    /// Whether something stands at one of these paths that no entry names and that is not among `ours`.
-    pub fn has_a_strangers_file(&self, places: &Places, ours: &[SitePath]) -> bool {
+    /// Whether something stands at one of these paths, which the torrent `hash` is to have, that no entry names and that
+    /// is neither among `ours` nor its own.
+    pub fn has_a_strangers_file(&self, places: &Places, hash: InfoHash, ours: &[SitePath]) -> bool {
+        let of_it = self.lost.iter().find(|lost| lost.entry.info_hashes.main() == hash);
+        let own: Vec<_> =
+            of_it.iter().flat_map(|lost| Places::of(&lost.entry).all().cloned().collect::<Vec<_>>()).collect();
         let mut paths = places.all();
         paths.any(|path| {
-            !self.taken.has(path) && !ours.contains(path) && fs::symlink_metadata(path.below(&self.root)).is_ok()
+            !self.taken.has(path)
+                && !ours.contains(path)
+                && !own.contains(path)
+                && fs::symlink_metadata(path.below(&self.root)).is_ok()
         })
     }
 
@@ -164,6 +229,9 @@ impl Site {
             }
             None => {
                 let place = self.manifest.torrents.len();
+                // One that was lost is back, perhaps elsewhere.
+                let back = self.lost.extract_if(.., |lost| lost.entry.info_hashes == entry.info_hashes);
+                self.doomed.extend(back.flat_map(|lost| Places::of(&lost.entry).all().cloned().collect::<Vec<_>>()));
                 self.by_hash.extend(entry.info_hashes.swarms().map(|hash| (hash, place)));
                 self.taken.add(&entry);
                 self.manifest.torrents.push(entry);
