@@ -40,7 +40,7 @@ mod waiting;
 mod web;
 mod wish;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,6 +159,8 @@ pub struct Mirror {
     tries: HashMap<InfoHash, Try>,
     /// Servers that were not reached in this round.
     gone: Gone,
+    /// The `.torrent` files that have been asked for in this round, as only they tell which torrents are meant.
+    resolved: HashSet<String>,
     /// What the operator was told last, of the show itself and of each torrent.
     told: HashMap<String, String>,
     /// When the manifest was written.
@@ -230,6 +232,7 @@ impl Mirror {
             is_new: true,
             tries: HashMap::new(),
             gone: Gone::default(),
+            resolved: HashSet::new(),
             told: HashMap::new(),
             written: None,
             stop: Stop::default(),

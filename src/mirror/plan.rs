@@ -123,6 +123,24 @@ impl Mirror {
         Ok(plan)
     }
 
+    /// Asks which torrents they are of which nothing is known yet, as far as that can be had: what is retired, and what
+    /// goes, is told by it.
+    pub(super) fn resolve_unknown(&mut self, show: &Show, until: Option<Instant>) -> Result<(), Problem> {
+        for wish in &show.wishes {
+            self.stop.check()?;
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
+            // What can't be had is told by the plan.
+            if self.hash_of(wish).is_none()
+                && let Err(Absent::Trouble(problem)) = self.resolve(wish)
+            {
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
     /// The info-hash of a wished torrent, which is in the site by now, or waits.
     fn resolve(&mut self, wish: &Wish) -> Result<InfoHash, Absent> {
         let said = self.hash_of(wish);
@@ -135,7 +153,7 @@ impl Mirror {
             }) || entry.is_none() && self.waiting.content_bytes(hash).is_some()
         });
         // Where the document does not tell, only the server can; and it is asked where the document is another one.
-        let is_told = wish.said != Said::Nothing || !self.is_new;
+        let is_told = wish.said != Said::Nothing || !self.is_new || self.resolved.contains(&wish.torrent_url);
         if let Some(hash) = said.filter(|_| is_here && is_told) {
             return Ok(hash);
         }
@@ -165,6 +183,7 @@ impl Mirror {
         let hash = torrent.info_hashes.main();
         if wish.said == Said::Nothing {
             self.state.put_torrent(url, hash, &validators);
+            self.resolved.insert(url.clone());
         }
         if let Some(entry) = self.site.entry(hash).cloned() {
             self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?;

@@ -57,6 +57,7 @@ impl Mirror {
     pub fn round(&mut self, now: OffsetDateTime, until: Option<Instant>) -> Round {
         let mut round = Round::default();
         self.gone.clear();
+        self.resolved.clear();
         match self.read_show() {
             Ok(()) => {}
             Err(Unread::Show(failed)) => round.unread = Some(failed),
@@ -150,6 +151,7 @@ impl Mirror {
         until: Option<Instant>,
         round: &mut Round,
     ) -> Result<(), Problem> {
+        self.resolve_unknown(show, until)?;
         self.settle(show, now)?;
         self.look(now, until, round)?;
         let plan = self.plan(show, until, round)?;
