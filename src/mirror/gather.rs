@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
@@ -18,6 +18,7 @@ use crate::fetch::swarm::{self, Wanted};
 use crate::fsx;
 use crate::id::PeerId;
 use crate::metainfo::Torrent;
+use crate::output;
 use crate::problem::Problem;
 use crate::seed::{self, Query};
 use crate::units::{count_text, size_text};
@@ -28,6 +29,20 @@ pub enum Failure {
     ThisOne(Problem),
     /// This machine takes nothing more, or the round is to end.
     Trouble(Problem),
+}
+
+impl Failure {
+    /// What came of writing to `path`. A disk that is full, broken or not to be written to takes no other torrent either;
+    /// whatever else it refuses, it refuses of this one.
+    pub fn unwritable(path: &Path, error: &io::Error) -> Self {
+        /// `EIO`, the same number on every Unix.
+        const BROKEN: i32 = 5;
+        let is_all =
+            matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
+                || error.raw_os_error() == Some(BROKEN);
+        let problem = output::unwritable(path, error);
+        if is_all { Self::Trouble(problem) } else { Self::ThisOne(problem) }
+    }
 }
 
 impl From<Problem> for Failure {
@@ -65,8 +80,7 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
     let info = &torrent.metainfo.info;
     let content = Content::new(info);
     let paths = paths_in(folder, torrent);
-    let unwritable = |error| Problem::at(folder, format!("can't be written: {error}"));
-    fs::create_dir_all(folder).map_err(unwritable)?;
+    fs::create_dir_all(folder).map_err(|error| Failure::unwritable(folder, &error))?;
     let wanted = Places::wanted(wish, torrent, &show.base_url);
     take_what_is_here(mirror, wanted, torrent, &paths)?;
     let mut good = checked(&content, &paths)?;
@@ -83,7 +97,7 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
         how.web = count(&good) - how.here;
     }
     if !is_whole(&good) {
-        let outcome = from_peers(mirror, torrent, folder, missing_bytes(&content, &good));
+        let outcome = from_peers(mirror, torrent, folder, &paths, missing_bytes(&content, &good));
         mirror.stop.check()?;
         // What has come of it is kept, and taken up the next time.
         good = checked(&content, &paths)?;
@@ -164,7 +178,7 @@ fn seeds(mirror: &Mirror, wish: &Wish, torrent: &Torrent) -> Seeds {
 }
 
 /// Has peers complete what is there.
-fn from_peers(mirror: &Mirror, torrent: &Torrent, folder: &Path, left: u64) -> Result<(), Problem> {
+fn from_peers(mirror: &Mirror, torrent: &Torrent, folder: &Path, paths: &[PathBuf], left: u64) -> Result<(), Problem> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(format!("can't wait for trackers: {error}")))?;
     let mut peer_id = PeerId(*b"-ES0100-############");
@@ -179,7 +193,7 @@ fn from_peers(mirror: &Mirror, torrent: &Torrent, folder: &Path, left: u64) -> R
     };
     let peers = runtime.block_on(seed::ask(&query));
     runtime.shutdown_background();
-    let wanted = Wanted { peers, dht: mirror.options.dht.clone(), ..Wanted::new(torrent, folder) };
+    let wanted = Wanted { paths: Some(paths), peers, dht: mirror.options.dht.clone(), ..Wanted::new(torrent, folder) };
     swarm::download_here(wanted, &mirror.options.swarm, &|| mirror.stop.is_said())
 }
 

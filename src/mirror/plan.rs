@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -239,9 +239,7 @@ impl Mirror {
             Ok(how) => how,
             Err(Failure::Trouble(problem)) => return Err(problem),
             Err(Failure::ThisOne(problem)) => {
-                round.missing += 1;
-                self.tries.insert(hash, Try::after(self.tries.get(&hash).copied()));
-                self.tell_about(wish, &format!("can't be fetched: {problem}"), round);
+                self.put_off(hash, wish, &problem, round);
                 return Ok(());
             }
         };
@@ -265,10 +263,21 @@ impl Mirror {
             Some(entry) => Places::of(entry),
             None => self.places_for(wish, &torrent, show, known)?,
         };
-        self.own(places.all().map(ToString::to_string).collect())?;
         fsx::sync_below(&folder).map_err(|error| output::unwritable(&folder, &error))?;
-        let handed_out = self.handed_out(&torrent, &places)?;
-        self.site.place(&paths_in(&folder, &torrent), &handed_out, &places)?;
+        let own = Places::own(&torrent);
+        let places = match self.put_there(&folder, &torrent, places) {
+            // Where the show has them this disk does not take them, or something is in the way.
+            Err(Failure::ThisOne(_)) if kept.is_none() => self.put_there(&folder, &torrent, own),
+            placed => placed,
+        };
+        let places = match places {
+            Ok(places) => places,
+            Err(Failure::Trouble(problem)) => return Err(problem),
+            Err(Failure::ThisOne(problem)) => {
+                self.put_off(hash, wish, &problem, round);
+                return Ok(());
+            }
+        };
         let link = self.link(&torrent, wish.magnet.as_deref(), &places);
         self.site.put(entry_of(&torrent, wish, &places, link));
         self.ledger.put(hash, size);
@@ -286,6 +295,21 @@ impl Mirror {
         let deed = if kept.is_some() { "is whole again" } else { "is here" };
         self.tell(&format!("mirror: {} {deed}, {}, {how}", name_of(wish), size_text(bytes)));
         Ok(())
+    }
+
+    /// Puts a torrent that is whole into the site.
+    fn put_there(&mut self, folder: &Path, torrent: &Torrent, places: Places) -> Result<Places, Failure> {
+        self.own(places.all().map(ToString::to_string).collect())?;
+        let handed_out = self.handed_out(torrent, &places)?;
+        self.site.place(&paths_in(folder, torrent), &handed_out, &places)?;
+        Ok(places)
+    }
+
+    /// A torrent can't be had now.
+    fn put_off(&mut self, hash: InfoHash, wish: &Wish, problem: &Problem, round: &mut Round) {
+        round.missing += 1;
+        self.tries.insert(hash, Try::after(self.tries.get(&hash).copied()));
+        self.tell_about(wish, &format!("can't be fetched: {problem}"), round);
     }
 
     /// Where a new torrent comes to lie.
@@ -338,9 +362,10 @@ impl Mirror {
     }
 }
 
-/// Where the files of a torrent lie in the folder in which it becomes whole.
-pub fn paths_in(folder: &std::path::Path, torrent: &Torrent) -> Vec<PathBuf> {
-    torrent.metainfo.info.files().iter().map(|(path, _)| folder.join(path)).collect()
+/// Where the files of a torrent lie in the folder in which it becomes whole: its own names may be none that this disk
+/// takes.
+pub fn paths_in(folder: &Path, torrent: &Torrent) -> Vec<PathBuf> {
+    (0..torrent.metainfo.info.files().len()).map(|index| folder.join(index.to_string())).collect()
 }
 
 /// Refuses a torrent whose files can't lie beside each other, or are too many.

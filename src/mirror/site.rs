@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::gather::Failure;
 use super::place::{Free, Places, Taken};
 use crate::GENERATOR;
 use crate::baseurl::BaseUrl;
@@ -132,7 +133,7 @@ impl Site {
         match fs::metadata(&at) {
             Ok(metadata) if metadata.is_file() => return Ok(None),
             Ok(_) => return Ok(Some("is not a file".into())),
-            Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error) if !is_gone(&error) => {
                 return Ok(Some(format!("can't be looked at: {error}")));
             }
             Err(_) => {}
@@ -291,6 +292,10 @@ impl Site {
         doomed.retain(|path| !self.is_named(path));
         for path in &doomed {
             let path = path.below(&self.root);
+            if fs::symlink_metadata(&path).map_or_else(|error| is_gone(&error), |metadata| metadata.is_dir()) {
+                // A folder of somebody's, or nothing.
+                continue;
+            }
             fsx::remove_if_there(&path).map_err(|error| Problem::at(&path, format!("can't be removed: {error}")))?;
         }
         output::remove_empty_folders(&self.root, &doomed);
@@ -315,16 +320,21 @@ impl Site {
             .any(|named| named == path || identity(named).is_some_and(|file| identity(path) == Some(file)))
     }
 
-    /// Puts whole files, each from where it is to its path, and the `.torrent` beside them.
-    pub fn place(&self, files: &[PathBuf], torrent: &Torrent, places: &Places) -> Result<(), Problem> {
-        for (from, to) in files.iter().zip(&places.files) {
-            let to = to.below(&self.root);
-            let moved = make_folder_of(&to).and_then(|()| fs::rename(from, &to));
-            moved.map_err(|error| output::unwritable(&to, &error))?;
+    /// Puts whole files, each from where it is to its path, and the `.torrent` beside them. Where one of them can't be
+    /// put there, the others are back where they were.
+    pub fn place(&self, files: &[PathBuf], torrent: &Torrent, places: &Places) -> Result<(), Failure> {
+        let at = places.torrent.below(&self.root);
+        let written = make_folder_of(&at).and_then(|()| fsx::write_whole(&at, torrent.bytes()));
+        written.map_err(|error| Failure::unwritable(&at, &error))?;
+        let pairs: Vec<_> = files.iter().zip(places.files.iter().map(|to| to.below(&self.root))).collect();
+        for (index, (from, to)) in pairs.iter().enumerate() {
+            if let Err(error) = make_folder_of(to).and_then(|()| fs::rename(from, to)) {
+                // What can't be moved back is made again by the next round, of what is there.
+                pairs[..index].iter().for_each(|(from, to)| _ = fs::rename(to, from));
+                return Err(Failure::unwritable(to, &error));
+            }
         }
-        let to = places.torrent.below(&self.root);
-        let written = make_folder_of(&to).and_then(|()| fsx::write_whole(&to, torrent.bytes()));
-        written.map_err(|error| output::unwritable(&to, &error))
+        Ok(())
     }
 
     /// Gives the files of an entry second paths; the first ones stay.
@@ -353,6 +363,11 @@ impl Site {
         self.by_hash =
             entries.flat_map(|(place, entry)| entry.info_hashes.swarms().map(move |hash| (hash, place))).collect();
     }
+}
+
+/// Whether there is nothing at a path, were it because a file lies where its folder would.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Makes the folder in which `path` is to lie.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use url::{Host, Url};
 
 use super::content::{Content, PieceHasher};
+use super::gather::Failure;
 use super::stop::Stop;
 use crate::fetch::{Client, Download};
 use crate::metainfo::Info;
@@ -76,16 +77,16 @@ impl Files {
     }
 
     /// Makes those that are not there.
-    pub fn make_all(&mut self) -> Result<(), Problem> {
+    pub fn make_all(&mut self) -> Result<(), Failure> {
         (0..self.files.len()).try_for_each(|file| self.open(file).map(|_| ()))
     }
 
-    fn write(&mut self, file: usize, at: u64, bytes: &[u8]) -> Result<(), Problem> {
+    fn write(&mut self, file: usize, at: u64, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.open(file)?.write_all_at(bytes, at);
-        written.map_err(|error| unwritable(&self.files[file].0, &error))
+        written.map_err(|error| Failure::unwritable(&self.files[file].0, &error))
     }
 
-    fn open(&mut self, file: usize) -> Result<&File, Problem> {
+    fn open(&mut self, file: usize) -> Result<&File, Failure> {
         if self.last.as_ref().is_none_or(|(last, _)| *last != file) {
             let (path, bytes) = &self.files[file];
             let opened = (|| {
@@ -94,15 +95,11 @@ impl Files {
                 file.set_len(*bytes)?;
                 Ok(file)
             })();
-            self.last = Some((file, opened.map_err(|error| unwritable(path, &error))?));
+            self.last = Some((file, opened.map_err(|error| Failure::unwritable(path, &error))?));
         }
         let (_, file) = self.last.as_ref().expect("it was opened");
         Ok(file)
     }
-}
-
-fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Problem {
-    Problem::at(path, format!("can't be written: {error}"))
 }
 
 /// Hosts that were not reached: they are not asked again for a while.
@@ -119,7 +116,7 @@ pub fn gather(
     good: &mut [bool],
     gone: &mut Gone,
     stop: &Stop,
-) -> Result<Vec<Problem>, Problem> {
+) -> Result<Vec<Problem>, Failure> {
     let mut gathering = Gathering {
         client,
         content,
@@ -178,7 +175,7 @@ struct Stream {
 }
 
 impl Gathering<'_> {
-    fn piece(&mut self, piece: usize, good: &[bool]) -> Result<Came, Problem> {
+    fn piece(&mut self, piece: usize, good: &[bool]) -> Result<Came, Failure> {
         let mut hasher = PieceHasher::new(self.content, piece);
         let mut from: Vec<(usize, usize)> = Vec::new();
         for part in self.content.parts(piece) {

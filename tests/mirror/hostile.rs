@@ -360,3 +360,45 @@ fn files_of_one_torrent_that_change_places_keep_their_bytes() {
         assert_eq!(left, ["everseed.json", "index.html"], "{files:?}");
     }
 }
+
+/// Names that no file system takes, and a path on which something of the operator's stands, concern their own torrents.
+#[test]
+fn a_torrent_that_cannot_lie_where_the_show_has_it_holds_up_no_other() {
+    let web = Web::new();
+    let long = format!("{}.mp3", "x".repeat(280));
+    let torrent_name = format!("{}.torrent", "y".repeat(244));
+    let mut entries = Vec::new();
+    for (index, (name, at, file)) in [
+        (&*long, "long.torrent", "long.mp3"),
+        ("b.mp3", &*torrent_name, "b.mp3"),
+        ("c.mp3", "c.torrent", "taken/c.mp3"),
+        ("d.mp3", "d.torrent", "d.mp3"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let content = noise(index as u64, 20 * KIB);
+        let torrent = torrent_of(name, &content);
+        web.put(file, File::of(&content));
+        web.put(at, File::of(torrent.bytes()));
+        entries.push(entry(&torrent, at, &[file]));
+    }
+    publish(&web, entries);
+    let fan = Fan::of(&web.url("everseed.json"));
+    fs::create_dir_all(fan.site()).expect("a folder");
+    fs::write(fan.site().join("taken"), "the operator's").expect("written");
+    let mut mirror = fan.mirror();
+    let round = mirror.round(day(1), None);
+    assert_eq!((round.fetched, round.missing, round.trouble), (4, 0, None), "{}", fan.told());
+    expect![[r#"
+        long.torrent long.mp3
+        kept/HASH/published.torrent kept/HASH/0/b.mp3
+        kept/HASH/published.torrent kept/HASH/0/c.mp3
+        d.torrent d.mp3
+    "#]]
+    .assert_eq(&paths(&fan));
+    assert_eq!(fan.files()["taken"], b"the operator's");
+    assert_eq!(fan.files().len(), 4 * 2 + 3, "nothing is left of the first tries");
+    let round = mirror.round(day(2), None);
+    assert_eq!((round.fetched, round.missing, round.trouble), (0, 0, None), "{}", fan.told());
+}

@@ -90,7 +90,7 @@ fn killed_in_the_middle_it_goes_on_behind_what_was_right() {
         .spawn()
         .expect("the program starts");
     let hash = publisher.manifest().torrents[0].info_hashes.main().to_string();
-    let part: PathBuf = data.join("fetching").join(hash).join("ep1.mp3");
+    let part: PathBuf = data.join("fetching").join(hash).join("0");
     let original = fs::read(publisher.house.public().join("media/ep1.mp3")).expect("a file");
     until("two MiB are written", || fs::read(&part).is_ok_and(|bytes| bytes.get(..2 * MIB) == original.get(..2 * MIB)));
     child.kill().expect("killed");
