@@ -19,13 +19,15 @@ use crate::fetch::{Document, Failed};
 use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{Entry, File};
-use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::metainfo::{self, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::output;
 use crate::problem::Problem;
 use crate::units::size_text;
 
 /// The most files of a torrent that is mirrored.
 pub const FILES_MAX: usize = 100_000;
+/// The most bytes of padding in a torrent beyond as many as its files have: they are hashed, though they are zeros.
+pub const PADDING_BYTES_MAX: u64 = 16 << 30;
 /// So many bytes of the disk stay free.
 pub const RESERVE_BYTES: u64 = 256 << 20;
 /// The most torrents of a round of which it is told why they are not here.
@@ -368,9 +370,22 @@ pub fn paths_in(folder: &Path, torrent: &Torrent) -> Vec<PathBuf> {
     (0..torrent.metainfo.info.files().len()).map(|index| folder.join(index.to_string())).collect()
 }
 
-/// Refuses a torrent whose files can't lie beside each other, or are too many.
+/// Refuses a torrent whose files can't lie beside each other, or are too many, or have too much padding between them.
 fn check_files(torrent: &Torrent) -> Result<(), Problem> {
-    let files = torrent.metainfo.info.files();
+    let info = &torrent.metainfo.info;
+    if let Layout::Multi(files) = &info.layout {
+        let piece_bytes = u64::from(info.piece_length.bytes());
+        if let Some(pad) = files.iter().find(|file| file.is_pad && file.bytes >= piece_bytes) {
+            let (pad, piece) = (size_text(pad.bytes), size_text(piece_bytes));
+            return Err(Problem::new(format!("its files are {pad} apart, and a piece has {piece}")));
+        }
+        let padding = info.stream_bytes().saturating_sub(info.total_bytes());
+        if padding > PADDING_BYTES_MAX.saturating_add(info.total_bytes()) {
+            let (padding, bytes) = (size_text(padding), size_text(info.total_bytes()));
+            return Err(Problem::new(format!("it has {padding} of padding beside {bytes} of files")));
+        }
+    }
+    let files = info.files();
     if files.len() > FILES_MAX {
         return Err(Problem::new(format!("it has {} files; at most {FILES_MAX} are mirrored", files.len())));
     }
@@ -416,22 +431,40 @@ fn name_of(wish: &Wish) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metainfo::{Draft, File as Listed, Hashes, Info, Layout, encode};
+    use crate::metainfo::{Draft, File as Listed, Hashes, Info, encode};
     use crate::units::PieceLength;
 
     fn refusal(files: Vec<Vec<String>>) -> Option<String> {
         let file = |path| Listed { path, bytes: 0, is_pad: false };
+        refusal_of(files.into_iter().map(file).collect(), 16384)
+    }
+
+    fn refusal_of(files: Vec<Listed>, piece_bytes: u64) -> Option<String> {
+        let pieces = files.iter().map(|file| file.bytes).sum::<u64>().div_ceil(piece_bytes);
         let info = Info {
             name: "set".into(),
-            piece_length: PieceLength::new(16384).expect("a power of two"),
+            piece_length: PieceLength::new(piece_bytes).expect("a power of two"),
             private: false,
             source: None,
-            layout: Layout::Multi(files.into_iter().map(file).collect()),
-            hashes: Hashes::V1(Vec::new()),
+            layout: Layout::Multi(files),
+            hashes: Hashes::V1(vec![[0; 20]; usize::try_from(pieces).expect("a few")]),
         };
         let (trackers, web_seeds) = (Vec::new(), Vec::new());
         let draft = Draft { info, trackers, web_seeds, creation_date: None, created_by: None, comment: None };
         check_files(&encode(&draft)).err().map(|problem| problem.message().to_owned())
+    }
+
+    #[test]
+    fn padding_is_less_than_a_piece_and_in_all_not_much_more_than_the_files() {
+        let file = |bytes| Listed { path: vec![format!("f{bytes}")], bytes, is_pad: false };
+        let pad = |bytes: u64| Listed { path: vec![".pad".into(), bytes.to_string()], bytes, is_pad: true };
+        assert_eq!(refusal_of(vec![file(1), pad(16383), file(2)], 16384), None);
+        let apart = refusal_of(vec![file(1), pad(16384), file(2)], 16384);
+        assert_eq!(apart.as_deref(), Some("its files are 16.4 kB apart, and a piece has 16.4 kB"));
+        let piece = 16 << 20;
+        let many = |count: u64| refusal_of((0..count).flat_map(|n| [file(n + 1), pad(piece - n - 1)]).collect(), piece);
+        assert_eq!(many(1024), None);
+        assert_eq!(many(1026).as_deref(), Some("it has 17.2 GB of padding beside 526.9 kB of files"));
     }
 
     #[test]
