@@ -101,14 +101,13 @@ impl Mirror {
     fn read_show(&mut self) -> Result<(), Unread> {
         let mut first: Option<Failed> = None;
         for url in self.places_of_document() {
-            let Ok(at) = Url::parse(&url) else { continue };
             let known = self.state.validators();
             let is_known = self.show.is_some() && self.state.document.as_deref() == Some(&*url);
             match self.client.document(&url, is_known.then_some(&known), DOCUMENT_BYTES_MAX) {
                 Ok(Document::Same) => return Ok(()),
-                Ok(Document::Body { bytes, validators, .. }) => match Show::read(&bytes, &at) {
+                Ok(Document::Body { bytes, final_url, validators }) => match read(&bytes, &final_url) {
                     Ok(show) => {
-                        let kept = self.state.keep_document(&self.data, &url, &bytes, &validators);
+                        let kept = self.state.keep_document(&self.data, &url, &final_url, &bytes, &validators);
                         kept.and_then(|()| self.state.write(&self.data)).map_err(Unread::Trouble)?;
                         self.is_new = true;
                         self.show = Some(show);
@@ -176,4 +175,11 @@ impl Mirror {
         self.is_new = false;
         Ok(())
     }
+}
+
+/// What a document says that stands at `url`: where it was found in the end, as its relative addresses count from there
+/// (RFC 3986 section 5.1.3).
+fn read(document: &[u8], url: &str) -> Result<Show, Problem> {
+    let url = Url::parse(url).map_err(|error| Problem::new(format!("{url}: {error}")))?;
+    Show::read(document, &url)
 }

@@ -301,3 +301,18 @@ fn what_a_feed_may_still_name_is_neither_retired_nor_removed() {
         assert_eq!(fan.entries().len(), if budget.is_some() { 2 } else { 3 }, "{told}");
     }
 }
+
+/// A moved show says where it is by a redirect, and its relative addresses count from there.
+#[test]
+fn a_document_behind_a_redirect_is_read_where_it_stands() {
+    let publisher = Publisher::new();
+    publisher.web.put("old/feed", File::redirect(302, &publisher.web.url("everseed.json")));
+    let fan = Fan::of(&publisher.web.url("old/feed"));
+    assert_eq!(fan.round().fetched, 3, "{}", fan.told());
+    // Also by what is remembered of it, without its server.
+    let asked = publisher.web.asked();
+    assert!(asked.iter().any(|line| line.starts_with("/media/ep1.mp3")), "{asked:?}");
+    std::fs::remove_file(fan.site().join("media/ep1.mp3")).expect("removed");
+    let round = fan.round();
+    assert_eq!((round.fetched, round.missing), (1, 0), "{}", fan.told());
+}
