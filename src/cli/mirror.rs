@@ -195,6 +195,7 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     let urls = (format!("http://{}/", reachable(bound.http_addr())), bound.peer_addr());
     let stop = stop_signal()?;
     let wake = Arc::new(Notify::new());
+    let warnings = server_options.warnings.clone();
     let mut hangups =
         signal(SignalKind::hangup()).map_err(|error| Problem::new(format!("can't listen for signals: {error}")));
     let shown = (args.source.clone(), data.path().display().to_string());
@@ -234,7 +235,8 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     ];
     // A mirror whose first words nobody reads mirrors all the same.
     let _ = report::say(greeting.join("\n"));
-    let pace = Pace { every, now, chance, wake: Arc::clone(&wake) };
+    let watched = Arc::new(move |lines| warnings.set(lines));
+    let pace = Pace { every, now, chance, wake: Arc::clone(&wake), watched };
     let follow = Box::pin(mirror::follow(mirror, pace));
     let mut fallen = Ok(());
     let until = async {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 use url::Url;
 
@@ -13,7 +14,7 @@ use super::{Mirror, Summary};
 use crate::fetch::{Document, Failed};
 use crate::manifest;
 use crate::problem::Problem;
-use crate::units::size_text;
+use crate::units::{count_text, size_text};
 
 /// How often the manifest is written while torrents come in.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
@@ -41,6 +42,25 @@ pub struct Round {
     pub left_out: u64,
     /// Whether it ended early, so that the show's document is read again.
     pub is_cut: bool,
+}
+
+impl Round {
+    /// What is not as it should be after a round that began at `at`, for who watches the mirror; a line each.
+    pub fn warnings(&self, at: OffsetDateTime) -> Vec<String> {
+        let at = at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default();
+        let unread = self.unread.as_ref().map(|failed| format!("the show can't be read: {}", failed.problem.message()));
+        let trouble = self.trouble.as_ref().map(|problem| format!("stopped short: {}", first_line(problem)));
+        let counted = |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", count_text(count, "torrent")));
+        let missing = counted(self.missing, "could not be fetched");
+        let left_out = counted(self.left_out, "left out for lack of room");
+        let all = [unread, trouble, missing, left_out].into_iter().flatten();
+        all.map(|what| format!("mirror: in the round of {at}: {what}")).collect()
+    }
+}
+
+/// Place and message of a problem, without what helps.
+fn first_line(problem: &Problem) -> String {
+    problem.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Why the show's document was not read.
@@ -182,4 +202,28 @@ impl Mirror {
 fn read(document: &[u8], url: &str) -> Result<Show, Problem> {
     let url = Url::parse(url).map_err(|error| Problem::new(format!("{url}: {error}")))?;
     Show::read(document, &url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_said_to_who_watches() {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        assert_eq!(Round::default().warnings(at), Vec::<String>::new());
+        let round = Round {
+            unread: Some(Problem::new("https://a.example.org/: answered 404 Not Found").help("correct it").into()),
+            trouble: Some(Problem::at("data", "can't be written: no space").help("make room")),
+            missing: 2,
+            left_out: 1,
+            ..Round::default()
+        };
+        expect_test::expect![[r#"
+            mirror: in the round of 1970-01-01T00:00:00Z: the show can't be read: https://a.example.org/: answered 404 Not Found
+            mirror: in the round of 1970-01-01T00:00:00Z: stopped short: data: can't be written: no space
+            mirror: in the round of 1970-01-01T00:00:00Z: 2 torrents could not be fetched
+            mirror: in the round of 1970-01-01T00:00:00Z: 1 torrent left out for lack of room"#]]
+        .assert_eq(&round.warnings(at).join("\n"));
+    }
 }

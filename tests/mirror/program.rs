@@ -209,6 +209,10 @@ fn a_mirror_is_there_before_its_show_is_and_can_be_mirrored_itself() {
     assert_eq!(mirror.greeted("seeding"), "3 of 3 torrents");
     assert!(mirror.greeted("mirror").starts_with("A show, http"), "{}", mirror.greeting);
     mirror.said("the show can't be read");
+    until("who watches it is told too", || {
+        let health = mirror.get("/healthz").text();
+        health.contains("mirror: in the round of") && health.contains("the show can't be read")
+    });
     let again = Run::of(
         everseed().args(["mirror", mirror.url(), "--once", "--data", "again"]).current_dir(house.beside("")),
         &house.beside(""),
