@@ -236,6 +236,11 @@ impl Mirror {
             round.missing += 1;
             return Ok(());
         };
+        if kept.is_none() && !self.has_a_line_for(wish, &torrent, show) {
+            round.left_out += 1;
+            self.tell_about(wish, "is left out: with it, the manifest would be too large to be read again", round);
+            return Ok(());
+        }
         let folder = self.data.join(FETCHING).join(hash.to_string());
         let how = match gather(self, show, wish, &torrent, &folder) {
             Ok(how) => how,
@@ -297,6 +302,15 @@ impl Mirror {
         let deed = if kept.is_some() { "is whole again" } else { "is here" };
         self.tell(&format!("mirror: {} {deed}, {}, {how}", name_of(wish), size_text(bytes)));
         Ok(())
+    }
+
+    /// Whether the manifest can name a torrent, wherever it comes to lie.
+    fn has_a_line_for(&self, wish: &Wish, torrent: &Torrent, show: &Show) -> bool {
+        let places = [Some(Places::own(torrent)), Places::wanted(wish, torrent, &show.base_url)];
+        places.into_iter().flatten().all(|places| {
+            let link = self.link(torrent, wish.magnet.as_deref(), &places);
+            self.site.fits(&entry_of(torrent, wish, &places, link))
+        })
     }
 
     /// Puts a torrent that is whole into the site.

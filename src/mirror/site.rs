@@ -18,6 +18,7 @@ use crate::names;
 use crate::output;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
+use crate::units::size_text;
 
 /// What the manifest's generator ends with.
 pub const MIRROR: &str = " mirror";
@@ -34,6 +35,10 @@ pub struct Site {
     is_changed: bool,
     /// Files that go when it says the same.
     doomed: Vec<SitePath>,
+    /// At most how many bytes the entries have in the manifest, and how many they may have: what can't be read again is
+    /// not written.
+    json_bytes: u64,
+    json_bytes_max: u64,
     /// Entries whose `.torrent` is not there: they are not named, and their files stay.
     lost: Vec<Lost>,
 }
@@ -84,7 +89,9 @@ impl Site {
         is_changed |= manifest.generator != generator;
         manifest.generator = generator;
         let (by_hash, taken, doomed, lost) = Default::default();
-        let mut site = Self { root, manifest, by_hash, taken, is_changed, doomed, lost };
+        let json_bytes = manifest.torrents.iter().map(json_bytes).sum();
+        let json_bytes_max = manifest::BYTES_MAX - HEAD_BYTES;
+        let mut site = Self { root, manifest, by_hash, taken, is_changed, doomed, json_bytes, json_bytes_max, lost };
         site.leave_out(&restore)?;
         site.index();
         for entry in left_out {
@@ -99,6 +106,7 @@ impl Site {
             match self.fault_of(&entry, restore)? {
                 None => self.manifest.torrents.push(entry),
                 Some(why) => {
+                    self.json_bytes -= json_bytes(&entry);
                     self.lost.push(Lost { entry, why });
                     self.is_changed = true;
                 }
@@ -217,11 +225,19 @@ impl Site {
         }
     }
 
+    /// Whether the manifest can name one more entry, and be read again.
+    pub fn fits(&self, entry: &Entry) -> bool {
+        self.manifest.torrents.len() < manifest::TORRENTS_MAX
+            && self.json_bytes.saturating_add(json_bytes(entry)) <= self.json_bytes_max
+    }
+
     /// Takes in an entry, in the place of the one of the same torrent.
     pub fn put(&mut self, entry: Entry) {
         match self.by_hash.get(&entry.info_hashes.main()).copied() {
             Some(place) if self.manifest.torrents[place] == entry => return,
             Some(place) => {
+                self.json_bytes += json_bytes(&entry);
+                self.json_bytes -= json_bytes(&self.manifest.torrents[place]);
                 let has_moved = Places::of(&self.manifest.torrents[place]) != Places::of(&entry);
                 self.manifest.torrents[place] = entry;
                 if has_moved {
@@ -234,6 +250,7 @@ impl Site {
                 let back = self.lost.extract_if(.., |lost| lost.entry.info_hashes == entry.info_hashes);
                 self.doomed.extend(back.flat_map(|lost| Places::of(&lost.entry).all().cloned().collect::<Vec<_>>()));
                 self.by_hash.extend(entry.info_hashes.swarms().map(|hash| (hash, place)));
+                self.json_bytes += json_bytes(&entry);
                 self.taken.add(&entry);
                 self.manifest.torrents.push(entry);
             }
@@ -251,6 +268,7 @@ impl Site {
     /// Takes out a torrent. Its files go with the next [`Site::write`].
     pub fn remove(&mut self, hash: InfoHash) -> Option<Entry> {
         let entry = self.manifest.torrents.remove(*self.by_hash.get(&hash)?);
+        self.json_bytes -= json_bytes(&entry);
         self.doomed.extend(Places::of(&entry).all().cloned());
         self.is_changed = true;
         self.index();
@@ -284,8 +302,13 @@ impl Site {
     pub fn write(&mut self) -> Result<(), Problem> {
         let at = self.root.join(manifest::FILE_NAME);
         if self.is_changed {
-            fsx::write_whole(&at, self.manifest.to_json().as_bytes())
-                .map_err(|error| output::unwritable(&at, &error))?;
+            let json = self.manifest.to_json();
+            if json.len() as u64 > manifest::BYTES_MAX {
+                let bytes = size_text(manifest::BYTES_MAX);
+                let problem = Problem::at(&at, format!("would have more than {bytes}, and could not be read again"));
+                return Err(problem.help("mirror less of the show with --budget"));
+            }
+            fsx::write_whole(&at, json.as_bytes()).map_err(|error| output::unwritable(&at, &error))?;
             self.is_changed = false;
         }
         let mut doomed = std::mem::take(&mut self.doomed);
@@ -365,6 +388,15 @@ impl Site {
     }
 }
 
+/// What the manifest has beside its entries, at most.
+const HEAD_BYTES: u64 = 1 << 20;
+
+/// At most how many bytes an entry has in a manifest.
+fn json_bytes(entry: &Entry) -> u64 {
+    let (generator, title, base_url) = Default::default();
+    Manifest { generator, title, base_url, torrents: vec![entry.clone()] }.to_json().len() as u64
+}
+
 /// Whether there is nothing at a path, were it because a file lies where its folder would.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -373,4 +405,43 @@ fn is_gone(error: &io::Error) -> bool {
 /// Makes the folder in which `path` is to lie.
 fn make_folder_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::InfoHashes;
+
+    fn entry(n: u8) -> Entry {
+        let path = |name: &str| SitePath::new(format!("{n}/{name}")).expect("a path");
+        Entry {
+            info_hashes: InfoHashes::V1(InfoHash([n; 20])),
+            name: "a".into(),
+            title: "A \"title\"".repeat(n.into()),
+            torrent: path("a.torrent"),
+            magnet: "magnet:?xt=urn:btih:0".into(),
+            bytes: 1,
+            files: vec![manifest::File { path: path("a"), bytes: 1, url: None }],
+            page: None,
+            published: None,
+            retired: None,
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_no_more_entries_than_can_be_read_again() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let base_url = BaseUrl::parse("https://a.example.org/").expect("an address");
+        let mut site = Site::open(dir.path().join("site"), &base_url, Vec::new(), |_| None).expect("a site");
+        let counted = |site: &Site| site.manifest.torrents.iter().map(json_bytes).sum::<u64>();
+        let is_enough = |site: &Site| {
+            site.json_bytes == counted(site) && site.json_bytes + HEAD_BYTES >= site.manifest.to_json().len() as u64
+        };
+        (1..=9).for_each(|n| site.put(entry(n)));
+        site.put(Entry { title: String::new(), ..entry(9) });
+        site.remove(InfoHash([3; 20]));
+        assert!(is_enough(&site) && site.fits(&entry(3)));
+        site.json_bytes_max = site.json_bytes + json_bytes(&entry(3));
+        assert!(site.fits(&entry(3)) && !site.fits(&entry(4)));
+    }
 }
