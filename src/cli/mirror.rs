@@ -16,6 +16,7 @@ use super::report::{self, Failure};
 use super::serve::{OPEN_FILES_WANTED, reachable, stop_signal};
 use crate::baseurl::BaseUrl;
 use crate::config::{Config, Typed};
+use crate::fetch::reach::Reach;
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
 use crate::mirror::{self, Mirror, Pace, Reread, Round, Summary};
@@ -208,6 +209,9 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     if config.seed.heal.is_none() {
         server_options.healing.mode = Mode::On;
     }
+    // A stranger's web seeds and addresses; those of the operator are known.
+    let trusted = config.seed.mirrors.iter().map(String::as_str).chain([&*args.source]);
+    server_options.healing.options.http.reach = Reach::public_and(trusted);
     if config.seed.mirrors.is_empty() {
         server_options.healing.options.mirrors = copies;
     }

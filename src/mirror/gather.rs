@@ -12,7 +12,7 @@ use super::Mirror;
 use super::content::{Checked, Content};
 use super::place::Places;
 use super::plan::{RESERVE_BYTES, paths_in};
-use super::web::{self, Files, Seeds, WEB_SEEDS_MAX, may_be_asked};
+use super::web::{self, Files, Seeds, WEB_SEEDS_MAX, may_announce, may_be_asked};
 use super::wish::{Show, Wish};
 use crate::fetch::swarm::{self, Wanted};
 use crate::fsx;
@@ -184,13 +184,11 @@ fn from_peers(mirror: &Mirror, torrent: &Torrent, folder: &Path, paths: &[PathBu
     let mut peer_id = PeerId(*b"-ES0100-############");
     getrandom::fill(&mut peer_id.0[8..])
         .map_err(|error| Problem::new(format!("the system gives no random numbers: {error}")))?;
-    let query = Query {
-        info_hash: torrent.info_hashes.main(),
-        trackers: torrent.metainfo.trackers.clone(),
-        peer_id,
-        port: mirror.options.peer_port,
-        left,
-    };
+    let mut trackers = torrent.metainfo.trackers.clone();
+    let document = mirror.document_url();
+    trackers.iter_mut().for_each(|tier| tier.retain(|url| document.as_ref().is_some_and(|at| may_announce(url, at))));
+    let query =
+        Query { info_hash: torrent.info_hashes.main(), trackers, peer_id, port: mirror.options.peer_port, left };
     let peers = runtime.block_on(seed::ask(&query));
     runtime.shutdown_background();
     let wanted = Wanted { paths: Some(paths), peers, dht: mirror.options.dht.clone(), ..Wanted::new(torrent, folder) };

@@ -61,6 +61,7 @@ pub use web::WEB_SEEDS_MAX;
 pub use wish::DOCUMENT_BYTES_MAX;
 
 use crate::baseurl::BaseUrl;
+use crate::fetch::reach::Reach;
 use crate::fetch::swarm::{self, Dht};
 use crate::fetch::{self, Client};
 use crate::id::InfoHash;
@@ -217,8 +218,9 @@ impl Mirror {
         let address = options.base_url.clone().map(Own::at);
         let restore = |entry: &Entry| own::restored(&data, address.as_ref(), entry);
         let site = Site::open(data.join(SITE), own_url, lost::read(&data), restore)?;
+        let asked = fetch::Options { reach: Reach::public_and([&*options.source]), ..options.fetch.clone() };
         let mut mirror = Self {
-            client: Client::new(&options.fetch)?,
+            client: Client::new(&asked)?,
             waiting: Waiting::open(&data)?,
             record: Record::read(&data),
             ledger: Ledger::new(options.budget_bytes, options.is_rolling),

@@ -9,11 +9,12 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::content::{Content, PieceHasher};
 use super::gather::Failure;
 use super::stop::Stop;
+use crate::fetch::reach::is_private;
 use crate::fetch::{Client, Download};
 use crate::metainfo::Info;
 use crate::problem::Problem;
@@ -48,19 +49,13 @@ pub fn at_seed(seed: &str, info: &Info) -> Option<Vec<Option<String>>> {
 /// comes from that host itself. Names are not looked up for it.
 pub fn may_be_asked(url: &str, document: &Url) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
-    let is_private = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
-        Some(Host::Ipv6(ip)) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || ip.to_ipv4_mapped().is_some()
-        }
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => return false,
-    };
+    let is_private = is_private(&url);
     matches!(url.scheme(), "http" | "https") && (!is_private || url.host() == document.host())
+}
+
+/// Whether a stranger's torrent may have us ask the tracker at `url`, by the same rule.
+pub fn may_announce(url: &str, document: &Url) -> bool {
+    Url::parse(url).is_ok_and(|url| !is_private(&url) || url.host_str() == document.host_str())
 }
 
 /// The files into which a torrent is gathered. They have their sizes from the first byte on, and holes.
@@ -353,7 +348,7 @@ mod tests {
             "http://[fd00::1]/",
             "http://[fe80::1]/",
             "http://[::ffff:127.0.0.1]/",
-            "http://localhost/",
+            "http://localhost./",
             "http://a.localhost/",
             "http://2130706433/",
             "ftp://a.example.org/",

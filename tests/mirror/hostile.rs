@@ -402,3 +402,21 @@ fn a_torrent_that_cannot_lie_where_the_show_has_it_holds_up_no_other() {
     let round = mirror.round(day(2), None);
     assert_eq!((round.fetched, round.missing, round.trouble), (0, 0, None), "{}", fan.told());
 }
+
+/// Neither a redirect nor a torrent has us ask our own network.
+#[test]
+fn a_redirect_does_not_lead_into_our_network() {
+    let publisher = Publisher::new();
+    // The same server, by an address that the show does not stand at.
+    let port = publisher.web.url("").split(':').nth(2).expect("a port").trim_end_matches('/').to_owned();
+    for name in ["media/ep1.mp3", "torrents/ep2.torrent"] {
+        publisher.web.put(name, File::redirect(302, &format!("http://127.0.0.2:{port}/elsewhere")));
+    }
+    publisher.web.put("elsewhere", File::of(b"secret"));
+    let fan = Fan::of(&publisher.web.url("everseed.json"));
+    let round = fan.round();
+    let told = fan.told();
+    assert_eq!((round.fetched, round.missing), (1, 2), "{told}");
+    assert_eq!(told.matches("is an address of this machine or its network").count(), 2, "{told}");
+    assert!(!publisher.web.asked().iter().any(|line| line.starts_with("/elsewhere")));
+}
