@@ -25,8 +25,8 @@ use url::Url;
 
 use crate::problem::Problem;
 pub use document::Document;
-pub use download::Download;
 use download::Tries;
+pub use download::{Download, Slow};
 use http::{Answer, Failure, Http};
 use reach::Reach;
 

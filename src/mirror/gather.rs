@@ -7,12 +7,13 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
+use tokio::time::Instant;
 
 use super::Mirror;
 use super::content::{Checked, Content};
 use super::place::Places;
 use super::plan::{RESERVE_BYTES, paths_in};
-use super::web::{self, Files, Seeds, WEB_SEEDS_MAX, may_announce, may_be_asked};
+use super::web::{self, Asked, Files, Gathered, Patience, Seeds, WEB_SEEDS_MAX, may_announce, may_be_asked};
 use super::wish::{Show, Wish};
 use crate::fetch::swarm::{self, Wanted};
 use crate::fsx;
@@ -27,6 +28,8 @@ use crate::units::{count_text, size_text};
 pub enum Failure {
     /// Others may be had.
     ThisOne(Problem),
+    /// It comes, but so slowly that others go before it.
+    TooSlow(Problem),
     /// This machine takes nothing more, or the round is to end.
     Trouble(Problem),
 }
@@ -88,12 +91,16 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
     let sizes = info.files().into_iter().map(|(_, bytes)| bytes);
     let mut files = Files::new(paths.iter().cloned().zip(sizes).collect());
     let mut problems = Vec::new();
+    // Those that are too slow to be asked before all others are, the fastest first.
+    let mut last_resort = Seeds::new();
     if !is_whole(&good) {
         room(folder, missing_bytes(&content, &good))?;
         files.make_all()?;
         let seeds = seeds(mirror, wish, torrent);
-        problems =
-            web::gather(&mirror.client, &content, &seeds, &mut files, &mut good, &mut mirror.gone, &mirror.stop)?;
+        let brisk = Patience::Brisk(mirror.options.slow);
+        let came = mirror.ask_web_seeds(&content, &seeds, &mut files, &mut good, brisk)?;
+        last_resort.extend(came.slow.into_iter().map(|seed| seeds[seed].clone()));
+        problems = came.problems;
         how.web = count(&good) - how.here;
     }
     if !is_whole(&good) {
@@ -102,8 +109,14 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
         // What has come of it is kept, and taken up the next time.
         good = checked(&content, &paths)?;
         how.peers = count(&good).saturating_sub(how.here + how.web);
+        let (before, until) = (count(&good), Instant::now() + mirror.options.slow_for);
+        if !is_whole(&good) && !last_resort.is_empty() {
+            mirror.ask_web_seeds(&content, &last_resort, &mut files, &mut good, Patience::Until(until))?;
+            how.web += count(&good) - before;
+        }
         if !is_whole(&good) {
-            return Err(Failure::ThisOne(combined(&problems, outcome.as_ref().err(), &good)));
+            let problem = combined(&problems, outcome.as_ref().err(), &good);
+            return Err(if how.web + how.peers > 0 { Failure::TooSlow(problem) } else { Failure::ThisOne(problem) });
         }
     }
     files.make_all()?;
@@ -113,6 +126,20 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
         ));
     }
     Ok(how)
+}
+
+impl Mirror {
+    fn ask_web_seeds(
+        &mut self,
+        content: &Content,
+        seeds: &Seeds,
+        files: &mut Files,
+        good: &mut [bool],
+        patience: Patience,
+    ) -> Result<Gathered, Failure> {
+        let asked = Asked { client: &self.client, seeds, stop: &self.stop, patience };
+        web::gather(&asked, content, files, good, &mut self.gone)
+    }
 }
 
 /// Which pieces are there. A torrent that contradicts itself has no content at all.

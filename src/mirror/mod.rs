@@ -63,7 +63,7 @@ pub use wish::DOCUMENT_BYTES_MAX;
 use crate::baseurl::BaseUrl;
 use crate::fetch::reach::Reach;
 use crate::fetch::swarm::{self, Dht};
-use crate::fetch::{self, Client};
+use crate::fetch::{self, Client, Slow};
 use crate::id::InfoHash;
 use crate::manifest::Entry;
 use crate::problem::Problem;
@@ -101,6 +101,10 @@ pub struct Options {
     pub fetch: fetch::Options,
     /// How peers are asked.
     pub swarm: swarm::Limits,
+    /// Web seeds that send less are asked when nobody else has what is missing.
+    pub slow: Slow,
+    /// How long they may hold up the other torrents, each time that a torrent is to be had from such a one alone.
+    pub slow_for: Duration,
 }
 
 impl Options {
@@ -117,6 +121,8 @@ impl Options {
             dht: None,
             fetch: fetch::Options::default(),
             swarm: swarm::Limits::default(),
+            slow: Slow { bytes: 1 << 20, within: Duration::from_secs(30) },
+            slow_for: Duration::from_secs(600),
         }
     }
 }

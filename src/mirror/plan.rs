@@ -245,6 +245,12 @@ impl Mirror {
         let how = match gather(self, show, wish, &torrent, &folder) {
             Ok(how) => how,
             Err(Failure::Trouble(problem)) => return Err(problem),
+            Err(Failure::TooSlow(problem)) => {
+                // Something has come of it: the pauses do not become longer.
+                self.tries.remove(&hash);
+                self.put_off(hash, wish, &problem, round);
+                return Ok(());
+            }
             Err(Failure::ThisOne(problem)) => {
                 self.put_off(hash, wish, &problem, round);
                 return Ok(());
@@ -275,12 +281,12 @@ impl Mirror {
         let places = match self.put_there(&folder, &torrent, places) {
             // Where the show has them this disk does not take them, or something is in the way.
             Err(Failure::ThisOne(_)) if kept.is_none() => self.put_there(&folder, &torrent, own),
-            placed => placed,
+            outcome => outcome,
         };
         let places = match places {
             Ok(places) => places,
             Err(Failure::Trouble(problem)) => return Err(problem),
-            Err(Failure::ThisOne(problem)) => {
+            Err(Failure::ThisOne(problem) | Failure::TooSlow(problem)) => {
                 self.put_off(hash, wish, &problem, round);
                 return Ok(());
             }

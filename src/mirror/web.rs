@@ -9,13 +9,14 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use tokio::time::Instant;
 use url::Url;
 
 use super::content::{Content, PieceHasher};
 use super::gather::Failure;
 use super::stop::Stop;
 use crate::fetch::reach::is_private;
-use crate::fetch::{Client, Download};
+use crate::fetch::{Client, Download, Slow};
 use crate::metainfo::Info;
 use crate::problem::Problem;
 use crate::sitepath::encode_segment;
@@ -104,14 +105,13 @@ pub type Gone = HashSet<String>;
 ///
 /// Errors are those of this machine, and that it was told to stop.
 pub fn gather(
-    client: &Client,
+    asked: &Asked<'_>,
     content: &Content,
-    seeds: &Seeds,
     files: &mut Files,
     good: &mut [bool],
     gone: &mut Gone,
-    stop: &Stop,
-) -> Result<Vec<Problem>, Failure> {
+) -> Result<Gathered, Failure> {
+    let &Asked { client, seeds, stop, patience } = asked;
     let mut gathering = Gathering {
         client,
         content,
@@ -119,13 +119,15 @@ pub fn gather(
         files,
         gone,
         stop,
+        patience,
+        slow: Vec::new(),
         given_up: HashSet::new(),
         stream: None,
         buffer: vec![0; CHUNK_BYTES],
         problems: Vec::new(),
     };
     let mut piece = 0;
-    while piece < good.len() {
+    while piece < good.len() && !patience.is_over() {
         if good[piece] {
             piece += 1;
             continue;
@@ -136,7 +138,41 @@ pub fn gather(
             Came::NotAtAll(file) => piece = content.behind(file).max(piece + 1),
         }
     }
-    Ok(gathering.problems)
+    // The one that has sent the most before it was too slow is the fastest of them.
+    gathering.slow.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    let slow = gathering.slow.into_iter().map(|(seed, _)| seed).collect();
+    Ok(Gathered { problems: gathering.problems, slow })
+}
+
+/// Who is asked, and how.
+pub struct Asked<'a> {
+    pub client: &'a Client,
+    pub seeds: &'a Seeds,
+    pub stop: &'a Stop,
+    pub patience: Patience,
+}
+
+/// What came of asking web seeds.
+pub struct Gathered {
+    /// Why not all came.
+    pub problems: Vec<Problem>,
+    /// The web seeds that were too slow, the fastest first.
+    pub slow: Vec<usize>,
+}
+
+/// How long is waited for web seeds.
+#[derive(Debug, Clone, Copy)]
+pub enum Patience {
+    /// As long as they send more than this.
+    Brisk(Slow),
+    /// Until then, however slow they are.
+    Until(Instant),
+}
+
+impl Patience {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Until(until) if Instant::now() >= until)
+    }
 }
 
 /// What came of asking for a piece.
@@ -155,6 +191,9 @@ struct Gathering<'g> {
     files: &'g mut Files,
     gone: &'g mut Gone,
     stop: &'g Stop,
+    patience: Patience,
+    /// Seeds that were too slow, and the bytes that they had sent by then.
+    slow: Vec<(usize, u64)>,
     /// Seeds that are not asked again for a file.
     given_up: HashSet<(usize, usize)>,
     stream: Option<Stream>,
@@ -166,6 +205,8 @@ struct Gathering<'g> {
 struct Stream {
     file: usize,
     seed: usize,
+    /// What has come of it.
+    bytes: u64,
     download: Download,
 }
 
@@ -181,6 +222,9 @@ impl Gathering<'_> {
             let (mut at, end) = (part.at, part.at + part.bytes);
             while at < end {
                 self.stop.check()?;
+                if self.patience.is_over() {
+                    return Ok(Came::Wrong);
+                }
                 let Some(seed) = self.stream_at(file, at, piece, good) else { return Ok(Came::NotAtAll(file)) };
                 if from.last() != Some(&(file, seed)) {
                     from.push((file, seed));
@@ -207,8 +251,14 @@ impl Gathering<'_> {
     fn read(&mut self, most: usize) -> usize {
         let Some(stream) = &mut self.stream else { return 0 };
         match stream.download.read(&mut self.buffer[..most]) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => {
+                stream.bytes += bytes as u64;
+                bytes
+            }
             Err(error) => {
+                if stream.download.was_too_slow() && self.slow.iter().all(|(seed, _)| *seed != stream.seed) {
+                    self.slow.push((stream.seed, stream.bytes));
+                }
                 let problem = Problem::carried_by(&error).cloned();
                 self.note(problem.unwrap_or_else(|| Problem::new(error.to_string())));
                 0
@@ -227,13 +277,17 @@ impl Gathering<'_> {
         for seed in 0..self.seeds.len() {
             let Some(url) = self.seeds[seed].get(file).and_then(Option::as_ref) else { continue };
             let host = host(url);
-            if self.given_up.contains(&(file, seed)) || self.gone.contains(&host) {
+            let is_slow = self.slow.iter().any(|(slow, _)| *slow == seed);
+            if is_slow || self.given_up.contains(&(file, seed)) || self.gone.contains(&host) {
                 continue;
             }
             let wanted = at..self.content.missing_until(file, piece, good);
             match self.client.part(url, &wanted, self.content.file_bytes(file)) {
-                Ok(download) => {
-                    if let Some(seed) = self.go_on(Stream { file, seed, download }, at) {
+                Ok(mut download) => {
+                    if let Patience::Brisk(slow) = self.patience {
+                        download.hurry(slow);
+                    }
+                    if let Some(seed) = self.go_on(Stream { file, seed, bytes: 0, download }, at) {
                         return Some(seed);
                     }
                 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use everseed::id::InfoHashes;
 use everseed::manifest::{Entry, File as ListedFile, Manifest};
@@ -13,7 +14,7 @@ use expect_test::expect;
 use sha1::{Digest, Sha1};
 
 use super::house::web::{File, Web};
-use super::house::{KIB, mp3, noise};
+use super::house::{KIB, PATIENCE, mp3, noise};
 use super::{Fan, Publisher, day};
 
 fn path(text: &str) -> SitePath {
@@ -401,6 +402,37 @@ fn a_torrent_that_cannot_lie_where_the_show_has_it_holds_up_no_other() {
     assert_eq!(fan.files().len(), 4 * 2 + 3, "nothing is left of the first tries");
     let round = mirror.round(day(2), None);
     assert_eq!((round.fetched, round.missing, round.trouble), (0, 0, None), "{}", fan.told());
+}
+
+/// A server that hardly sends is asked when nobody else has it, and then for a while only.
+#[test]
+fn a_trickle_is_the_last_resort_and_holds_up_nobody() {
+    let (slow, web) = (Web::new(), Web::new());
+    let mut entries = Vec::new();
+    for (index, name) in ["a.mp3", "b.mp3"].into_iter().enumerate() {
+        let content = noise(index as u64, 50 * KIB);
+        let torrent = torrent_of(name, &content);
+        slow.put(name, File::of(&content));
+        web.put(&format!("{name}.torrent"), File::of(torrent.bytes()));
+        let mut entry = entry(&torrent, &format!("{name}.torrent"), &[name]);
+        entry.files[0].url = Some(slow.url(name));
+        entries.push(entry);
+    }
+    publish(&web, entries);
+    // Whatever it sends is too little.
+    let slow_always = everseed::fetch::Slow { bytes: u64::MAX, within: Duration::ZERO };
+    let fan = Fan::of(&web.url("everseed.json")).with(|options| {
+        (options.slow, options.slow_for) = (slow_always, Duration::ZERO);
+    });
+    let round = fan.round();
+    assert_eq!((round.fetched, round.missing, round.trouble), (0, 2, None));
+    let told = fan.told();
+    assert!(told.contains("4 of 4 pieces are missing") && told.contains("sent less than"), "{told}");
+    let asked = slow.asked().len();
+    assert_eq!(asked, 2, "once each");
+    let fan = fan.with(|options| options.slow_for = PATIENCE);
+    assert_eq!(fan.round().fetched, 2, "{}", fan.told());
+    assert_eq!(slow.asked().len(), 4, "and again when nobody else has it");
 }
 
 /// Neither a redirect nor a torrent has us ask our own network.
