@@ -55,6 +55,13 @@ pub struct Slow {
     pub within: Duration,
 }
 
+/// What a copy that others wait for should give, and hardly any server does not.
+impl Default for Slow {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, within: Duration::from_secs(30) }
+    }
+}
+
 impl Download {
     /// What the server said about the file.
     pub fn remote(&self) -> &Remote {

@@ -338,3 +338,17 @@ fn the_file_behind_a_link_out_of_the_site_is_left_alone() {
     assert!(!heal(&show, from(&[&mirror]), true).is_whole());
     assert!(fs::read(&outside).expect("read") == damaged);
 }
+
+/// What hardly sends is asked again when nobody else has it.
+#[test]
+fn a_copy_that_trickles_is_the_last_resort() {
+    let show = Show::new(Kind::V1, &FILES);
+    let (one, other) = (Mirror::of(&show), Mirror::of(&show));
+    other.remove("a");
+    show.rot("a", 0);
+    let never_enough = crate::fetch::Slow { bytes: u64::MAX, within: Duration::ZERO };
+    let outcome = heal(&show, Options { slow: never_enough, ..from(&[&one, &other]) }, false);
+    assert!(outcome.is_whole(), "{}", told(&outcome));
+    let tried: Vec<_> = outcome.tried.iter().map(|tried| (tried.source == one.url, tried.pieces)).collect();
+    assert_eq!(tried, [(true, 0), (false, 0), (true, 1)], "{}", told(&outcome));
+}

@@ -121,7 +121,7 @@ impl Options {
             dht: None,
             fetch: fetch::Options::default(),
             swarm: swarm::Limits::default(),
-            slow: Slow { bytes: 1 << 20, within: Duration::from_secs(30) },
+            slow: Slow::default(),
             slow_for: Duration::from_secs(600),
         }
     }
