@@ -81,7 +81,7 @@
 //! | 6 | `config` | |
 //! | 5 | `site` `serve` `attach` `mirror` | pulldown_cmark: `site`; slug: `site`, `attach`; html5gum: `attach`; minijinja: `jinja`, `site`, `serve`, `mirror`; hyper, hyper_util, http_body_util: `serve`, `fetch`; httparse, httpdate: `serve`; nix: `allocator`, `serve` |
 //! | 4 | `release` `retired` `heal` | |
-//! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `pace`, `seed`, `serve`, `fetch`, `mirror`, `cli`; socket2, quinn_udp: `seed`, `serve`; ureq, librqbit_utp, librqbit_dualstack_sockets: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots, librqbit, anyhow: `fetch` |
+//! | 3 | `hash` `lock` `output` `store` `seed` `media` `fetch` | rusqlite: `store`; tokio: `chores`, `pace`, `seed`, `serve`, `fetch`, `mirror`, `cli`; socket2, quinn_udp: `seed`, `serve`; ureq, librqbit_utp, librqbit_dualstack_sockets: `seed`; hyper_rustls, rustls, rustls_native_certs, webpki_roots, librqbit, anyhow, tower_service: `fetch` |
 //! | 2 | `baseurl` `metainfo` `tracker` `wire` `feed` `manifest` `tomlfile` `jinja` `fsx` `chores` `pace` | hashbrown: `tracker`; quick_xml, encoding_rs: `feed`; toml: `tomlfile`, `lock`, `site`, `retired`; reflink_copy, rustix: `fsx`; num_bigint, rc4: `wire` |
 //! | 1 | `allocator` `bencode` `id` `units` `problem` `lanes` `sitepath` `names` `fingerprint` `mime` `splice` | icu_normalizer: `names` |
 //!

@@ -293,7 +293,7 @@ fn a_server_announces_its_torrents_to_the_dht_if_it_is_told_to() {
     until("it is announced", || node.announced() == [(info_hash.0, server.peers())]);
     server.said("dht: torrents that are not private are announced");
     let (status, took) = server.stop();
-    assert!(status.success() && took < Duration::from_secs(2), "{status} {took:?}");
+    assert!(status.success() && took < PATIENCE, "{status} {took:?}");
     // Not a packet where it is off.
     let asked = node.asked().len();
     let server = serve(&off);

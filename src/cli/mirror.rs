@@ -17,6 +17,7 @@ use super::serve::{metrics_line, open_files, reachable, stop_signal};
 use crate::allocator;
 use crate::baseurl::BaseUrl;
 use crate::config::{Config, Typed};
+use crate::fetch::reach::Reach;
 use crate::fetch::swarm::Dht;
 use crate::heal::Mode;
 use crate::mirror::{self, Mirror, Pace, Reread, Round, Summary};
@@ -197,6 +198,7 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     let metrics = bound.metrics_addr().map(reachable).map(metrics_line);
     let stop = stop_signal()?;
     let wake = Arc::new(Notify::new());
+    let warnings = server_options.warnings.clone();
     let mut hangups =
         signal(SignalKind::hangup()).map_err(|error| Problem::new(format!("can't listen for signals: {error}")));
     let shown = (args.source.clone(), data.path().display().to_string());
@@ -209,6 +211,9 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     if config.seed.heal.is_none() {
         server_options.healing.mode = Mode::On;
     }
+    // A stranger's web seeds and addresses; those of the operator are known.
+    let trusted = config.seed.mirrors.iter().map(String::as_str).chain([&*args.source]);
+    server_options.healing.options.http.reach = Reach::public_and(trusted);
     if config.seed.mirrors.is_empty() {
         server_options.healing.options.mirrors = copies;
     }
@@ -239,7 +244,8 @@ async fn serve(args: &MirrorArgs, config: &Config, data: PathBuf, every: Duratio
     ]);
     // A mirror whose first words nobody reads mirrors all the same.
     let _ = report::say(greeting.join("\n"));
-    let pace = Pace { every, now, chance, wake: Arc::clone(&wake) };
+    let watched = Arc::new(move |lines| warnings.set(lines));
+    let pace = Pace { every, now, chance, wake: Arc::clone(&wake), watched };
     let follow = Box::pin(mirror::follow(mirror, pace));
     let mut fallen = Ok(());
     let until = async {

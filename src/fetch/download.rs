@@ -41,8 +41,25 @@ pub struct Download {
     /// still the same, and it is not to hold up those who can have them elsewhere.
     is_part: bool,
     slowness: Slowness,
+    slow: Slow,
     tries: Tries,
     failed: Option<Problem>,
+}
+
+/// What is too slow for a part of a file: fewer bytes than these in this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slow {
+    /// Bytes.
+    pub bytes: u64,
+    /// How long is waited for them.
+    pub within: Duration,
+}
+
+/// What a copy that others wait for should give, and hardly any server does not.
+impl Default for Slow {
+    fn default() -> Self {
+        Self { bytes: 1 << 20, within: Duration::from_secs(30) }
+    }
 }
 
 impl Download {
@@ -59,6 +76,16 @@ impl Download {
     /// Behind which byte of the file nothing more is read.
     pub fn end(&self) -> u64 {
         self.end
+    }
+
+    /// From now on fewer bytes than these are too slow, in the place of [`Options::slow_bytes`].
+    pub fn hurry(&mut self, slow: Slow) {
+        self.slow = slow;
+    }
+
+    /// Whether it has failed because it was too slow.
+    pub fn was_too_slow(&self) -> bool {
+        self.failed.is_some() && self.slowness.is_over
     }
 
     pub(super) fn open(shared: &Arc<Shared>, text: &str, url: Url, known: &[Validators]) -> Result<Opened, Problem> {
@@ -109,6 +136,7 @@ impl Download {
             end,
             is_part: false,
             slowness: Slowness::default(),
+            slow: Slow { bytes: shared.options.slow_bytes, within: shared.options.slow_within },
             tries: Tries::default(),
             failed: None,
         }
@@ -147,9 +175,8 @@ impl Download {
         if self.is_part {
             // Some servers send more than was asked for.
             data.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            if self.slowness.is_too_slow(data.len() as u64, &self.shared.options) {
-                let options = &self.shared.options;
-                let (bytes, secs) = (options.slow_bytes, options.slow_within.as_secs_f64());
+            if self.slowness.is_too_slow(data.len() as u64, self.slow) {
+                let (bytes, secs) = (self.slow.bytes, self.slow.within.as_secs_f64());
                 return Err(self
                     .problem(format_args!("sent less than {bytes} bytes in {secs} s"))
                     .help("try again later"));
@@ -253,6 +280,8 @@ struct Slowness {
     waited: Duration,
     /// What has come of it.
     bytes: u64,
+    /// Whether it was too little.
+    is_over: bool,
 }
 
 impl Slowness {
@@ -269,12 +298,13 @@ impl Slowness {
     }
 
     /// Takes in so many bytes; whether it was too little for the time.
-    fn is_too_slow(&mut self, bytes: u64, options: &Options) -> bool {
+    fn is_too_slow(&mut self, bytes: u64, slow: Slow) -> bool {
         self.bytes += bytes;
-        if self.bytes >= options.slow_bytes {
+        if self.bytes >= slow.bytes {
             *self = Self::default();
         }
-        self.waited > options.slow_within
+        self.is_over = self.waited > slow.within;
+        self.is_over
     }
 }
 

@@ -18,6 +18,7 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 use url::Url;
 
+use super::reach::{NOT_ASKED, Reach, Resolver};
 use super::{BUFFER_BYTES_MAX, Options, REDIRECTS_MAX, Redirect, allowed};
 use crate::problem::Problem;
 
@@ -28,8 +29,9 @@ const IDLE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Asks servers.
 pub(super) struct Http {
-    client: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: legacy::Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>,
     head_within: Duration,
+    reach: Reach,
 }
 
 /// An answer that is a file, a part of one, or the word that there is nothing to send: 200, 206, 304 or 416.
@@ -55,7 +57,7 @@ pub(super) enum Failure {
 
 impl Http {
     pub fn new(options: &Options, tls: ClientConfig) -> Self {
-        let mut connector = HttpConnector::new();
+        let mut connector = HttpConnector::new_with_resolver(Resolver::new(options.reach.clone()));
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(options.connect_within));
         connector.set_nodelay(true);
@@ -67,7 +69,7 @@ impl Http {
             .pool_idle_timeout(IDLE_WITHIN)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Self { client, head_within: options.head_within }
+        Self { client, head_within: options.head_within, reach: options.reach.clone() }
     }
 
     /// Asks for `url` with `headers`, and wherever the answers point to.
@@ -92,6 +94,11 @@ impl Http {
     }
 
     async fn get_once(&self, asked: &Asked<'_>, headers: &HeaderMap) -> Result<Response<Incoming>, Failure> {
+        // Addresses; names are looked at when they are looked up.
+        if !self.reach.admits(&asked.url) {
+            let help = "copy it to a public address, or mirror it from a machine of that network itself";
+            return Err(Failure::Lasting(asked.problem(format_args!("{NOT_ASKED}")).help(help)));
+        }
         let mut request = Request::get(asked.url.as_str())
             .body(Empty::new())
             .map_err(|error| Failure::Lasting(asked.problem(format_args!("can't be asked for: {error}"))))?;

@@ -10,6 +10,7 @@ pub mod dht;
 mod document;
 mod download;
 mod http;
+pub mod reach;
 #[cfg(feature = "serve")]
 pub mod swarm;
 mod tls;
@@ -24,9 +25,10 @@ use url::Url;
 
 use crate::problem::Problem;
 pub use document::Document;
-pub use download::Download;
 use download::Tries;
+pub use download::{Download, Slow};
 use http::{Answer, Failure, Http};
+use reach::Reach;
 
 /// The most redirects that are followed for one file.
 pub const REDIRECTS_MAX: usize = 10;
@@ -61,6 +63,8 @@ pub struct Options {
     pub slow_within: Duration,
     /// Bytes.
     pub slow_bytes: u64,
+    /// Who may be asked.
+    pub reach: Reach,
 }
 
 impl Default for Options {
@@ -76,6 +80,7 @@ impl Default for Options {
             document_within: Duration::from_secs(300),
             slow_within: Duration::from_secs(60),
             slow_bytes: 64 * 1024,
+            reach: Reach::Anywhere,
         }
     }
 }

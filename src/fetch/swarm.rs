@@ -10,7 +10,7 @@ mod store;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub struct Wanted<'w> {
     /// Where to: a folder that holds nothing but this. Its files come to lie at the paths of [`metainfo::Info::files`]
     /// below it; pieces that lie there already, and match, are not fetched.
     pub folder: &'w Path,
+    /// Where each of them comes to lie instead, as [`metainfo::Info::files`] has them.
+    pub paths: Option<&'w [PathBuf]>,
     /// Which files, by their places in [`metainfo::Info::files`]; `None`: all of them. Of their neighbours, which share a
     /// piece with them, there may be parts as well.
     pub files: Option<&'w [usize]>,
@@ -66,7 +68,7 @@ pub struct Wanted<'w> {
 impl<'w> Wanted<'w> {
     /// All files of `torrent` below `folder`, from nobody yet.
     pub fn new(torrent: &'w metainfo::Torrent, folder: &'w Path) -> Self {
-        Self { torrent, folder, files: None, peers: Vec::new(), dht: None, progress: &|_| () }
+        Self { torrent, folder, paths: None, files: None, peers: Vec::new(), dht: None, progress: &|_| () }
     }
 }
 
@@ -75,6 +77,7 @@ impl fmt::Debug for Wanted<'_> {
         f.debug_struct("Wanted")
             .field("torrent", &self.torrent.info_hashes)
             .field("folder", &self.folder)
+            .field("paths", &self.paths)
             .field("files", &self.files)
             .field("peers", &self.peers)
             .field("dht", &self.dht)
@@ -122,7 +125,7 @@ pub async fn download(wanted: Wanted<'_>, limits: &Limits) -> Result<(), Problem
     if wanted.peers.is_empty() && dht.is_none() {
         return Err(Problem::new(format!("nobody is known who has {name:?}")).help("try again when a peer is there"));
     }
-    let store = Store::new(info, wanted.folder)?;
+    let store = Store::new(info, wanted.folder, wanted.paths)?;
     let failed = |why: String| {
         // The disk's own words, where it was the disk.
         store.fault().unwrap_or_else(|| Problem::new(format!("{name:?} can't be fetched from peers: {why}")))

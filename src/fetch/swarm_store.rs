@@ -37,9 +37,13 @@ struct Place {
 }
 
 impl Store {
-    /// The files of `info` below `folder`; the folders that they lie in are made.
-    pub fn new(info: &Info, folder: &Path) -> Result<Self, Problem> {
-        let mut places = info.files().into_iter().map(|(path, bytes)| Place { path: folder.join(path), bytes });
+    /// The files of `info` below `folder`, or at `paths`; the folders that they lie in are made.
+    pub fn new(info: &Info, folder: &Path, paths: Option<&[PathBuf]>) -> Result<Self, Problem> {
+        let at = |(index, (path, bytes)): (usize, (String, u64))| {
+            let own = paths.and_then(|paths| paths.get(index)).cloned();
+            Place { path: own.unwrap_or_else(|| folder.join(path)), bytes }
+        };
+        let mut places = info.files().into_iter().enumerate().map(at);
         let files: Vec<_> = match &info.layout {
             Layout::Single(_) => vec![places.next()],
             Layout::Multi(files) => files.iter().map(|file| (!file.is_pad).then(|| places.next()).flatten()).collect(),

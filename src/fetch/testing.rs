@@ -263,6 +263,7 @@ pub(super) fn patient() -> Options {
         document_within: long,
         slow_within: long,
         slow_bytes: 64 * 1024,
+        reach: super::reach::Reach::Anywhere,
     }
 }
 

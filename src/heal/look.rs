@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::pieces::{Part, Pieces};
-use super::{Subject, Watch};
+use super::{Place, Subject, Watch};
 use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
 
@@ -111,7 +111,7 @@ pub fn examine(
 ) -> Result<Look, Problem> {
     let info = &subject.torrent.metainfo.info;
     let pieces = Pieces::new(info);
-    let standing: Vec<_> = subject.files.iter().map(|place| Standing::of(&place.path, place.url.is_some())).collect();
+    let standing: Vec<_> = subject.files.iter().map(|place| Standing::of(place, &subject.root)).collect();
     watch.progress.expect(info.total_bytes());
     let examination = Examination {
         subject,
@@ -132,11 +132,21 @@ pub fn examine(
     });
     watch.go_on()?;
     for (place, standing) in subject.files.iter().zip(&standing) {
-        if Standing::of(&place.path, place.url.is_some()) != *standing {
+        if Standing::of(place, &subject.root) != *standing {
             return Err(Problem::at(&place.path, "was changed while it was read").help("run it again when it is done"));
         }
     }
     Ok(examination.conclude(known))
+}
+
+/// What is said of a file that is none of the site's.
+pub(super) const LEADS_OUT: &str = "is a symbolic link that leads out of the site";
+
+/// Whether a file of the site is a symbolic link to one outside of the site's folder `root`: that is nobody's to replace.
+pub(super) fn leads_out(path: &Path, root: &Path) -> bool {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    let real = |path: &Path| path.canonicalize().ok();
+    is_link && real(path).zip(real(root)).is_none_or(|(file, root)| !file.starts_with(root))
 }
 
 /// What stands in the place of a file.
@@ -150,8 +160,10 @@ enum Standing {
 }
 
 impl Standing {
-    fn of(path: &Path, is_elsewhere: bool) -> Self {
+    fn of(place: &Place, root: &Path) -> Self {
+        let (path, is_elsewhere) = (&place.path, place.url.is_some());
         match fs::metadata(path) {
+            Ok(_) if leads_out(path, root) => Self::Blocked(LEADS_OUT.into()),
             Ok(metadata) if metadata.is_file() => Self::Here(Fingerprint::of(&metadata)),
             Ok(_) => Self::Blocked("is not a regular file".into()),
             // A link that leads nowhere is no place for a file.

@@ -12,7 +12,7 @@ use super::pieces::{Part, Pieces};
 use super::quarantine::Ward;
 use super::sources::{self, Source, Tried, sources};
 use super::{Healer, Subject, Watch};
-use crate::fetch::{Failed, swarm};
+use crate::fetch::{Failed, Slow, swarm};
 use crate::problem::Problem;
 use crate::units::count_text;
 
@@ -199,31 +199,44 @@ impl<'m> Mending<'m> {
         peers: &(dyn Fn() -> Vec<SocketAddr> + Sync),
         tried: &mut Vec<Tried>,
     ) -> Result<(), Problem> {
+        let mut too_slow = Vec::new();
         for source in sources(self.subject, &healer.options) {
             if self.bad.is_empty() {
                 return Ok(());
             }
             self.watch.go_on()?;
-            tried.push(self.fetch_from(&source, healer)?);
+            let (came, is_too_slow) = self.fetch_from(&source, healer, Some(healer.options.slow))?;
+            too_slow.extend(is_too_slow.then_some((came.bytes, source)));
+            tried.push(came);
         }
         let has_v1 = self.subject.torrent.metainfo.info.pieces().is_some();
         if !self.bad.is_empty() && healer.options.swarm && has_v1 {
             self.watch.go_on()?;
             tried.push(self.fetch_from_swarm(healer, peers())?);
         }
+        // Nobody else has it: then however slow they are, the fastest first.
+        too_slow.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        for (_, source) in &too_slow {
+            if self.bad.is_empty() {
+                break;
+            }
+            self.watch.go_on()?;
+            tried.push(self.fetch_from(source, healer, None)?.0);
+        }
         Ok(())
     }
 
-    /// An error is one of the disk here; one of the source stands in what it returns.
-    fn fetch_from(&mut self, source: &Source, healer: &Healer) -> Result<Tried, Problem> {
+    /// What came of a source, and whether it was too slow. An error is one of the disk here; one of the source stands in
+    /// what it returns.
+    fn fetch_from(&mut self, source: &Source, healer: &Healer, slow: Option<Slow>) -> Result<(Tried, bool), Problem> {
         let mut tried = Tried { source: source.name.clone(), pieces: 0, bytes: 0, problem: None };
         let client = match healer.client() {
             Ok(client) => client,
-            Err(problem) => return Ok(Tried { problem: Some(problem), ..tried }),
+            Err(problem) => return Ok((Tried { problem: Some(problem), ..tried }, false)),
         };
         let mut visit = Visit {
             source,
-            remote: sources::Reader::new(client),
+            remote: sources::Reader::new(client, slow),
             local: Reader::default(),
             failed: vec![false; self.subject.files.len()],
             run: 0..0,
@@ -258,7 +271,7 @@ impl<'m> Mending<'m> {
             };
             tried.problem = Some(Problem::new(message));
         }
-        Ok(tried)
+        Ok((tried, visit.remote.was_too_slow))
     }
 
     /// Fills `buffer` with a piece, and tells whether it is right.

@@ -304,11 +304,51 @@ fn other_names_of_a_damaged_file_are_counted() {
 fn the_file_behind_a_link_is_healed() {
     let show = Show::new(Kind::V1, &FILES);
     let mirror = Mirror::of(&show);
-    let behind = show.dir.path().join("behind");
+    let behind = show.dir.path().join("site/behind");
     fs::rename(show.path("c"), &behind).expect("moved");
     std::os::unix::fs::symlink(&behind, show.path("c")).expect("linked");
     show.rot("c", 0);
     assert!(heal(&show, from(&[&mirror]), false).is_whole());
     assert!(fs::symlink_metadata(show.path("c")).expect("a link").is_symlink());
     assert_eq!(show.wrong(), Vec::<&str>::new());
+}
+
+/// What lies outside of the site may be anything, and is not replaced; nor is it where the link is put there between the
+/// look and the healing.
+#[test]
+fn the_file_behind_a_link_out_of_the_site_is_left_alone() {
+    let show = Show::new(Kind::V1, &FILES);
+    let mirror = Mirror::of(&show);
+    show.rot("c", 0);
+    let damaged = fs::read(show.path("c")).expect("read");
+    let outside = show.dir.path().join("outside");
+    let link = || {
+        fs::rename(show.path("c"), &outside).expect("moved");
+        std::os::unix::fs::symlink(&outside, show.path("c")).expect("linked");
+    };
+    let options = from(&[&mirror]);
+    let healer = Healer::new(options, &show.data()).expect("a healer");
+    let look = examine(&show.subject(), unknown, 1, quiet()).expect("a look");
+    link();
+    let outcome = healer.heal(&show.subject(), &look, true, &Vec::new, quiet());
+    assert!(!outcome.is_whole() && fs::read(&outside).expect("read") == damaged);
+    drop(healer);
+    let look = examine(&show.subject(), unknown, 1, quiet()).expect("a look");
+    assert_eq!(look.ills[0].why.to_string(), "is a symbolic link that leads out of the site");
+    assert!(!heal(&show, from(&[&mirror]), true).is_whole());
+    assert!(fs::read(&outside).expect("read") == damaged);
+}
+
+/// What hardly sends is asked again when nobody else has it.
+#[test]
+fn a_copy_that_trickles_is_the_last_resort() {
+    let show = Show::new(Kind::V1, &FILES);
+    let (one, other) = (Mirror::of(&show), Mirror::of(&show));
+    other.remove("a");
+    show.rot("a", 0);
+    let never_enough = crate::fetch::Slow { bytes: u64::MAX, within: Duration::ZERO };
+    let outcome = heal(&show, Options { slow: never_enough, ..from(&[&one, &other]) }, false);
+    assert!(outcome.is_whole(), "{}", told(&outcome));
+    let tried: Vec<_> = outcome.tried.iter().map(|tried| (tried.source == one.url, tried.pieces)).collect();
+    assert_eq!(tried, [(true, 0), (false, 0), (true, 1)], "{}", told(&outcome));
 }

@@ -39,8 +39,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::fetch;
 use crate::fetch::swarm;
+use crate::fetch::{self, Slow};
 use crate::hash::Progress;
 use crate::metainfo;
 use crate::problem::Problem;
@@ -89,6 +89,8 @@ pub struct Options {
     pub quarantine_bytes_max: Option<u64>,
     /// How web servers are asked.
     pub http: fetch::Options,
+    /// Servers that send less are asked when nobody else has what is missing.
+    pub slow: Slow,
     /// How the swarm is.
     pub limits: swarm::Limits,
 }
@@ -102,6 +104,7 @@ impl Default for Options {
             dht: None,
             quarantine_bytes_max: None,
             http,
+            slow: Slow::default(),
             limits: swarm::Limits::default(),
         }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Watch;
-use super::look::{Ill, Why};
+use super::look::{Ill, LEADS_OUT, Why, leads_out};
 use crate::fingerprint::Fingerprint;
 use crate::fsx;
 use crate::output;
@@ -144,6 +144,9 @@ impl Ward {
     /// Errors, with which nothing has changed: something else stands there by now, a build is at work, the disk.
     pub fn put_in_place(&self, name: &str, to: &Path, ill: &Ill, root: &Path, like: &Path) -> Result<(), Problem> {
         let from = self.folder.join(name);
+        if leads_out(to, root) {
+            return Err(Problem::at(to, LEADS_OUT).help("put the file itself into the site's folder"));
+        }
         // A symbolic link stays one; the file that it leads to is the one that is healed.
         let to = &to.canonicalize().unwrap_or_else(|_| to.to_owned());
         let failed = |error: io::Error| Problem::at(to, format!("can't be replaced: {error}"));

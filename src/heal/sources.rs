@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::{Options, Subject};
-use crate::fetch::{Client, Download, Failed};
+use crate::fetch::{Client, Download, Failed, Slow};
 use crate::metainfo::Layout;
 use crate::problem::Problem;
 use crate::sitepath::encode_segment;
@@ -75,13 +75,17 @@ pub(super) fn sources(subject: &Subject<'_>, options: &Options) -> Vec<Source> {
 pub(super) struct Reader<'c> {
     client: &'c Client,
     open: HashMap<usize, Download>,
+    /// What is too slow, where it is not what the client takes for it.
+    slow: Option<Slow>,
     /// The bytes that have come.
     pub bytes: u64,
+    /// Whether one of the files was given up because it came too slowly.
+    pub was_too_slow: bool,
 }
 
 impl<'c> Reader<'c> {
-    pub fn new(client: &'c Client) -> Self {
-        Self { client, open: HashMap::new(), bytes: 0 }
+    pub fn new(client: &'c Client, slow: Option<Slow>) -> Self {
+        Self { client, open: HashMap::new(), slow, bytes: 0, was_too_slow: false }
     }
 
     /// Fills `buffer` with the bytes from `offset` on of the file at `url`, which has `total`; up to `until` more of it
@@ -106,16 +110,21 @@ impl<'c> Reader<'c> {
         } else {
             // One connection a source: the others of it are given up.
             self.open.clear();
-            self.client.part(url, &(offset..until.max(end)), total)?
+            let mut download = self.client.part(url, &(offset..until.max(end)), total)?;
+            self.slow.into_iter().for_each(|slow| download.hurry(slow));
+            download
         };
         let failed = |error: io::Error| match Problem::carried_by(&error) {
             Some(problem) => Failed::from(problem.clone()),
             None => Problem::new(format!("{url}: {error}")).into(),
         };
         let gap = offset.saturating_sub(download.at());
-        let skipped = io::copy(&mut download.by_ref().take(gap), &mut io::sink()).map_err(failed)?;
-        self.bytes += skipped;
-        download.read_exact(buffer).map_err(failed)?;
+        let read = io::copy(&mut download.by_ref().take(gap), &mut io::sink()).and_then(|skipped| {
+            self.bytes += skipped;
+            download.read_exact(buffer)
+        });
+        self.was_too_slow |= download.was_too_slow();
+        read.map_err(failed)?;
         self.bytes += buffer.len() as u64;
         self.open.insert(file, download);
         Ok(())

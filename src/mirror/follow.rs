@@ -28,6 +28,8 @@ pub struct Pace {
     pub chance: fn() -> f64,
     /// What ends a pause early.
     pub wake: Arc<Notify>,
+    /// Told after each round what is not as it should be, a line each.
+    pub watched: Arc<dyn Fn(Vec<String>) + Send + Sync>,
 }
 
 impl std::fmt::Debug for Pace {
@@ -50,6 +52,7 @@ pub async fn follow(mut mirror: Mirror, pace: Pace) -> Result<(), Problem> {
             round.await.map_err(|error| Problem::new(format!("a round of the mirror has failed: {error}")))?;
         mirror = back;
         mirror.tell_outcome(&round);
+        (pace.watched)(round.warnings(now));
         failures = if round.unread.is_some() { failures + 1 } else { 0 };
         tokio::select! {
             () = sleep(pause(&round, failures, pace.every, (pace.chance)())) => {}

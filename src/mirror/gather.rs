@@ -3,21 +3,23 @@
 
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
+use tokio::time::Instant;
 
 use super::Mirror;
 use super::content::{Checked, Content};
 use super::place::Places;
 use super::plan::{RESERVE_BYTES, paths_in};
-use super::web::{self, Files, Seeds, WEB_SEEDS_MAX, may_be_asked};
+use super::web::{self, Asked, Files, Gathered, Patience, Seeds, WEB_SEEDS_MAX, may_announce, may_be_asked};
 use super::wish::{Show, Wish};
 use crate::fetch::swarm::{self, Wanted};
 use crate::fsx;
 use crate::id::PeerId;
 use crate::metainfo::Torrent;
+use crate::output;
 use crate::problem::Problem;
 use crate::seed::{self, Query};
 use crate::units::{count_text, size_text};
@@ -26,8 +28,24 @@ use crate::units::{count_text, size_text};
 pub enum Failure {
     /// Others may be had.
     ThisOne(Problem),
+    /// It comes, but so slowly that others go before it.
+    TooSlow(Problem),
     /// This machine takes nothing more, or the round is to end.
     Trouble(Problem),
+}
+
+impl Failure {
+    /// What came of writing to `path`. A disk that is full, broken or not to be written to takes no other torrent either;
+    /// whatever else it refuses, it refuses of this one.
+    pub fn unwritable(path: &Path, error: &io::Error) -> Self {
+        /// `EIO`, the same number on every Unix.
+        const BROKEN: i32 = 5;
+        let is_all =
+            matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem)
+                || error.raw_os_error() == Some(BROKEN);
+        let problem = output::unwritable(path, error);
+        if is_all { Self::Trouble(problem) } else { Self::ThisOne(problem) }
+    }
 }
 
 impl From<Problem> for Failure {
@@ -65,8 +83,7 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
     let info = &torrent.metainfo.info;
     let content = Content::new(info);
     let paths = paths_in(folder, torrent);
-    let unwritable = |error| Problem::at(folder, format!("can't be written: {error}"));
-    fs::create_dir_all(folder).map_err(unwritable)?;
+    fs::create_dir_all(folder).map_err(|error| Failure::unwritable(folder, &error))?;
     let wanted = Places::wanted(wish, torrent, &show.base_url);
     take_what_is_here(mirror, wanted, torrent, &paths)?;
     let mut good = checked(&content, &paths)?;
@@ -74,22 +91,32 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
     let sizes = info.files().into_iter().map(|(_, bytes)| bytes);
     let mut files = Files::new(paths.iter().cloned().zip(sizes).collect());
     let mut problems = Vec::new();
+    // Those that are too slow to be asked before all others are, the fastest first.
+    let mut last_resort = Seeds::new();
     if !is_whole(&good) {
         room(folder, missing_bytes(&content, &good))?;
         files.make_all()?;
         let seeds = seeds(mirror, wish, torrent);
-        problems =
-            web::gather(&mirror.client, &content, &seeds, &mut files, &mut good, &mut mirror.gone, &mirror.stop)?;
+        let brisk = Patience::Brisk(mirror.options.slow);
+        let came = mirror.ask_web_seeds(&content, &seeds, &mut files, &mut good, brisk)?;
+        last_resort.extend(came.slow.into_iter().map(|seed| seeds[seed].clone()));
+        problems = came.problems;
         how.web = count(&good) - how.here;
     }
     if !is_whole(&good) {
-        let outcome = from_peers(mirror, torrent, folder, missing_bytes(&content, &good));
+        let outcome = from_peers(mirror, torrent, folder, &paths, missing_bytes(&content, &good));
         mirror.stop.check()?;
         // What has come of it is kept, and taken up the next time.
         good = checked(&content, &paths)?;
         how.peers = count(&good).saturating_sub(how.here + how.web);
+        let (before, until) = (count(&good), Instant::now() + mirror.options.slow_for);
+        if !is_whole(&good) && !last_resort.is_empty() {
+            mirror.ask_web_seeds(&content, &last_resort, &mut files, &mut good, Patience::Until(until))?;
+            how.web += count(&good) - before;
+        }
         if !is_whole(&good) {
-            return Err(Failure::ThisOne(combined(&problems, outcome.as_ref().err(), &good)));
+            let problem = combined(&problems, outcome.as_ref().err(), &good);
+            return Err(if how.web + how.peers > 0 { Failure::TooSlow(problem) } else { Failure::ThisOne(problem) });
         }
     }
     files.make_all()?;
@@ -99,6 +126,20 @@ pub fn gather(mirror: &mut Mirror, show: &Show, wish: &Wish, torrent: &Torrent, 
         ));
     }
     Ok(how)
+}
+
+impl Mirror {
+    fn ask_web_seeds(
+        &mut self,
+        content: &Content,
+        seeds: &Seeds,
+        files: &mut Files,
+        good: &mut [bool],
+        patience: Patience,
+    ) -> Result<Gathered, Failure> {
+        let asked = Asked { client: &self.client, seeds, stop: &self.stop, patience };
+        web::gather(&asked, content, files, good, &mut self.gone)
+    }
 }
 
 /// Which pieces are there. A torrent that contradicts itself has no content at all.
@@ -164,22 +205,20 @@ fn seeds(mirror: &Mirror, wish: &Wish, torrent: &Torrent) -> Seeds {
 }
 
 /// Has peers complete what is there.
-fn from_peers(mirror: &Mirror, torrent: &Torrent, folder: &Path, left: u64) -> Result<(), Problem> {
+fn from_peers(mirror: &Mirror, torrent: &Torrent, folder: &Path, paths: &[PathBuf], left: u64) -> Result<(), Problem> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(format!("can't wait for trackers: {error}")))?;
     let mut peer_id = PeerId(*b"-ES0100-############");
     getrandom::fill(&mut peer_id.0[8..])
         .map_err(|error| Problem::new(format!("the system gives no random numbers: {error}")))?;
-    let query = Query {
-        info_hash: torrent.info_hashes.main(),
-        trackers: torrent.metainfo.trackers.clone(),
-        peer_id,
-        port: mirror.options.peer_port,
-        left,
-    };
+    let mut trackers = torrent.metainfo.trackers.clone();
+    let document = mirror.document_url();
+    trackers.iter_mut().for_each(|tier| tier.retain(|url| document.as_ref().is_some_and(|at| may_announce(url, at))));
+    let query =
+        Query { info_hash: torrent.info_hashes.main(), trackers, peer_id, port: mirror.options.peer_port, left };
     let peers = runtime.block_on(seed::ask(&query));
     runtime.shutdown_background();
-    let wanted = Wanted { peers, dht: mirror.options.dht.clone(), ..Wanted::new(torrent, folder) };
+    let wanted = Wanted { paths: Some(paths), peers, dht: mirror.options.dht.clone(), ..Wanted::new(torrent, folder) };
     swarm::download_here(wanted, &mirror.options.swarm, &|| mirror.stop.is_said())
 }
 

@@ -15,6 +15,7 @@
 //!      waiting/         .torrent files whose content is still to come
 //!      fetching/        content that is on its way
 //!      published/       .torrent files as they were published, where others are handed out
+//!      lost.json        what the site had and does not name, as the `.torrent` is not there
 //!      mirror.json      what is remembered of the show, with mirror.document
 //!      verified.json    how the files looked when they were last read and found right
 //! ```
@@ -24,6 +25,7 @@ mod content;
 mod follow;
 mod gather;
 mod look;
+mod lost;
 mod own;
 mod page;
 mod place;
@@ -38,7 +40,7 @@ mod waiting;
 mod web;
 mod wish;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,9 +61,11 @@ pub use web::WEB_SEEDS_MAX;
 pub use wish::DOCUMENT_BYTES_MAX;
 
 use crate::baseurl::BaseUrl;
+use crate::fetch::reach::Reach;
 use crate::fetch::swarm::{self, Dht};
-use crate::fetch::{self, Client};
+use crate::fetch::{self, Client, Slow};
 use crate::id::InfoHash;
+use crate::manifest::Entry;
 use crate::problem::Problem;
 use budget::Ledger;
 use record::Record;
@@ -97,6 +101,10 @@ pub struct Options {
     pub fetch: fetch::Options,
     /// How peers are asked.
     pub swarm: swarm::Limits,
+    /// Web seeds that send less are asked when nobody else has what is missing.
+    pub slow: Slow,
+    /// How long they may hold up the other torrents, each time that a torrent is to be had from such a one alone.
+    pub slow_for: Duration,
 }
 
 impl Options {
@@ -113,6 +121,8 @@ impl Options {
             dht: None,
             fetch: fetch::Options::default(),
             swarm: swarm::Limits::default(),
+            slow: Slow::default(),
+            slow_for: Duration::from_secs(600),
         }
     }
 }
@@ -156,6 +166,8 @@ pub struct Mirror {
     tries: HashMap<InfoHash, Try>,
     /// Servers that were not reached in this round.
     gone: Gone,
+    /// The `.torrent` files that have been asked for in this round, as only they tell which torrents are meant.
+    resolved: HashSet<String>,
     /// What the operator was told last, of the show itself and of each torrent.
     told: HashMap<String, String>,
     /// When the manifest was written.
@@ -208,14 +220,17 @@ impl Mirror {
         let document = state.read_document(&data);
         let show = document.and_then(|(url, document)| Show::read(&document, &Url::parse(&url).ok()?).ok());
         let base_url = show.as_ref().map_or_else(|| wish::folder(&source), |show| show.base_url.clone());
-        let site = Site::open(data.join(SITE), options.base_url.as_ref().unwrap_or(&base_url))?;
-        state.ours.extend(site.lost().iter().map(ToString::to_string));
+        let own_url = options.base_url.as_ref().unwrap_or(&base_url);
+        let address = options.base_url.clone().map(Own::at);
+        let restore = |entry: &Entry| own::restored(&data, address.as_ref(), entry);
+        let site = Site::open(data.join(SITE), own_url, lost::read(&data), restore)?;
+        let asked = fetch::Options { reach: Reach::public_and([&*options.source]), ..options.fetch.clone() };
         let mut mirror = Self {
-            client: Client::new(&options.fetch)?,
+            client: Client::new(&asked)?,
             waiting: Waiting::open(&data)?,
             record: Record::read(&data),
             ledger: Ledger::new(options.budget_bytes, options.is_rolling),
-            address: options.base_url.clone().map(Own::at),
+            address,
             options,
             data,
             site,
@@ -225,11 +240,15 @@ impl Mirror {
             is_new: true,
             tries: HashMap::new(),
             gone: Gone::default(),
+            resolved: HashSet::new(),
             told: HashMap::new(),
             written: None,
             stop: Stop::default(),
             tell,
         };
+        mirror.tell_lost();
+        // Before the manifest is, which does not name them any more.
+        mirror.write_lost()?;
         mirror.hand_out_all()?;
         // There is something to be served from now on, were it nothing.
         mirror.write()?;

@@ -5,7 +5,7 @@
 //! private torrent is handed out as it is: where its peers come from is the show's to say (BEP 27).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Mirror;
 use super::place::Places;
@@ -100,6 +100,22 @@ impl Own {
     }
 }
 
+/// The torrent of an entry as it was published, where another one is handed out.
+fn kept_as_published(data: &Path, entry: &Entry) -> Option<Torrent> {
+    let bytes = fsx::read_at_most(&published_at(data, entry.info_hashes.main()), TORRENT_BYTES_MAX as u64).ok()?;
+    metainfo::parse(bytes).ok().filter(|torrent| torrent.info_hashes == entry.info_hashes)
+}
+
+/// The `.torrent` of an entry that is gone, as a mirror at `address` hands it out.
+pub fn restored(data: &Path, address: Option<&Own>, entry: &Entry) -> Option<Torrent> {
+    let published = kept_as_published(data, entry)?;
+    Some(address.map_or_else(|| published.clone(), |own| own.torrent(&published, &Places::of(entry).files)))
+}
+
+fn published_at(data: &Path, hash: InfoHash) -> PathBuf {
+    data.join(FOLDER).join(format!("{hash}.torrent"))
+}
+
 impl Mirror {
     /// Whether the link of what is kept is this one of the show, as it is handed out here.
     pub(super) fn is_link_of(&self, entry: &Entry, magnet: &str) -> bool {
@@ -109,16 +125,13 @@ impl Mirror {
 
     /// The torrent of what is kept, as it was published.
     pub(super) fn published(&self, entry: &Entry) -> Option<Torrent> {
-        let at = self.published_at(entry.info_hashes.main());
-        let bytes = fsx::read_at_most(&at, TORRENT_BYTES_MAX as u64).ok();
-        let torrent = bytes.and_then(|bytes| metainfo::parse(bytes).ok());
-        torrent.filter(|torrent| torrent.info_hashes == entry.info_hashes).or_else(|| self.site.torrent(entry))
+        kept_as_published(&self.data, entry).or_else(|| self.site.torrent(entry))
     }
 
     /// A torrent as it is handed out, whose files lie at `places`. What was published is kept, if that is something else.
     pub(super) fn handed_out(&self, published: &Torrent, places: &Places) -> Result<Torrent, Problem> {
         let own = self.address.as_ref().map(|own| own.torrent(published, &places.files));
-        let at = self.published_at(published.info_hashes.main());
+        let at = published_at(&self.data, published.info_hashes.main());
         match own.filter(|own| own != published) {
             Some(own) => {
                 let folder = self.data.join(FOLDER);
@@ -186,8 +199,11 @@ impl Mirror {
         for file in fs::read_dir(self.data.join(FOLDER)).into_iter().flatten().flatten() {
             let name = file.file_name();
             let hash = name.to_str().and_then(|name| name.strip_suffix(".torrent")?.parse().ok());
-            let entry = hash.filter(|_| self.address.is_some()).and_then(|hash: InfoHash| self.site.entry(hash));
-            if entry.is_none() {
+            let is_of_use = hash.filter(|_| self.address.is_some()).is_some_and(|hash: InfoHash| {
+                let mut lost = self.site.lost().iter();
+                self.site.entry(hash).is_some() || lost.any(|lost| lost.entry.info_hashes.main() == hash)
+            });
+            if !is_of_use {
                 let _ = fs::remove_file(file.path());
             }
         }
@@ -196,11 +212,7 @@ impl Mirror {
     /// Forgets what was published of a torrent that goes.
     pub(super) fn forget_published(&self, hash: InfoHash) {
         // One that stays is found by the next round that tidies.
-        let _ = fsx::remove_if_there(&self.published_at(hash));
-    }
-
-    fn published_at(&self, hash: InfoHash) -> PathBuf {
-        self.data.join(FOLDER).join(format!("{hash}.torrent"))
+        let _ = fsx::remove_if_there(&published_at(&self.data, hash));
     }
 }
 

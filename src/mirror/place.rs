@@ -84,6 +84,17 @@ impl Places {
         }
     }
 
+    /// Whether a file that comes from `former` would come to lie where another of them is still, or in it as if it were a
+    /// folder; also where their names differ in their case alone.
+    pub fn cross(&self, former: &Self) -> bool {
+        let held: HashSet<String> = former.all().map(|path| names::folded(path.as_str())).collect();
+        let is_held = |to: &SitePath| {
+            let to = names::folded(to.as_str());
+            held.contains(&to) || folders(&to).any(|folder| held.contains(folder))
+        };
+        self.all().zip(former.all()).any(|(to, from)| to != from && is_held(to))
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &SitePath> {
         std::iter::once(&self.torrent).chain(&self.files)
@@ -216,6 +227,19 @@ mod tests {
         ] {
             assert!(!is_harmless(&path(ours)), "{ours}");
         }
+    }
+
+    #[test]
+    fn paths_cross_where_one_would_be_written_over_another() {
+        let former = places("t/a.torrent", &["set/a", "set/b"]);
+        let crosses = |torrent: &str, files: &[&str]| places(torrent, files).cross(&former);
+        for files in [["set/b", "set/a"], ["set/b", "set/c"], ["set/a/x", "set/c"], ["set/A", "set/b"]] {
+            assert!(crosses("t/a.torrent", &files), "{files:?}");
+        }
+        for files in [["set/a", "set/b"], ["set/c", "set/b"], ["other/a", "other/b"]] {
+            assert!(!crosses("t/a.torrent", &files), "{files:?}");
+        }
+        assert!(crosses("set/a", &["x/a", "x/b"]) && crosses("T/a.torrent", &["set/a", "set/b"]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -19,13 +19,15 @@ use crate::fetch::{Document, Failed};
 use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{Entry, File};
-use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::metainfo::{self, Layout, TORRENT_BYTES_MAX, Torrent};
 use crate::output;
 use crate::problem::Problem;
 use crate::units::size_text;
 
 /// The most files of a torrent that is mirrored.
 pub const FILES_MAX: usize = 100_000;
+/// The most bytes of padding in a torrent beyond as many as its files have: they are hashed, though they are zeros.
+pub const PADDING_BYTES_MAX: u64 = 16 << 30;
 /// So many bytes of the disk stay free.
 pub const RESERVE_BYTES: u64 = 256 << 20;
 /// The most torrents of a round of which it is told why they are not here.
@@ -123,6 +125,24 @@ impl Mirror {
         Ok(plan)
     }
 
+    /// Asks which torrents they are of which nothing is known yet, as far as that can be had: what is retired, and what
+    /// goes, is told by it.
+    pub(super) fn resolve_unknown(&mut self, show: &Show, until: Option<Instant>) -> Result<(), Problem> {
+        for wish in &show.wishes {
+            self.stop.check()?;
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
+            // What can't be had is told by the plan.
+            if self.hash_of(wish).is_none()
+                && let Err(Absent::Trouble(problem)) = self.resolve(wish)
+            {
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
     /// The info-hash of a wished torrent, which is in the site by now, or waits.
     fn resolve(&mut self, wish: &Wish) -> Result<InfoHash, Absent> {
         let said = self.hash_of(wish);
@@ -135,7 +155,7 @@ impl Mirror {
             }) || entry.is_none() && self.waiting.content_bytes(hash).is_some()
         });
         // Where the document does not tell, only the server can; and it is asked where the document is another one.
-        let is_told = wish.said != Said::Nothing || !self.is_new;
+        let is_told = wish.said != Said::Nothing || !self.is_new || self.resolved.contains(&wish.torrent_url);
         if let Some(hash) = said.filter(|_| is_here && is_told) {
             return Ok(hash);
         }
@@ -165,6 +185,7 @@ impl Mirror {
         let hash = torrent.info_hashes.main();
         if wish.said == Said::Nothing {
             self.state.put_torrent(url, hash, &validators);
+            self.resolved.insert(url.clone());
         }
         if let Some(entry) = self.site.entry(hash).cloned() {
             self.renew(entry, &torrent, wish).map_err(Absent::Trouble)?;
@@ -215,14 +236,23 @@ impl Mirror {
             round.missing += 1;
             return Ok(());
         };
+        if kept.is_none() && !self.has_a_line_for(wish, &torrent, show) {
+            round.left_out += 1;
+            self.tell_about(wish, "is left out: with it, the manifest would be too large to be read again", round);
+            return Ok(());
+        }
         let folder = self.data.join(FETCHING).join(hash.to_string());
         let how = match gather(self, show, wish, &torrent, &folder) {
             Ok(how) => how,
             Err(Failure::Trouble(problem)) => return Err(problem),
+            Err(Failure::TooSlow(problem)) => {
+                // Something has come of it: the pauses do not become longer.
+                self.tries.remove(&hash);
+                self.put_off(hash, wish, &problem, round);
+                return Ok(());
+            }
             Err(Failure::ThisOne(problem)) => {
-                round.missing += 1;
-                self.tries.insert(hash, Try::after(self.tries.get(&hash).copied()));
-                self.tell_about(wish, &format!("can't be fetched: {problem}"), round);
+                self.put_off(hash, wish, &problem, round);
                 return Ok(());
             }
         };
@@ -246,10 +276,21 @@ impl Mirror {
             Some(entry) => Places::of(entry),
             None => self.places_for(wish, &torrent, show, known)?,
         };
-        self.own(places.all().map(ToString::to_string).collect())?;
         fsx::sync_below(&folder).map_err(|error| output::unwritable(&folder, &error))?;
-        let handed_out = self.handed_out(&torrent, &places)?;
-        self.site.place(&paths_in(&folder, &torrent), &handed_out, &places)?;
+        let own = Places::own(&torrent);
+        let places = match self.put_there(&folder, &torrent, places) {
+            // Where the show has them this disk does not take them, or something is in the way.
+            Err(Failure::ThisOne(_)) if kept.is_none() => self.put_there(&folder, &torrent, own),
+            outcome => outcome,
+        };
+        let places = match places {
+            Ok(places) => places,
+            Err(Failure::Trouble(problem)) => return Err(problem),
+            Err(Failure::ThisOne(problem) | Failure::TooSlow(problem)) => {
+                self.put_off(hash, wish, &problem, round);
+                return Ok(());
+            }
+        };
         let link = self.link(&torrent, wish.magnet.as_deref(), &places);
         self.site.put(entry_of(&torrent, wish, &places, link));
         self.ledger.put(hash, size);
@@ -267,6 +308,30 @@ impl Mirror {
         let deed = if kept.is_some() { "is whole again" } else { "is here" };
         self.tell(&format!("mirror: {} {deed}, {}, {how}", name_of(wish), size_text(bytes)));
         Ok(())
+    }
+
+    /// Whether the manifest can name a torrent, wherever it comes to lie.
+    fn has_a_line_for(&self, wish: &Wish, torrent: &Torrent, show: &Show) -> bool {
+        let places = [Some(Places::own(torrent)), Places::wanted(wish, torrent, &show.base_url)];
+        places.into_iter().flatten().all(|places| {
+            let link = self.link(torrent, wish.magnet.as_deref(), &places);
+            self.site.fits(&entry_of(torrent, wish, &places, link))
+        })
+    }
+
+    /// Puts a torrent that is whole into the site.
+    fn put_there(&mut self, folder: &Path, torrent: &Torrent, places: Places) -> Result<Places, Failure> {
+        self.own(places.all().map(ToString::to_string).collect())?;
+        let handed_out = self.handed_out(torrent, &places)?;
+        self.site.place(&paths_in(folder, torrent), &handed_out, &places)?;
+        Ok(places)
+    }
+
+    /// A torrent can't be had now.
+    fn put_off(&mut self, hash: InfoHash, wish: &Wish, problem: &Problem, round: &mut Round) {
+        round.missing += 1;
+        self.tries.insert(hash, Try::after(self.tries.get(&hash).copied()));
+        self.tell_about(wish, &format!("can't be fetched: {problem}"), round);
     }
 
     /// Where a new torrent comes to lie.
@@ -319,14 +384,28 @@ impl Mirror {
     }
 }
 
-/// Where the files of a torrent lie in the folder in which it becomes whole.
-pub fn paths_in(folder: &std::path::Path, torrent: &Torrent) -> Vec<PathBuf> {
-    torrent.metainfo.info.files().iter().map(|(path, _)| folder.join(path)).collect()
+/// Where the files of a torrent lie in the folder in which it becomes whole: its own names may be none that this disk
+/// takes.
+pub fn paths_in(folder: &Path, torrent: &Torrent) -> Vec<PathBuf> {
+    (0..torrent.metainfo.info.files().len()).map(|index| folder.join(index.to_string())).collect()
 }
 
-/// Refuses a torrent whose files can't lie beside each other, or are too many.
+/// Refuses a torrent whose files can't lie beside each other, or are too many, or have too much padding between them.
 fn check_files(torrent: &Torrent) -> Result<(), Problem> {
-    let files = torrent.metainfo.info.files();
+    let info = &torrent.metainfo.info;
+    if let Layout::Multi(files) = &info.layout {
+        let piece_bytes = u64::from(info.piece_length.bytes());
+        if let Some(pad) = files.iter().find(|file| file.is_pad && file.bytes >= piece_bytes) {
+            let (pad, piece) = (size_text(pad.bytes), size_text(piece_bytes));
+            return Err(Problem::new(format!("its files are {pad} apart, and a piece has {piece}")));
+        }
+        let padding = info.stream_bytes().saturating_sub(info.total_bytes());
+        if padding > PADDING_BYTES_MAX.saturating_add(info.total_bytes()) {
+            let (padding, bytes) = (size_text(padding), size_text(info.total_bytes()));
+            return Err(Problem::new(format!("it has {padding} of padding beside {bytes} of files")));
+        }
+    }
+    let files = info.files();
     if files.len() > FILES_MAX {
         return Err(Problem::new(format!("it has {} files; at most {FILES_MAX} are mirrored", files.len())));
     }
@@ -372,22 +451,40 @@ fn name_of(wish: &Wish) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metainfo::{Draft, File as Listed, Hashes, Info, Layout, encode};
+    use crate::metainfo::{Draft, File as Listed, Hashes, Info, encode};
     use crate::units::PieceLength;
 
     fn refusal(files: Vec<Vec<String>>) -> Option<String> {
         let file = |path| Listed { path, bytes: 0, is_pad: false };
+        refusal_of(files.into_iter().map(file).collect(), 16384)
+    }
+
+    fn refusal_of(files: Vec<Listed>, piece_bytes: u64) -> Option<String> {
+        let pieces = files.iter().map(|file| file.bytes).sum::<u64>().div_ceil(piece_bytes);
         let info = Info {
             name: "set".into(),
-            piece_length: PieceLength::new(16384).expect("a power of two"),
+            piece_length: PieceLength::new(piece_bytes).expect("a power of two"),
             private: false,
             source: None,
-            layout: Layout::Multi(files.into_iter().map(file).collect()),
-            hashes: Hashes::V1(Vec::new()),
+            layout: Layout::Multi(files),
+            hashes: Hashes::V1(vec![[0; 20]; usize::try_from(pieces).expect("a few")]),
         };
         let (trackers, web_seeds) = (Vec::new(), Vec::new());
         let draft = Draft { info, trackers, web_seeds, creation_date: None, created_by: None, comment: None };
         check_files(&encode(&draft)).err().map(|problem| problem.message().to_owned())
+    }
+
+    #[test]
+    fn padding_is_less_than_a_piece_and_in_all_not_much_more_than_the_files() {
+        let file = |bytes| Listed { path: vec![format!("f{bytes}")], bytes, is_pad: false };
+        let pad = |bytes: u64| Listed { path: vec![".pad".into(), bytes.to_string()], bytes, is_pad: true };
+        assert_eq!(refusal_of(vec![file(1), pad(16383), file(2)], 16384), None);
+        let apart = refusal_of(vec![file(1), pad(16384), file(2)], 16384);
+        assert_eq!(apart.as_deref(), Some("its files are 16.4 kB apart, and a piece has 16.4 kB"));
+        let piece = 16 << 20;
+        let many = |count: u64| refusal_of((0..count).flat_map(|n| [file(n + 1), pad(piece - n - 1)]).collect(), piece);
+        assert_eq!(many(1024), None);
+        assert_eq!(many(1026).as_deref(), Some("it has 17.2 GB of padding beside 526.9 kB of files"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 use url::Url;
 
@@ -13,7 +14,7 @@ use super::{Mirror, Summary};
 use crate::fetch::{Document, Failed};
 use crate::manifest;
 use crate::problem::Problem;
-use crate::units::size_text;
+use crate::units::{count_text, size_text};
 
 /// How often the manifest is written while torrents come in.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
@@ -43,6 +44,25 @@ pub struct Round {
     pub is_cut: bool,
 }
 
+impl Round {
+    /// What is not as it should be after a round that began at `at`, for who watches the mirror; a line each.
+    pub fn warnings(&self, at: OffsetDateTime) -> Vec<String> {
+        let at = at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default();
+        let unread = self.unread.as_ref().map(|failed| format!("the show can't be read: {}", failed.problem.message()));
+        let trouble = self.trouble.as_ref().map(|problem| format!("stopped short: {}", first_line(problem)));
+        let counted = |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", count_text(count, "torrent")));
+        let missing = counted(self.missing, "could not be fetched");
+        let left_out = counted(self.left_out, "left out for lack of room");
+        let all = [unread, trouble, missing, left_out].into_iter().flatten();
+        all.map(|what| format!("mirror: in the round of {at}: {what}")).collect()
+    }
+}
+
+/// Place and message of a problem, without what helps.
+fn first_line(problem: &Problem) -> String {
+    problem.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 /// Why the show's document was not read.
 enum Unread {
     /// It is the show's fault, or that of the way there.
@@ -57,6 +77,7 @@ impl Mirror {
     pub fn round(&mut self, now: OffsetDateTime, until: Option<Instant>) -> Round {
         let mut round = Round::default();
         self.gone.clear();
+        self.resolved.clear();
         match self.read_show() {
             Ok(()) => {}
             Err(Unread::Show(failed)) => round.unread = Some(failed),
@@ -100,14 +121,13 @@ impl Mirror {
     fn read_show(&mut self) -> Result<(), Unread> {
         let mut first: Option<Failed> = None;
         for url in self.places_of_document() {
-            let Ok(at) = Url::parse(&url) else { continue };
             let known = self.state.validators();
             let is_known = self.show.is_some() && self.state.document.as_deref() == Some(&*url);
             match self.client.document(&url, is_known.then_some(&known), DOCUMENT_BYTES_MAX) {
                 Ok(Document::Same) => return Ok(()),
-                Ok(Document::Body { bytes, validators, .. }) => match Show::read(&bytes, &at) {
+                Ok(Document::Body { bytes, final_url, validators }) => match read(&bytes, &final_url) {
                     Ok(show) => {
-                        let kept = self.state.keep_document(&self.data, &url, &bytes, &validators);
+                        let kept = self.state.keep_document(&self.data, &url, &final_url, &bytes, &validators);
                         kept.and_then(|()| self.state.write(&self.data)).map_err(Unread::Trouble)?;
                         self.is_new = true;
                         self.show = Some(show);
@@ -150,6 +170,7 @@ impl Mirror {
         until: Option<Instant>,
         round: &mut Round,
     ) -> Result<(), Problem> {
+        self.resolve_unknown(show, until)?;
         self.settle(show, now)?;
         self.look(now, until, round)?;
         let plan = self.plan(show, until, round)?;
@@ -173,5 +194,36 @@ impl Mirror {
         }
         self.is_new = false;
         Ok(())
+    }
+}
+
+/// What a document says that stands at `url`: where it was found in the end, as its relative addresses count from there
+/// (RFC 3986 section 5.1.3).
+fn read(document: &[u8], url: &str) -> Result<Show, Problem> {
+    let url = Url::parse(url).map_err(|error| Problem::new(format!("{url}: {error}")))?;
+    Show::read(document, &url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_said_to_who_watches() {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        assert_eq!(Round::default().warnings(at), Vec::<String>::new());
+        let round = Round {
+            unread: Some(Problem::new("https://a.example.org/: answered 404 Not Found").help("correct it").into()),
+            trouble: Some(Problem::at("data", "can't be written: no space").help("make room")),
+            missing: 2,
+            left_out: 1,
+            ..Round::default()
+        };
+        expect_test::expect![[r#"
+            mirror: in the round of 1970-01-01T00:00:00Z: the show can't be read: https://a.example.org/: answered 404 Not Found
+            mirror: in the round of 1970-01-01T00:00:00Z: stopped short: data: can't be written: no space
+            mirror: in the round of 1970-01-01T00:00:00Z: 2 torrents could not be fetched
+            mirror: in the round of 1970-01-01T00:00:00Z: 1 torrent left out for lack of room"#]]
+        .assert_eq(&round.warnings(at).join("\n"));
     }
 }

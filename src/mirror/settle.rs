@@ -25,11 +25,14 @@ impl Mirror {
     /// Brings what is kept in line with the show, and writes the manifest.
     pub(super) fn settle(&mut self, show: &Show, now: OffsetDateTime) -> Result<(), Problem> {
         let known = self.known(show);
+        // A wish of which it is not known which torrent it is may be any of those that are kept.
+        let is_all_known = show.wishes.iter().all(|wish| self.hash_of(wish).is_some());
         self.show_url = show.base_url.clone();
         let base_url = self.address.as_ref().map_or(&show.base_url, Own::base_url);
         self.site.describe(&show.title, base_url);
-        self.describe_entries(show, &known, now);
-        if self.options.forgets_withdrawn {
+        self.describe_entries(show, &known, is_all_known, now);
+        // A show that has nothing is not trusted with it: it may be at the beginning of its next build.
+        if self.options.forgets_withdrawn && is_all_known && !show.wishes.is_empty() {
             let hashes: Vec<_> = self.site.entries().iter().map(|entry| entry.info_hashes.main()).collect();
             for hash in hashes.into_iter().filter(|hash| !known.contains_key(hash)) {
                 self.drop_torrent(hash, "the show has withdrawn it");
@@ -39,9 +42,11 @@ impl Mirror {
             self.move_where_the_show_has_them(show, &known)?;
         }
         self.sort(&known);
-        self.take_stock(&known);
-        for hash in self.ledger.excess() {
-            self.drop_torrent(hash, "more is kept than the budget allows");
+        self.take_stock(&known, is_all_known);
+        if is_all_known {
+            for hash in self.ledger.excess() {
+                self.drop_torrent(hash, "more is kept than the budget allows");
+            }
         }
         self.write()
     }
@@ -58,15 +63,16 @@ impl Mirror {
         Some(self.site.entry(hash).map_or(hash, |entry| entry.info_hashes.main()))
     }
 
-    /// Titles, and what is retired.
-    fn describe_entries(&mut self, show: &Show, known: &Known, now: OffsetDateTime) {
+    /// Titles, and what is retired; nothing more of it where it is not known of all wishes which torrents they are.
+    fn describe_entries(&mut self, show: &Show, known: &Known, is_all_known: bool, now: OffsetDateTime) {
         let now = now.format(&Rfc3339).expect("a moment of this age has a text");
         let (mut retired, mut back) = (0, 0);
         for mut entry in self.site.entries().to_vec() {
             let was_retired = entry.retired.is_some();
             match known.get(&entry.info_hashes.main()).map(|&place| &show.wishes[place]) {
                 Some(wish) => describe(&mut entry, wish),
-                None => _ = entry.retired.get_or_insert_with(|| now.clone()),
+                None if is_all_known => _ = entry.retired.get_or_insert_with(|| now.clone()),
+                None => {}
             }
             retired += u64::from(!was_retired && entry.retired.is_some());
             back += u64::from(was_retired && entry.retired.is_none());
@@ -88,12 +94,13 @@ impl Mirror {
         });
     }
 
-    /// Counts what is kept.
-    fn take_stock(&mut self, known: &Known) {
+    /// Counts what is kept. What may be wished for, for all that is known, counts as the newest, which goes for nobody.
+    fn take_stock(&mut self, known: &Known, is_all_known: bool) {
+        let unknown = if is_all_known { usize::MAX } else { 0 };
         let mut ledger = Ledger::new(self.options.budget_bytes, self.options.is_rolling);
         for entry in self.site.entries() {
             let hash = entry.info_hashes.main();
-            let place = known.get(&hash).copied().unwrap_or(usize::MAX);
+            let place = known.get(&hash).copied().unwrap_or(unknown);
             ledger.put(hash, size_of(entry.bytes, place, entry.retired.as_deref(), entry.published.as_deref()));
         }
         self.ledger = ledger;
@@ -126,7 +133,7 @@ impl Mirror {
         show: &Show,
         known: &Known,
     ) -> Result<bool, Problem> {
-        if self.site.has_a_strangers_file(wanted, &self.state.own_paths()) {
+        if self.site.has_a_strangers_file(wanted, hash, &self.state.own_paths()) {
             return Ok(false);
         }
         let movers = match self.site.taken().is_free(wanted, hash) {
@@ -157,6 +164,13 @@ impl Mirror {
         let former = Places::of(&entry);
         if former == *places {
             return Ok(());
+        }
+        if places.cross(&former) {
+            // One of its files would be written over another: all of them get out of the way first.
+            let aside = self.site.torrent(&entry).map(|torrent| Places::own(&torrent));
+            let Some(aside) = aside.filter(|aside| !aside.cross(&former)) else { return Ok(()) };
+            self.move_to(hash, &aside)?;
+            return self.move_to(hash, places);
         }
         let is_known = self.is_known(&entry);
         self.own(places.all().map(ToString::to_string).collect())?;
@@ -192,6 +206,7 @@ impl Mirror {
             self.own(doomed.clone())?;
         }
         self.site.write()?;
+        self.write_lost()?;
         self.record.write(&self.data)?;
         self.write_pages()?;
         // What the manifest names now is known by it, and the others are gone.

@@ -3,18 +3,22 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::place::{Places, Taken};
+use super::gather::Failure;
+use super::place::{Free, Places, Taken};
 use crate::GENERATOR;
 use crate::baseurl::BaseUrl;
 use crate::fsx;
 use crate::id::InfoHash;
 use crate::manifest::{self, Entry, Manifest};
 use crate::metainfo::{self, TORRENT_BYTES_MAX, Torrent};
+use crate::names;
 use crate::output;
 use crate::problem::Problem;
 use crate::sitepath::SitePath;
+use crate::units::size_text;
 
 /// What the manifest's generator ends with.
 pub const MIRROR: &str = " mirror";
@@ -31,14 +35,32 @@ pub struct Site {
     is_changed: bool,
     /// Files that go when it says the same.
     doomed: Vec<SitePath>,
-    /// The paths of entries that were left out when it was read.
-    lost: Vec<SitePath>,
+    /// At most how many bytes the entries have in the manifest, and how many they may have: what can't be read again is
+    /// not written.
+    json_bytes: u64,
+    json_bytes_max: u64,
+    /// Entries whose `.torrent` is not there: they are not named, and their files stay.
+    lost: Vec<Lost>,
+}
+
+/// An entry whose `.torrent` is not there.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    pub entry: Entry,
+    /// What is wrong with its `.torrent`, to be said behind its path.
+    pub why: String,
 }
 
 impl Site {
-    /// The site below `root`, which is made where there is none. An entry whose `.torrent` is gone is left out: a site
-    /// that names what it has not is not served.
-    pub fn open(root: PathBuf, base_url: &BaseUrl) -> Result<Self, Problem> {
+    /// The site below `root`, which is made where there is none. An entry whose `.torrent` is gone, and can't be restored
+    /// by `restore`, is left out: a site that names what it has not is not served. Those of the former run that were are
+    /// `left_out`; with their `.torrent`, they are back.
+    pub fn open(
+        root: PathBuf,
+        base_url: &BaseUrl,
+        left_out: Vec<Entry>,
+        restore: impl Fn(&Entry) -> Option<Torrent>,
+    ) -> Result<Self, Problem> {
         fs::create_dir_all(&root).map_err(|error| output::unwritable(&root, &error))?;
         let at = root.join(manifest::FILE_NAME);
         let (mut manifest, mut is_changed) = match fsx::read_at_most(&at, manifest::BYTES_MAX) {
@@ -66,20 +88,67 @@ impl Site {
         }
         is_changed |= manifest.generator != generator;
         manifest.generator = generator;
-        let before = manifest.torrents.len();
-        let mut lost = Vec::new();
-        manifest.torrents.retain(|entry| {
-            let is_there = entry.torrent.below(&root).is_file();
-            if !is_there {
-                lost.extend(Places::of(entry).all().cloned());
-            }
-            is_there
-        });
-        is_changed |= manifest.torrents.len() != before;
-        let (by_hash, taken, doomed) = Default::default();
-        let mut site = Self { root, manifest, by_hash, taken, is_changed, doomed, lost };
+        let (by_hash, taken, doomed, lost) = Default::default();
+        let json_bytes = manifest.torrents.iter().map(json_bytes).sum();
+        let json_bytes_max = manifest::BYTES_MAX - HEAD_BYTES;
+        let mut site = Self { root, manifest, by_hash, taken, is_changed, doomed, json_bytes, json_bytes_max, lost };
+        site.leave_out(&restore)?;
         site.index();
+        for entry in left_out {
+            site.take_back(entry, &restore)?;
+        }
         Ok(site)
+    }
+
+    /// Leaves out the entries whose `.torrent` is not there.
+    fn leave_out(&mut self, restore: &impl Fn(&Entry) -> Option<Torrent>) -> Result<(), Problem> {
+        for entry in std::mem::take(&mut self.manifest.torrents) {
+            match self.fault_of(&entry, restore)? {
+                None => self.manifest.torrents.push(entry),
+                Some(why) => {
+                    self.json_bytes -= json_bytes(&entry);
+                    self.lost.push(Lost { entry, why });
+                    self.is_changed = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Names an entry again that was left out, where its `.torrent` is back and its paths are free.
+    fn take_back(&mut self, entry: Entry, restore: &impl Fn(&Entry) -> Option<Torrent>) -> Result<(), Problem> {
+        let hash = entry.info_hashes.main();
+        let is_same = |lost: &Lost| lost.entry.info_hashes == entry.info_hashes;
+        if self.entry(hash).is_some() || self.lost.iter().any(is_same) {
+            return Ok(());
+        }
+        let why = match self.fault_of(&entry, restore)? {
+            None if self.taken.is_free(&Places::of(&entry), hash) == Free::Yes => {
+                self.put(entry);
+                return Ok(());
+            }
+            None => "stands where another torrent has its files".to_owned(),
+            Some(why) => why,
+        };
+        self.lost.push(Lost { entry, why });
+        Ok(())
+    }
+
+    /// What is wrong with the `.torrent` of an entry, where it can't be restored. Only one that is gone is written again:
+    /// a disk that does not show it may have it still.
+    fn fault_of(&self, entry: &Entry, restore: &impl Fn(&Entry) -> Option<Torrent>) -> Result<Option<String>, Problem> {
+        let at = entry.torrent.below(&self.root);
+        match fs::metadata(&at) {
+            Ok(metadata) if metadata.is_file() => return Ok(None),
+            Ok(_) => return Ok(Some("is not a file".into())),
+            Err(error) if !is_gone(&error) => {
+                return Ok(Some(format!("can't be looked at: {error}")));
+            }
+            Err(_) => {}
+        }
+        let Some(torrent) = restore(entry) else { return Ok(Some("is gone".into())) };
+        let written = make_folder_of(&at).and_then(|()| fsx::write_whole(&at, torrent.bytes()));
+        written.map(|()| None).map_err(|error| output::unwritable(&at, &error))
     }
 
     /// The folder.
@@ -127,16 +196,23 @@ impl Site {
         &self.taken
     }
 
-    /// The paths of the entries that were left out when the site was opened.
-    pub fn lost(&self) -> &[SitePath] {
+    /// The entries that are not named because their `.torrent` is not there.
+    pub fn lost(&self) -> &[Lost] {
         &self.lost
     }
 
-    /// Whether something stands at one of these paths that no entry names and that is not among `ours`.
-    pub fn has_a_strangers_file(&self, places: &Places, ours: &[SitePath]) -> bool {
+    /// Whether something stands at one of these paths, which the torrent `hash` is to have, that no entry names and that
+    /// is neither among `ours` nor its own.
+    pub fn has_a_strangers_file(&self, places: &Places, hash: InfoHash, ours: &[SitePath]) -> bool {
+        let of_it = self.lost.iter().find(|lost| lost.entry.info_hashes.main() == hash);
+        let own: Vec<_> =
+            of_it.iter().flat_map(|lost| Places::of(&lost.entry).all().cloned().collect::<Vec<_>>()).collect();
         let mut paths = places.all();
         paths.any(|path| {
-            !self.taken.has(path) && !ours.contains(path) && fs::symlink_metadata(path.below(&self.root)).is_ok()
+            !self.taken.has(path)
+                && !ours.contains(path)
+                && !own.contains(path)
+                && fs::symlink_metadata(path.below(&self.root)).is_ok()
         })
     }
 
@@ -149,11 +225,19 @@ impl Site {
         }
     }
 
+    /// Whether the manifest can name one more entry, and be read again.
+    pub fn fits(&self, entry: &Entry) -> bool {
+        self.manifest.torrents.len() < manifest::TORRENTS_MAX
+            && self.json_bytes.saturating_add(json_bytes(entry)) <= self.json_bytes_max
+    }
+
     /// Takes in an entry, in the place of the one of the same torrent.
     pub fn put(&mut self, entry: Entry) {
         match self.by_hash.get(&entry.info_hashes.main()).copied() {
             Some(place) if self.manifest.torrents[place] == entry => return,
             Some(place) => {
+                self.json_bytes += json_bytes(&entry);
+                self.json_bytes -= json_bytes(&self.manifest.torrents[place]);
                 let has_moved = Places::of(&self.manifest.torrents[place]) != Places::of(&entry);
                 self.manifest.torrents[place] = entry;
                 if has_moved {
@@ -162,7 +246,11 @@ impl Site {
             }
             None => {
                 let place = self.manifest.torrents.len();
+                // One that was lost is back, perhaps elsewhere.
+                let back = self.lost.extract_if(.., |lost| lost.entry.info_hashes == entry.info_hashes);
+                self.doomed.extend(back.flat_map(|lost| Places::of(&lost.entry).all().cloned().collect::<Vec<_>>()));
                 self.by_hash.extend(entry.info_hashes.swarms().map(|hash| (hash, place)));
+                self.json_bytes += json_bytes(&entry);
                 self.taken.add(&entry);
                 self.manifest.torrents.push(entry);
             }
@@ -180,6 +268,7 @@ impl Site {
     /// Takes out a torrent. Its files go with the next [`Site::write`].
     pub fn remove(&mut self, hash: InfoHash) -> Option<Entry> {
         let entry = self.manifest.torrents.remove(*self.by_hash.get(&hash)?);
+        self.json_bytes -= json_bytes(&entry);
         self.doomed.extend(Places::of(&entry).all().cloned());
         self.is_changed = true;
         self.index();
@@ -213,29 +302,62 @@ impl Site {
     pub fn write(&mut self) -> Result<(), Problem> {
         let at = self.root.join(manifest::FILE_NAME);
         if self.is_changed {
-            fsx::write_whole(&at, self.manifest.to_json().as_bytes())
-                .map_err(|error| output::unwritable(&at, &error))?;
+            let json = self.manifest.to_json();
+            if json.len() as u64 > manifest::BYTES_MAX {
+                let bytes = size_text(manifest::BYTES_MAX);
+                let problem = Problem::at(&at, format!("would have more than {bytes}, and could not be read again"));
+                return Err(problem.help("mirror less of the show with --budget"));
+            }
+            fsx::write_whole(&at, json.as_bytes()).map_err(|error| output::unwritable(&at, &error))?;
             self.is_changed = false;
         }
-        let doomed: Vec<_> = self.doomed.drain(..).filter(|path| !self.taken.has(path)).collect();
+        let mut doomed = std::mem::take(&mut self.doomed);
+        doomed.retain(|path| !self.is_named(path));
         for path in &doomed {
             let path = path.below(&self.root);
+            if fs::symlink_metadata(&path).map_or_else(|error| is_gone(&error), |metadata| metadata.is_dir()) {
+                // A folder of somebody's, or nothing.
+                continue;
+            }
             fsx::remove_if_there(&path).map_err(|error| Problem::at(&path, format!("can't be removed: {error}")))?;
         }
         output::remove_empty_folders(&self.root, &doomed);
         Ok(())
     }
 
-    /// Puts whole files, each from where it is to its path, and the `.torrent` beside them.
-    pub fn place(&self, files: &[PathBuf], torrent: &Torrent, places: &Places) -> Result<(), Problem> {
-        for (from, to) in files.iter().zip(&places.files) {
-            let to = to.below(&self.root);
-            let moved = make_folder_of(&to).and_then(|()| fs::rename(from, &to));
-            moved.map_err(|error| output::unwritable(&to, &error))?;
+    /// Whether the file at `path` is one that an entry names, were it in another case that means the same on this disk.
+    fn is_named(&self, path: &SitePath) -> bool {
+        if !self.taken.has(path) {
+            return false;
         }
-        let to = places.torrent.below(&self.root);
-        let written = make_folder_of(&to).and_then(|()| fsx::write_whole(&to, torrent.bytes()));
-        written.map_err(|error| output::unwritable(&to, &error))
+        let identity = |path: &SitePath| {
+            fs::symlink_metadata(path.below(&self.root)).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+        };
+        let folded = names::folded(path.as_str());
+        let all = self
+            .manifest
+            .torrents
+            .iter()
+            .flat_map(|entry| std::iter::once(&entry.torrent).chain(entry.files.iter().map(|file| &file.path)));
+        all.filter(|named| names::folded(named.as_str()) == folded)
+            .any(|named| named == path || identity(named).is_some_and(|file| identity(path) == Some(file)))
+    }
+
+    /// Puts whole files, each from where it is to its path, and the `.torrent` beside them. Where one of them can't be
+    /// put there, the others are back where they were.
+    pub fn place(&self, files: &[PathBuf], torrent: &Torrent, places: &Places) -> Result<(), Failure> {
+        let at = places.torrent.below(&self.root);
+        let written = make_folder_of(&at).and_then(|()| fsx::write_whole(&at, torrent.bytes()));
+        written.map_err(|error| Failure::unwritable(&at, &error))?;
+        let pairs: Vec<_> = files.iter().zip(places.files.iter().map(|to| to.below(&self.root))).collect();
+        for (index, (from, to)) in pairs.iter().enumerate() {
+            if let Err(error) = make_folder_of(to).and_then(|()| fs::rename(from, to)) {
+                // What can't be moved back is made again by the next round, of what is there.
+                pairs[..index].iter().for_each(|(from, to)| _ = fs::rename(to, from));
+                return Err(Failure::unwritable(to, &error));
+            }
+        }
+        Ok(())
     }
 
     /// Gives the files of an entry second paths; the first ones stay.
@@ -266,7 +388,60 @@ impl Site {
     }
 }
 
+/// What the manifest has beside its entries, at most.
+const HEAD_BYTES: u64 = 1 << 20;
+
+/// At most how many bytes an entry has in a manifest.
+fn json_bytes(entry: &Entry) -> u64 {
+    let (generator, title, base_url) = Default::default();
+    Manifest { generator, title, base_url, torrents: vec![entry.clone()] }.to_json().len() as u64
+}
+
+/// Whether there is nothing at a path, were it because a file lies where its folder would.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
 /// Makes the folder in which `path` is to lie.
 fn make_folder_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::InfoHashes;
+
+    fn entry(n: u8) -> Entry {
+        let path = |name: &str| SitePath::new(format!("{n}/{name}")).expect("a path");
+        Entry {
+            info_hashes: InfoHashes::V1(InfoHash([n; 20])),
+            name: "a".into(),
+            title: "A \"title\"".repeat(n.into()),
+            torrent: path("a.torrent"),
+            magnet: "magnet:?xt=urn:btih:0".into(),
+            bytes: 1,
+            files: vec![manifest::File { path: path("a"), bytes: 1, url: None }],
+            page: None,
+            published: None,
+            retired: None,
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_no_more_entries_than_can_be_read_again() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let base_url = BaseUrl::parse("https://a.example.org/").expect("an address");
+        let mut site = Site::open(dir.path().join("site"), &base_url, Vec::new(), |_| None).expect("a site");
+        let counted = |site: &Site| site.manifest.torrents.iter().map(json_bytes).sum::<u64>();
+        let is_enough = |site: &Site| {
+            site.json_bytes == counted(site) && site.json_bytes + HEAD_BYTES >= site.manifest.to_json().len() as u64
+        };
+        (1..=9).for_each(|n| site.put(entry(n)));
+        site.put(Entry { title: String::new(), ..entry(9) });
+        site.remove(InfoHash([3; 20]));
+        assert!(is_enough(&site) && site.fits(&entry(3)));
+        site.json_bytes_max = site.json_bytes + json_bytes(&entry(3));
+        assert!(site.fits(&entry(3)) && !site.fits(&entry(4)));
+    }
 }

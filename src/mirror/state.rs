@@ -31,6 +31,9 @@ pub struct State {
     /// Where its document was found.
     #[serde(default)]
     pub document: Option<String>,
+    /// Where it stands, after redirects, where that is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redirected: Option<String>,
     #[serde(default)]
     said: Seen,
     /// The address of this mirror that the torrents name which are handed out.
@@ -98,22 +101,24 @@ impl State {
         self.said.validators()
     }
 
-    /// The document that was last found, with its address.
+    /// The document that was last found, with the address from which its relative ones count.
     pub fn read_document(&self, data: &Path) -> Option<(String, Vec<u8>)> {
         let bytes = fsx::read_at_most(&data.join(DOCUMENT), DOCUMENT_BYTES_MAX).ok()?;
-        Some((self.document.clone()?, bytes))
+        Some((self.redirected.as_ref().or(self.document.as_ref())?.clone(), bytes))
     }
 
-    /// Keeps a document that was found at `url`. The state is to be written after it.
+    /// Keeps a document that was asked for at `url` and stands at `final_url`. The state is to be written after it.
     pub fn keep_document(
         &mut self,
         data: &Path,
         url: &str,
+        final_url: &str,
         document: &[u8],
         validators: &Validators,
     ) -> Result<(), Problem> {
         write(&data.join(DOCUMENT), document)?;
         self.document = Some(url.to_owned());
+        self.redirected = Some(final_url.to_owned()).filter(|last| last != url);
         self.said = Seen::of(validators);
         Ok(())
     }

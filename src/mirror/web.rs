@@ -9,11 +9,14 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use url::{Host, Url};
+use tokio::time::Instant;
+use url::Url;
 
 use super::content::{Content, PieceHasher};
+use super::gather::Failure;
 use super::stop::Stop;
-use crate::fetch::{Client, Download};
+use crate::fetch::reach::is_private;
+use crate::fetch::{Client, Download, Slow};
 use crate::metainfo::Info;
 use crate::problem::Problem;
 use crate::sitepath::encode_segment;
@@ -47,19 +50,13 @@ pub fn at_seed(seed: &str, info: &Info) -> Option<Vec<Option<String>>> {
 /// comes from that host itself. Names are not looked up for it.
 pub fn may_be_asked(url: &str, document: &Url) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
-    let is_private = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
-        Some(Host::Ipv6(ip)) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || ip.to_ipv4_mapped().is_some()
-        }
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => return false,
-    };
+    let is_private = is_private(&url);
     matches!(url.scheme(), "http" | "https") && (!is_private || url.host() == document.host())
+}
+
+/// Whether a stranger's torrent may have us ask the tracker at `url`, by the same rule.
+pub fn may_announce(url: &str, document: &Url) -> bool {
+    Url::parse(url).is_ok_and(|url| !is_private(&url) || url.host_str() == document.host_str())
 }
 
 /// The files into which a torrent is gathered. They have their sizes from the first byte on, and holes.
@@ -76,16 +73,16 @@ impl Files {
     }
 
     /// Makes those that are not there.
-    pub fn make_all(&mut self) -> Result<(), Problem> {
+    pub fn make_all(&mut self) -> Result<(), Failure> {
         (0..self.files.len()).try_for_each(|file| self.open(file).map(|_| ()))
     }
 
-    fn write(&mut self, file: usize, at: u64, bytes: &[u8]) -> Result<(), Problem> {
+    fn write(&mut self, file: usize, at: u64, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.open(file)?.write_all_at(bytes, at);
-        written.map_err(|error| unwritable(&self.files[file].0, &error))
+        written.map_err(|error| Failure::unwritable(&self.files[file].0, &error))
     }
 
-    fn open(&mut self, file: usize) -> Result<&File, Problem> {
+    fn open(&mut self, file: usize) -> Result<&File, Failure> {
         if self.last.as_ref().is_none_or(|(last, _)| *last != file) {
             let (path, bytes) = &self.files[file];
             let opened = (|| {
@@ -94,15 +91,11 @@ impl Files {
                 file.set_len(*bytes)?;
                 Ok(file)
             })();
-            self.last = Some((file, opened.map_err(|error| unwritable(path, &error))?));
+            self.last = Some((file, opened.map_err(|error| Failure::unwritable(path, &error))?));
         }
         let (_, file) = self.last.as_ref().expect("it was opened");
         Ok(file)
     }
-}
-
-fn unwritable(path: &std::path::Path, error: &std::io::Error) -> Problem {
-    Problem::at(path, format!("can't be written: {error}"))
 }
 
 /// Hosts that were not reached: they are not asked again for a while.
@@ -112,14 +105,13 @@ pub type Gone = HashSet<String>;
 ///
 /// Errors are those of this machine, and that it was told to stop.
 pub fn gather(
-    client: &Client,
+    asked: &Asked<'_>,
     content: &Content,
-    seeds: &Seeds,
     files: &mut Files,
     good: &mut [bool],
     gone: &mut Gone,
-    stop: &Stop,
-) -> Result<Vec<Problem>, Problem> {
+) -> Result<Gathered, Failure> {
+    let &Asked { client, seeds, stop, patience } = asked;
     let mut gathering = Gathering {
         client,
         content,
@@ -127,13 +119,15 @@ pub fn gather(
         files,
         gone,
         stop,
+        patience,
+        slow: Vec::new(),
         given_up: HashSet::new(),
         stream: None,
         buffer: vec![0; CHUNK_BYTES],
         problems: Vec::new(),
     };
     let mut piece = 0;
-    while piece < good.len() {
+    while piece < good.len() && !patience.is_over() {
         if good[piece] {
             piece += 1;
             continue;
@@ -144,7 +138,41 @@ pub fn gather(
             Came::NotAtAll(file) => piece = content.behind(file).max(piece + 1),
         }
     }
-    Ok(gathering.problems)
+    // The one that has sent the most before it was too slow is the fastest of them.
+    gathering.slow.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    let slow = gathering.slow.into_iter().map(|(seed, _)| seed).collect();
+    Ok(Gathered { problems: gathering.problems, slow })
+}
+
+/// Who is asked, and how.
+pub struct Asked<'a> {
+    pub client: &'a Client,
+    pub seeds: &'a Seeds,
+    pub stop: &'a Stop,
+    pub patience: Patience,
+}
+
+/// What came of asking web seeds.
+pub struct Gathered {
+    /// Why not all came.
+    pub problems: Vec<Problem>,
+    /// The web seeds that were too slow, the fastest first.
+    pub slow: Vec<usize>,
+}
+
+/// How long is waited for web seeds.
+#[derive(Debug, Clone, Copy)]
+pub enum Patience {
+    /// As long as they send more than this.
+    Brisk(Slow),
+    /// Until then, however slow they are.
+    Until(Instant),
+}
+
+impl Patience {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Until(until) if Instant::now() >= until)
+    }
 }
 
 /// What came of asking for a piece.
@@ -163,6 +191,9 @@ struct Gathering<'g> {
     files: &'g mut Files,
     gone: &'g mut Gone,
     stop: &'g Stop,
+    patience: Patience,
+    /// Seeds that were too slow, and the bytes that they had sent by then.
+    slow: Vec<(usize, u64)>,
     /// Seeds that are not asked again for a file.
     given_up: HashSet<(usize, usize)>,
     stream: Option<Stream>,
@@ -174,11 +205,13 @@ struct Gathering<'g> {
 struct Stream {
     file: usize,
     seed: usize,
+    /// What has come of it.
+    bytes: u64,
     download: Download,
 }
 
 impl Gathering<'_> {
-    fn piece(&mut self, piece: usize, good: &[bool]) -> Result<Came, Problem> {
+    fn piece(&mut self, piece: usize, good: &[bool]) -> Result<Came, Failure> {
         let mut hasher = PieceHasher::new(self.content, piece);
         let mut from: Vec<(usize, usize)> = Vec::new();
         for part in self.content.parts(piece) {
@@ -189,6 +222,9 @@ impl Gathering<'_> {
             let (mut at, end) = (part.at, part.at + part.bytes);
             while at < end {
                 self.stop.check()?;
+                if self.patience.is_over() {
+                    return Ok(Came::Wrong);
+                }
                 let Some(seed) = self.stream_at(file, at, piece, good) else { return Ok(Came::NotAtAll(file)) };
                 if from.last() != Some(&(file, seed)) {
                     from.push((file, seed));
@@ -215,8 +251,14 @@ impl Gathering<'_> {
     fn read(&mut self, most: usize) -> usize {
         let Some(stream) = &mut self.stream else { return 0 };
         match stream.download.read(&mut self.buffer[..most]) {
-            Ok(bytes) => bytes,
+            Ok(bytes) => {
+                stream.bytes += bytes as u64;
+                bytes
+            }
             Err(error) => {
+                if stream.download.was_too_slow() && self.slow.iter().all(|(seed, _)| *seed != stream.seed) {
+                    self.slow.push((stream.seed, stream.bytes));
+                }
                 let problem = Problem::carried_by(&error).cloned();
                 self.note(problem.unwrap_or_else(|| Problem::new(error.to_string())));
                 0
@@ -235,13 +277,17 @@ impl Gathering<'_> {
         for seed in 0..self.seeds.len() {
             let Some(url) = self.seeds[seed].get(file).and_then(Option::as_ref) else { continue };
             let host = host(url);
-            if self.given_up.contains(&(file, seed)) || self.gone.contains(&host) {
+            let is_slow = self.slow.iter().any(|(slow, _)| *slow == seed);
+            if is_slow || self.given_up.contains(&(file, seed)) || self.gone.contains(&host) {
                 continue;
             }
             let wanted = at..self.content.missing_until(file, piece, good);
             match self.client.part(url, &wanted, self.content.file_bytes(file)) {
-                Ok(download) => {
-                    if let Some(seed) = self.go_on(Stream { file, seed, download }, at) {
+                Ok(mut download) => {
+                    if let Patience::Brisk(slow) = self.patience {
+                        download.hurry(slow);
+                    }
+                    if let Some(seed) = self.go_on(Stream { file, seed, bytes: 0, download }, at) {
                         return Some(seed);
                     }
                 }
@@ -356,7 +402,7 @@ mod tests {
             "http://[fd00::1]/",
             "http://[fe80::1]/",
             "http://[::ffff:127.0.0.1]/",
-            "http://localhost/",
+            "http://localhost./",
             "http://a.localhost/",
             "http://2130706433/",
             "ftp://a.example.org/",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -114,6 +115,13 @@ impl Folder {
     /// The device that it was last seen on; 0 before.
     pub(super) fn device(&self) -> u64 {
         self.device.load(Ordering::Relaxed)
+    }
+
+    /// Whether it lies, or would, on another device than its files were last seen on.
+    pub(super) fn has_lost_its_disk(&self) -> bool {
+        let seen = self.device();
+        let now = || self.path.ancestors().find_map(|folder| folder.metadata().ok()).map(|metadata| metadata.dev());
+        seen != 0 && now().is_some_and(|now| now != seen)
     }
 
     pub(super) fn is_on(&self, device: u64) {

@@ -16,6 +16,18 @@ async fn seed(houses: &[(&House, u64)]) -> Arc<Seed> {
     seed
 }
 
+/// An empty mount point lies on the disk that it was made on.
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_lies_on_another_disk_than_its_files_did_has_lost_it() {
+    let [gone, here] = ["a", "b"].map(|name| House::new(&[(name, PIECE)]));
+    // What is mounted in a test, only root may: the disk of the first one was another than that of its folder is now.
+    let seed = seed(&[(&gone, u64::MAX), (&here, 0)]).await;
+    let has_lost = |house: &House| seed.has_lost_its_disk(&house.torrent.info_hash());
+    assert_eq!([has_lost(&gone), has_lost(&here)], [true, false]);
+    std::fs::remove_dir_all(here.path("")).expect("removed");
+    assert!(!has_lost(&here), "its folder is gone, and that in which it lay is on the same disk");
+}
+
 fn entry(seed: &Seed, house: &House) -> Arc<Entry> {
     seed.entry(&house.torrent.info_hash()).expect("it is seeded")
 }

@@ -306,6 +306,11 @@ impl Seed {
         self.entry(info_hash)?.damage()
     }
 
+    /// Whether the disk that a torrent's files were last seen on is not there any more, as far as can be told.
+    pub fn has_lost_its_disk(&self, info_hash: &InfoHash) -> bool {
+        self.entry(info_hash).is_some_and(|entry| entry.has_lost_its_disk())
+    }
+
     /// How a torrent stands.
     pub fn status(&self, info_hash: &InfoHash) -> Option<Status> {
         self.entry(info_hash).map(|entry| entry.status())

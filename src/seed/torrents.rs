@@ -339,6 +339,11 @@ impl Entry {
         verdicts.collect()
     }
 
+    /// Whether a folder of its files lies on another disk than when they were last seen: what was mounted there is gone.
+    pub fn has_lost_its_disk(&self) -> bool {
+        self.content.slots.iter().any(|slot| slot.place.folder().has_lost_its_disk())
+    }
+
     /// What of its files is not as it says; nothing where nothing is known to be wrong with them, or their disk does not
     /// answer.
     pub fn damage(&self) -> Option<Damage> {

@@ -205,7 +205,8 @@ async fn treat(
     let missing = patients.values().filter(|patient| patient.is_missing).count();
     let site = state.site();
     let Some(patient) = patients.get_mut(&info_hash) else { return };
-    let is_disk_gone = patient.is_missing && missing >= MISSING_AT_ONCE_MIN && missing * 2 > site.torrents.len();
+    let are_many_missing = missing >= MISSING_AT_ONCE_MIN && missing * 2 > site.torrents.len();
+    let is_disk_gone = patient.is_missing && (are_many_missing || state.seed.has_lost_its_disk(&info_hash));
     let pause = if patient.is_missing { healing.pauses.missing } else { healing.pauses.decayed };
     let ripe = patient.since + pause;
     let does = healing.mode == Mode::On && !is_disk_gone && ripe <= Instant::now();
@@ -225,6 +226,11 @@ async fn treat(
         }
         Ok(Treated { plan, outcome: None, .. }) => {
             let text = match (healing.mode, plan.is_healing) {
+                (Mode::On, true) if is_disk_gone && !are_many_missing => {
+                    "its disk is not where it was: it is not fetched \
+                     again by itself; `everseed heal` does it"
+                        .to_owned()
+                }
                 (Mode::On, true) if is_disk_gone => format!(
                     "{missing} torrents are missing at once, as if a disk were: they are not fetched again by \
                      themselves; `everseed heal` does it"

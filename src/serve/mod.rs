@@ -54,6 +54,7 @@ pub use log::Log;
 pub use quota::{Quota, THEN_BYTES_PER_SEC};
 pub use server::{END_MAX, Options, Server, StartError, Summary};
 pub use site::{OwnTrackers, Published, Site, load as load_site};
+pub use state::Warnings;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ use super::quota::Quota;
 use super::reload::Watch;
 use super::route;
 use super::site::{self, OwnTrackers, Site};
-use super::state::{self, Inner, State};
+use super::state::{self, Inner, State, Warnings};
 use super::udp::Wire;
 use super::web::WebSent;
 use crate::chores::Chores;
@@ -87,6 +87,8 @@ pub struct Options {
     pub own_trackers: Vec<String>,
     /// Whether the site is a mirror of another's: all trackers of its torrents are others', and are announced to.
     pub is_mirror: bool,
+    /// What `/healthz` warns of beside its own, which others keep up to date.
+    pub warnings: Warnings,
     /// The tracker's limits and intervals. What is said of the seed in it is set from the fields above.
     pub tracker: tracker::Options,
     /// The web server's limits.
@@ -114,6 +116,7 @@ impl Options {
             trusted_proxies: Networks::default(),
             own_trackers: Vec::new(),
             is_mirror: false,
+            warnings: Warnings::default(),
             tracker: tracker::Options::default(),
             http: http::Options::default(),
             seed: seed::Limits::default(),
@@ -265,6 +268,7 @@ impl Server {
             started_secs: now.0,
             has_metrics_apart: bound.metrics.is_some(),
             log,
+            warnings: options.warnings,
             inner: Inner::default(),
         });
         state.restore_sent(loaded.lifetimes.iter().map(|(info_hash, lifetime)| (*info_hash, lifetime.sent)));

@@ -68,6 +68,8 @@ pub struct State {
     pub has_metrics_apart: bool,
     /// Where lines for the operator go.
     pub log: Log,
+    /// What others warn of.
+    pub warnings: Warnings,
     /// What changes while it runs.
     pub inner: Inner,
 }
@@ -75,6 +77,21 @@ pub struct State {
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// The most warnings of others that are kept.
+const WARNINGS_MAX: usize = 16;
+
+/// What others have to say to who watches the server; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// Puts these in the place of the former ones; at most [`WARNINGS_MAX`] of them.
+    pub fn set(&self, mut lines: Vec<String>) {
+        lines.truncate(WARNINGS_MAX);
+        *lock(&self.0) = lines;
     }
 }
 
@@ -421,8 +438,9 @@ impl State {
         let healing = lock(&self.inner.healing).clone();
         let mut faults = self.own_faults();
         let meter = lock(&self.inner.meter);
-        let (month, warnings) = (meter.usage(), meter.warning().into_iter().collect());
+        let (month, mut warnings) = (meter.usage(), meter.warning().into_iter().collect::<Vec<_>>());
         drop(meter);
+        warnings.extend(lock(&self.warnings.0).iter().cloned());
         let mut everseed = Everseed {
             peer_port: self.peer_port,
             addresses: addresses.iter().map(ToString::to_string).collect(),

@@ -4,6 +4,7 @@ use std::fs;
 
 use expect_test::expect;
 
+use super::house::web::File;
 use super::house::{House, KIB, episode};
 use super::{Fan, Publisher, day};
 
@@ -139,6 +140,16 @@ fn what_is_withdrawn_is_forgotten_where_that_is_wanted() {
     fan.round();
     expect!["mirror: No. 4 is removed, 102.4 kB: the show has withdrawn it"].assert_eq(&fan.told());
     assert_eq!((fan.entries().len(), fan.site().join("media/ep4.mp3").exists()), (3, false));
+    // It has nothing for a moment.
+    let document = fs::read(publisher.house.public().join("everseed.json")).expect("a manifest");
+    publisher.web.put(
+        "everseed.json",
+        File::of(br#"{"version": 1, "base_url": "https://show.example.org/", "title": "A show", "torrents": []}"#),
+    );
+    fan.round();
+    assert_eq!(fan.entries().len(), 3, "{}", fan.told());
+    publisher.web.put("everseed.json", File::of(&document));
+    fan.round();
     // Another show, by mistake: nothing of the first is removed.
     let other = publisher.web.url("torrents.xml");
     let fan = fan.with(|options| options.source = other);

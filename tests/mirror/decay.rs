@@ -7,7 +7,7 @@ use std::time::Duration;
 use everseed::mirror::Reread;
 use expect_test::expect;
 
-use super::house::{KIB, Run, everseed};
+use super::house::{House, KIB, Run, everseed};
 use super::{Fan, Publisher, day};
 
 /// Changes one byte of a file, and gives it its old time again.
@@ -143,4 +143,45 @@ fn once_it_says_what_was_not_read_and_a_bad_file_is_no_success() {
     publisher.web.remove("media/ep1.mp3");
     let run = publisher.web.hide_port(&once(&[]).whole());
     assert!(run.contains("One: media/ep1.mp3 has 1 bad piece") && run.ends_with("[exit 1]\n"), "{run}");
+}
+
+/// Without its `.torrent` a torrent is not served; its files may be the last ones, and stay.
+#[test]
+fn what_has_lost_its_torrent_stays_and_is_back_with_it() {
+    let publisher = Publisher::of(House::furnished(), "[torrent]\nretired_days = 0\n");
+    let fan = Fan::of(&publisher.web.url("everseed.json"));
+    fan.round();
+    let torrent = fan.files()["torrents/ep1.torrent"].clone();
+    let publisher = publisher.change(|house| {
+        fs::remove_file(house.root().join("content/ep1.md")).expect("removed");
+        house
+    });
+    fan.round();
+    let retired = fan.entries().into_iter().find(|entry| entry.title == "One").expect("it is kept");
+    let (at, file) = (retired.torrent.to_string(), retired.files[0].path.to_string());
+    let media = fan.files()[&file].clone();
+    fs::remove_file(fan.site().join(&at)).expect("removed");
+    fan.told();
+    for _ in 0..2 {
+        let mut mirror = fan.mirror();
+        // More than one round: what is left over is removed at the end of each.
+        (2..4).for_each(|n| assert_eq!(mirror.round(day(n), None).trouble, None));
+        assert_eq!(fan.entries().len(), 2);
+        assert!(fan.files()[&file] == media);
+        let told = fan.told();
+        assert!(told.contains(&format!("WARNING: mirror: One: DIR/data/site/{at} is gone")), "{told}");
+    }
+    fs::write(fan.site().join(&at), torrent).expect("put back");
+    fan.round();
+    assert!(fan.entries().contains(&retired) && !fan.told().contains("WARNING"));
+    assert!(!fan.data().join("lost.json").exists());
+
+    // Where another one is handed out, what was published is kept, and made into it again.
+    let fan = fan.with(|options| options.base_url = everseed::baseurl::BaseUrl::parse("https://fan.example.org/").ok());
+    fan.round();
+    let handed_out = fan.files()[&at].clone();
+    fs::remove_file(fan.site().join(&at)).expect("removed");
+    fan.round();
+    assert!(fan.files()[&at] == handed_out && fan.entries().len() == 3, "{}", fan.told());
+    drop(publisher);
 }

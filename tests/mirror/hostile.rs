@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use everseed::id::InfoHashes;
 use everseed::manifest::{Entry, File as ListedFile, Manifest};
@@ -13,7 +14,7 @@ use expect_test::expect;
 use sha1::{Digest, Sha1};
 
 use super::house::web::{File, Web};
-use super::house::{KIB, mp3, noise};
+use super::house::{KIB, PATIENCE, mp3, noise};
 use super::{Fan, Publisher, day};
 
 fn path(text: &str) -> SitePath {
@@ -320,4 +321,134 @@ fn of_many_that_are_missing_some_are_told_and_all_are_counted() {
     publish(&web, entries.collect());
     let fan = Fan::of(&web.url("everseed.json"));
     assert_eq!((fan.round().missing, fan.told().lines().filter(|line| line.starts_with("WARNING")).count()), (25, 20));
+}
+
+/// A manifest may name the files of one torrent in each other's places.
+#[test]
+fn files_of_one_torrent_that_change_places_keep_their_bytes() {
+    let web = Web::new();
+    let (one, other) = (noise(1, 20 * KIB), noise(2, 20 * KIB));
+    let file = |name: &str| TorrentFile { path: vec![name.into()], bytes: 20 * KIB as u64, is_pad: false };
+    let layout = Layout::Multi(vec![file("a"), file("b")]);
+    let torrent = torrent("set", layout, Hashes::V1(pieces(&[&one[..], &other].concat())));
+    web.put("a.torrent", File::of(torrent.bytes()));
+    web.put("set/a", File::of(&one));
+    web.put("set/b", File::of(&other));
+    let list = |at: &str, files: [&str; 2]| publish(&web, vec![entry(&torrent, at, &files)]);
+    list("a.torrent", ["set/a", "set/b"]);
+    let fan = Fan::of(&web.url("everseed.json"));
+    let mut mirror = fan.mirror();
+    assert_eq!(mirror.round(day(1), None).fetched, 1, "{}", fan.told());
+    let moves = [
+        ["set/b", "set/a"],
+        ["set/a", "set/c"],
+        ["set/c", "set/d"],
+        ["set/d", "set/c"],
+        ["SET/d", "set/c"],
+        ["set/c/x", "set/a"],
+    ];
+    for (files, name) in moves.into_iter().zip(["a", "a", "a", "set/d", "b", "set/c/y"]) {
+        let at = format!("{name}.torrent");
+        list(&at, files);
+        let round = mirror.round(day(2), None);
+        assert_eq!((round.fetched, round.missing, round.trouble), (0, 0, None), "{files:?}: {}", fan.told());
+        let mut here = fan.files();
+        assert!(
+            here.remove(files[0]) == Some(one.clone()) && here.remove(files[1]) == Some(other.clone()),
+            "{files:?}"
+        );
+        let left: Vec<_> = here.into_keys().filter(|name| *name != at).collect();
+        assert_eq!(left, ["everseed.json", "index.html"], "{files:?}");
+    }
+}
+
+/// Names that no file system takes, and a path on which something of the operator's stands, concern their own torrents.
+#[test]
+fn a_torrent_that_cannot_lie_where_the_show_has_it_holds_up_no_other() {
+    let web = Web::new();
+    let long = format!("{}.mp3", "x".repeat(280));
+    let torrent_name = format!("{}.torrent", "y".repeat(244));
+    let mut entries = Vec::new();
+    for (index, (name, at, file)) in [
+        (&*long, "long.torrent", "long.mp3"),
+        ("b.mp3", &*torrent_name, "b.mp3"),
+        ("c.mp3", "c.torrent", "taken/c.mp3"),
+        ("d.mp3", "d.torrent", "d.mp3"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let content = noise(index as u64, 20 * KIB);
+        let torrent = torrent_of(name, &content);
+        web.put(file, File::of(&content));
+        web.put(at, File::of(torrent.bytes()));
+        entries.push(entry(&torrent, at, &[file]));
+    }
+    publish(&web, entries);
+    let fan = Fan::of(&web.url("everseed.json"));
+    fs::create_dir_all(fan.site()).expect("a folder");
+    fs::write(fan.site().join("taken"), "the operator's").expect("written");
+    let mut mirror = fan.mirror();
+    let round = mirror.round(day(1), None);
+    assert_eq!((round.fetched, round.missing, round.trouble), (4, 0, None), "{}", fan.told());
+    expect![[r#"
+        long.torrent long.mp3
+        kept/HASH/published.torrent kept/HASH/0/b.mp3
+        kept/HASH/published.torrent kept/HASH/0/c.mp3
+        d.torrent d.mp3
+    "#]]
+    .assert_eq(&paths(&fan));
+    assert_eq!(fan.files()["taken"], b"the operator's");
+    assert_eq!(fan.files().len(), 4 * 2 + 3, "nothing is left of the first tries");
+    let round = mirror.round(day(2), None);
+    assert_eq!((round.fetched, round.missing, round.trouble), (0, 0, None), "{}", fan.told());
+}
+
+/// A server that hardly sends is asked when nobody else has it, and then for a while only.
+#[test]
+fn a_trickle_is_the_last_resort_and_holds_up_nobody() {
+    let (slow, web) = (Web::new(), Web::new());
+    let mut entries = Vec::new();
+    for (index, name) in ["a.mp3", "b.mp3"].into_iter().enumerate() {
+        let content = noise(index as u64, 50 * KIB);
+        let torrent = torrent_of(name, &content);
+        slow.put(name, File::of(&content));
+        web.put(&format!("{name}.torrent"), File::of(torrent.bytes()));
+        let mut entry = entry(&torrent, &format!("{name}.torrent"), &[name]);
+        entry.files[0].url = Some(slow.url(name));
+        entries.push(entry);
+    }
+    publish(&web, entries);
+    // Whatever it sends is too little.
+    let slow_always = everseed::fetch::Slow { bytes: u64::MAX, within: Duration::ZERO };
+    let fan = Fan::of(&web.url("everseed.json")).with(|options| {
+        (options.slow, options.slow_for) = (slow_always, Duration::ZERO);
+    });
+    let round = fan.round();
+    assert_eq!((round.fetched, round.missing, round.trouble), (0, 2, None));
+    let told = fan.told();
+    assert!(told.contains("4 of 4 pieces are missing") && told.contains("sent less than"), "{told}");
+    let asked = slow.asked().len();
+    assert_eq!(asked, 2, "once each");
+    let fan = fan.with(|options| options.slow_for = PATIENCE);
+    assert_eq!(fan.round().fetched, 2, "{}", fan.told());
+    assert_eq!(slow.asked().len(), 4, "and again when nobody else has it");
+}
+
+/// Neither a redirect nor a torrent has us ask our own network.
+#[test]
+fn a_redirect_does_not_lead_into_our_network() {
+    let publisher = Publisher::new();
+    // The same server, by an address that the show does not stand at.
+    let port = publisher.web.url("").split(':').nth(2).expect("a port").trim_end_matches('/').to_owned();
+    for name in ["media/ep1.mp3", "torrents/ep2.torrent"] {
+        publisher.web.put(name, File::redirect(302, &format!("http://127.0.0.2:{port}/elsewhere")));
+    }
+    publisher.web.put("elsewhere", File::of(b"secret"));
+    let fan = Fan::of(&publisher.web.url("everseed.json"));
+    let round = fan.round();
+    let told = fan.told();
+    assert_eq!((round.fetched, round.missing), (1, 2), "{told}");
+    assert_eq!(told.matches("is an address of this machine or its network").count(), 2, "{told}");
+    assert!(!publisher.web.asked().iter().any(|line| line.starts_with("/elsewhere")));
 }

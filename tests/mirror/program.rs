@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use everseed::metainfo;
 use expect_test::expect;
@@ -91,7 +90,7 @@ fn killed_in_the_middle_it_goes_on_behind_what_was_right() {
         .spawn()
         .expect("the program starts");
     let hash = publisher.manifest().torrents[0].info_hashes.main().to_string();
-    let part: PathBuf = data.join("fetching").join(hash).join("ep1.mp3");
+    let part: PathBuf = data.join("fetching").join(hash).join("0");
     let original = fs::read(publisher.house.public().join("media/ep1.mp3")).expect("a file");
     until("two MiB are written", || fs::read(&part).is_ok_and(|bytes| bytes.get(..2 * MIB) == original.get(..2 * MIB)));
     child.kill().expect("killed");
@@ -197,7 +196,7 @@ fn a_mirror_seeds_to_the_shows_tracker_follows_the_show_and_outlives_it() {
         "pages are the show's own: {swarms}"
     );
     let (status, took) = mirror.stop();
-    assert!(status.success() && took < Duration::from_secs(2), "{status} {took:?}");
+    assert!(status.success() && took < PATIENCE, "{status} {took:?}");
 }
 
 #[test]
@@ -210,6 +209,10 @@ fn a_mirror_is_there_before_its_show_is_and_can_be_mirrored_itself() {
     assert_eq!(mirror.greeted("seeding"), "3 of 3 torrents");
     assert!(mirror.greeted("mirror").starts_with("A show, http"), "{}", mirror.greeting);
     mirror.said("the show can't be read");
+    until("who watches it is told too", || {
+        let health = mirror.get("/healthz").text();
+        health.contains("mirror: in the round of") && health.contains("the show can't be read")
+    });
     let again = Run::of(
         everseed().args(["mirror", mirror.url(), "--once", "--data", "again"]).current_dir(house.beside("")),
         &house.beside(""),

@@ -251,3 +251,68 @@ fn a_round_that_takes_too_long_looks_at_the_show_again_first() {
     mirror.stop().now();
     assert!(mirror.round(day(1), None).trouble.is_some());
 }
+
+/// Which torrents a feed names that tells no info-hash, only its server knows; until it has said so, nothing goes.
+#[test]
+fn what_a_feed_may_still_name_is_neither_retired_nor_removed() {
+    let publisher = Publisher::new();
+    let web = &publisher.web;
+    let torrent = |slug: &str| {
+        std::fs::read(publisher.house.public().join(format!("torrents/{slug}.torrent"))).expect("it is there")
+    };
+    let item =
+        |name: &str, query: &str, day: u8| bare_item(name, day).replace(".torrent'", &format!(".torrent{query}'"));
+    let feed = |items: &[String]| {
+        let text = format!("<rss version='2.0'><channel><title>Bare</title>{}</channel></rss>", items.concat());
+        web.put("bare/feed.xml", File::of(text.as_bytes()));
+    };
+    web.put("bare/a.torrent", File::of(&torrent("ep1")));
+    web.put("bare/b.torrent", File::of(&torrent("set")));
+    feed(&[item("a", "", 1), item("b", "", 2)]);
+    for (forgets, budget, is_rolling) in
+        [(true, None, false), (false, Some(500_000), false), (false, Some(500_000), true)]
+    {
+        feed(&[item("a", "", 1), item("b", "", 2)]);
+        let fan = Fan::of(&web.url("bare/feed.xml")).with(|options| {
+            (options.forgets_withdrawn, options.budget_bytes, options.is_rolling) = (forgets, budget, is_rolling);
+        });
+        let mut mirror = fan.mirror();
+        assert_eq!(mirror.round(day(1), None).fetched, 2, "{}", fan.told());
+        let before = fan.listed();
+        fan.told();
+        // All addresses are others, and lead to the same.
+        feed(&[item("a", "?v=2", 1), item("b", "?v=2", 2)]);
+        web.put("bare/a.torrent?v=2", File::of(&torrent("ep1")));
+        web.put("bare/b.torrent?v=2", File::of(&torrent("set")));
+        assert_eq!(mirror.round(day(2), None).fetched, 0);
+        assert_eq!((fan.listed(), fan.told()), (before.clone(), String::new()));
+        drop(mirror);
+        // What was remembered of them is gone.
+        std::fs::remove_file(fan.data().join("mirror.json")).expect("removed");
+        assert_eq!(fan.round().fetched, 0);
+        assert!(!fan.told().contains("removed") && fan.listed() == before);
+        // They lead nowhere for now, and there is a new one that needs the room.
+        feed(&[item("c", "", 3), item("a", "?v=3", 1), item("b", "?v=3", 2)]);
+        web.put("bare/c.torrent", File::of(&torrent("ep2")));
+        let fan = fan.with(|options| options.budget_bytes = budget.map(|_| 1_100_000));
+        fan.round();
+        let told = fan.told();
+        assert!(!told.contains("removed") && fan.listed().ends_with(&before), "{told}");
+        assert_eq!(fan.entries().len(), if budget.is_some() { 2 } else { 3 }, "{told}");
+    }
+}
+
+/// A moved show says where it is by a redirect, and its relative addresses count from there.
+#[test]
+fn a_document_behind_a_redirect_is_read_where_it_stands() {
+    let publisher = Publisher::new();
+    publisher.web.put("old/feed", File::redirect(302, &publisher.web.url("everseed.json")));
+    let fan = Fan::of(&publisher.web.url("old/feed"));
+    assert_eq!(fan.round().fetched, 3, "{}", fan.told());
+    // Also by what is remembered of it, without its server.
+    let asked = publisher.web.asked();
+    assert!(asked.iter().any(|line| line.starts_with("/media/ep1.mp3")), "{asked:?}");
+    std::fs::remove_file(fan.site().join("media/ep1.mp3")).expect("removed");
+    let round = fan.round();
+    assert_eq!((round.fetched, round.missing), (1, 0), "{}", fan.told());
+}
