@@ -22,6 +22,10 @@ pub const ADDRESS_SHARE: usize = 4;
 /// One network (a /24, of IPv6 a /48) has at most one in so many of all places.
 pub const NETWORK_SHARE: usize = 2;
 
+/// Downloads have three in four of all places at most: one that is slow keeps its place for long, and what is asked for
+/// in passing finds one of the others.
+const DOWNLOADS_SHARE: (usize, usize) = (3, 4);
+
 /// Those that share places: an address and a network.
 const PARTIES: usize = 2;
 /// The queues that a place stands in while it waits: that of all, and those of its parties.
@@ -37,6 +41,7 @@ type Of = Option<[usize; PARTIES]>;
 #[derive(Debug)]
 pub struct Doors {
     places_max: usize,
+    downloads_max: usize,
     /// Places of one address, and of one network, at most.
     shares: [usize; PARTIES],
     /// They stand for many clients, and so have no share.
@@ -52,6 +57,7 @@ struct State {
     free: Vec<usize>,
     /// Places of those who were not asked to give way.
     taken: usize,
+    downloads: usize,
     waiting: Queue,
     parties: [Parties; PARTIES],
 }
@@ -74,6 +80,7 @@ struct Bell {
     /// A request was answered since its turn came last.
     has_asked: AtomicBool,
     is_answering: AtomicBool,
+    is_downloading: AtomicBool,
 }
 
 /// All addresses, or all networks, of which somebody is in. One is looked for when somebody comes or goes, and has a
@@ -119,7 +126,8 @@ impl Doors {
     /// So many places in all.
     pub fn new(places_max: usize, proxies: Networks) -> Self {
         let shares = [ADDRESS_SHARE, NETWORK_SHARE].map(|share| (places_max / share).max(1));
-        Self { places_max, shares, proxies, state: Mutex::default() }
+        let downloads_max = (places_max * DOWNLOADS_SHARE.0 / DOWNLOADS_SHARE.1).max(1);
+        Self { places_max, downloads_max, shares, proxies, state: Mutex::default() }
     }
 
     /// Lets a connection in, and says how many were asked to give way to it: at its share of the places one of its own
@@ -298,6 +306,9 @@ impl Ticket {
             return;
         }
         let mut state = self.doors.state();
+        if !is_answering {
+            self.ends_download(&mut state);
+        }
         if state.places[self.number].is_leaving {
             return;
         }
@@ -306,6 +317,22 @@ impl Ticket {
         } else {
             state.wait(self.number);
         }
+    }
+
+    /// Whether there is room for another download. It is one until its answer is no longer in progress.
+    pub fn begins_download(&self) -> bool {
+        let mut state = self.doors.state();
+        let is_new = !self.bell.is_downloading.load(Ordering::Relaxed);
+        if is_new && state.downloads >= self.doors.downloads_max {
+            return false;
+        }
+        state.downloads += usize::from(is_new);
+        self.bell.is_downloading.store(true, Ordering::Relaxed);
+        true
+    }
+
+    fn ends_download(&self, state: &mut State) {
+        state.downloads -= usize::from(self.bell.is_downloading.swap(false, Ordering::Relaxed));
     }
 
     /// Comes back when the place is needed for another.
@@ -327,7 +354,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.doors.state().give_back(self.number);
+        let mut state = self.doors.state();
+        self.ends_download(&mut state);
+        state.give_back(self.number);
     }
 }
 
@@ -366,7 +395,7 @@ mod tests {
         let doors = Arc::clone(&tickets.first().expect("somebody").doors);
         drop(tickets);
         let state = doors.state();
-        assert_eq!((state.taken, state.free.len()), (0, state.places.len()));
+        assert_eq!((state.taken, state.downloads, state.free.len()), (0, 0, state.places.len()));
         assert!(state.waiting.first.is_none() && state.waiting.last.is_none());
         assert!(state.parties.iter().all(|of| of.numbers.is_empty() && of.free.len() == of.all.len()));
     }
@@ -450,6 +479,18 @@ mod tests {
         let newer = waiting(&doors, "198.18.0.1");
         assert_eq!(doors.state().taken, 2);
         leave([old, other, new, newer]);
+    }
+
+    #[test]
+    fn downloads_leave_places_for_others() {
+        let doors = doors(8);
+        let all: Vec<_> = (0..7).map(|n| answered(&doors, &format!("192.0.{n}.1"))).collect();
+        let begun: Vec<_> = all.iter().map(Ticket::begins_download).collect();
+        assert_eq!(begun, [true, true, true, true, true, true, false]);
+        assert!(all[5].begins_download(), "its next one, on the same connection");
+        all[5].set_answering(false);
+        assert!(all[6].begins_download());
+        leave(all);
     }
 
     #[test]

@@ -151,7 +151,10 @@ impl Front {
             self.give_back(kit);
             match done {
                 Ok(Done::Open) => ticket.asked(),
-                Ok(Done::Close(at)) if at < bytes => return Next::Linger(stream),
+                // Closed with bytes unread, the client would be told of nothing else.
+                Ok(Done::Close(at)) if at < bytes || stream.try_read(&mut [0]).is_ok_and(|more| more > 0) => {
+                    return Next::Linger(stream);
+                }
                 Ok(Done::HandOn(_)) => return Next::HandOn(stream, rest),
                 Ok(Done::Close(_)) | Err(_) => return Next::Over,
             }

@@ -42,6 +42,8 @@ const DESCRIPTORS_OF_A_CONNECTION: usize = 4;
 /// The most connections that are on their way out, because they gave way or were turned away with a 503, at one time;
 /// new ones wait to be accepted then.
 pub const LEAVING_MAX: usize = 256;
+/// An answer of more bytes is a download: the system may not take it at once.
+const LONG_BYTES: u64 = 128 * 1024;
 /// Connections that give way at a time where the system has no room for a new one.
 const MAKE_ROOM: u64 = 64;
 /// The longest that answers in progress may take after the end was asked for, unless [`Options`] say otherwise.
@@ -190,7 +192,11 @@ pub async fn serve<H, F>(
                 options.connections_max
             )
         });
-        tasks.spawn(turn_away(keeper, ending.clone()));
+        keeper.answer(StatusCode::SERVICE_UNAVAILABLE);
+        // So that the client can read it; but those who are turned away keep no newcomer waiting.
+        if tasks.len() < options.connections_max + LEAVING_MAX / 2 {
+            tasks.spawn(linger(keeper, ending.clone()));
+        }
     }
     drop(listener);
     drop(end);
@@ -249,6 +255,7 @@ async fn converse<H, F>(
     let (mut socket, keeper) = socket::share(stream, Arc::clone(&counters.sent));
     socket.read_before(before);
     let answering = Arc::new(Line::default());
+    let counters = &counters;
     let service = service_fn(|request: Request<Incoming>| {
         counters.requests.fetch_add(1, Ordering::Relaxed);
         ticket.asked();
@@ -259,6 +266,10 @@ async fn converse<H, F>(
                 Some(answer) => answer.await,
                 None => reply::text(StatusCode::URI_TOO_LONG, "the request line is longer than 8 KiB"),
             };
+            if is_download(&reply) && !ticket.begins_download() {
+                counters.turned_away.fetch_add(1, Ordering::Relaxed);
+                reply = reply::unavailable("too many downloads at one time; try again in a moment");
+            }
             reply::finish(&mut reply);
             reply.body_mut().hold(in_progress);
             Ok::<_, std::convert::Infallible>(reply)
@@ -354,9 +365,8 @@ fn answer_for_hyper(error: &hyper::Error, keeper: &Keeper) {
     keeper.answer(status);
 }
 
-async fn turn_away(keeper: Keeper, ending: watch::Receiver<()>) {
-    keeper.answer(StatusCode::SERVICE_UNAVAILABLE);
-    linger(keeper, ending).await;
+fn is_download(reply: &Reply) -> bool {
+    hyper::body::Body::size_hint(reply.body()).exact().is_none_or(|bytes| bytes > LONG_BYTES)
 }
 
 fn is_line_too_long<B>(request: &Request<B>) -> bool {

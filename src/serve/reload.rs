@@ -96,7 +96,9 @@ pub fn tell(log: &Log, problems: &[Problem]) {
 
 async fn put_in_force(state: &Arc<State>, site: Site) {
     let torrents = site.torrents.len();
-    let changed = state.enforce(site);
+    let theirs = Arc::clone(state);
+    // Of thousands of torrents it is work, and it waits for announces in between: no thread that answers them does it.
+    let Ok(changed) = tokio::task::spawn_blocking(move || theirs.enforce(site)).await else { return };
     state.look_for_media().await;
     state.log.line(format!(
         "the site was read again: {torrents} torrents, {} new, {} withdrawn",

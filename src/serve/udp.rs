@@ -50,8 +50,8 @@ impl Wire {
         Ok(Self { socket: UdpSocket::from_std(socket)?, quinn, local })
     }
 
-    /// Answers for ever. `key` is secret, the same for all sockets and new at each start: connection ids are made with
-    /// it.
+    /// Answers for ever. `key` is secret, and the same for all sockets and after a restart: connection ids are made with it,
+    /// and those that clients hold stay good.
     pub async fn serve(self, state: Arc<State>, key: [u8; 16]) {
         static FAILED: Throttle = Throttle::new(60);
         let mut desk = Desk {

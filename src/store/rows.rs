@@ -269,7 +269,6 @@ fn kind(number: u8) -> Kind {
     }
 }
 
-/// An address and port in network order, 6 or 18 bytes of the array.
 fn bytes_of(path: &Path) -> &[u8] {
     path.as_os_str().as_bytes()
 }

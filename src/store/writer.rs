@@ -10,7 +10,7 @@ use crate::id::InfoHash;
 use crate::problem::Problem;
 use crate::tracker::Change;
 
-/// After so long at the latest a change is on the disk (rule 23), where the disk takes it.
+/// After so long at the latest all counts are on the disk (rule 23), where the disk takes them, and the peers of a flush.
 pub const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// Peers of one flush at most, unless it was asked for or is the last: as many as come in [`FLUSH_EVERY`] at the rate
 /// that the tracker holds its peers to ([`crate::tracker::ANNOUNCES_PER_SEC_MAX`]). Where more come, writing does not

@@ -17,7 +17,7 @@ pub struct ConnectionIds {
 }
 
 impl ConnectionIds {
-    /// Takes the key, 16 secret bytes that should be new at each start.
+    /// Takes the key, 16 secret bytes. Ids that were issued with it before are good after a restart too.
     pub fn new(key: [u8; 16]) -> Self {
         let key = u128::from_le_bytes(key);
         let low = u64::try_from(key & u128::from(u64::MAX)).expect("64 bits are left");

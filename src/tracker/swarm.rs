@@ -10,7 +10,7 @@ use super::group::{Addresses, Group, Heard, View};
 use super::peer::{Peer, tag};
 use super::random::{Random, Shuffle};
 use super::swarms::{CALL_BATCH, SeedState};
-use super::{Announce, Change, Contacts, Counts, Event, Reply, Seconds};
+use super::{Announce, Change, Contacts, Counts, Event, Families, Reply, Seconds};
 use crate::id::InfoHash;
 
 /// The swarm of one torrent: 96 bytes, and its peers.
@@ -120,6 +120,12 @@ impl Swarm {
     /// The seeds among them.
     pub fn seeds(&self) -> usize {
         self.v4.seeds() + self.v6.seeds()
+    }
+
+    /// The seeds that a wire of these families carries.
+    pub fn seeds_of(&self, families: Families) -> usize {
+        let v4 = if families.v4() { self.v4.seeds() } else { 0 };
+        v4 + if families.v6() { self.v6.seeds() } else { 0 }
     }
 
     /// Whether the peer at `addr` is one of them.

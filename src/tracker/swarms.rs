@@ -486,13 +486,13 @@ impl Swarms {
         }
         // Of several addresses of the everseed those that the wire cannot carry still are its own: no stranger's
         // announce takes their place. So they are left out only when it comes to giving.
+        let is_wanted = swarm.seeds_of(announce.families) < OTHER_SEEDS_WANTED;
         let given = offered && kind != Kind::Seed && !self.options.is_everseed(announce.peer_id) && want > 0;
         let mut open = want;
         if given {
             reply.seed_unreachable = self.seed_at.is_empty();
             let candidates = swarm.peers() + 1;
-            let first = swarm.seeds() < OTHER_SEEDS_WANTED;
-            if first || (self.random.below(position(candidates)) as usize) < want {
+            if is_wanted || (self.random.below(position(candidates)) as usize) < want {
                 open -= give_seed(&self.seed_at, announce, self.options.seed_id, want, reply);
             }
         }
@@ -500,7 +500,7 @@ impl Swarms {
         let local = announce.addr.ip().is_loopback() && !announce.held_back;
         let asker = Asker { announce, kind, local, now, life_secs: self.load.life_secs() };
         swarm.choose(&asker, open, &mut self.shuffle, &mut self.random, &self.seed_at, reply);
-        if swarm.seeds() >= OTHER_SEEDS_WANTED {
+        if !is_wanted {
             // Drawn like any peer, the everseed stands anywhere among them.
             for index in 0..first_v4 {
                 reply.v4.swap(index, self.random.below(position(reply.v4.len())) as usize);

@@ -96,7 +96,10 @@ fn rule_26_it_comes_first_while_fewer_than_two_other_seeds_are_known() {
         house.announce(&leecher(&format!("192.0.2.{number}:1")));
     }
     house.announce(&seed("198.51.100.7:1"));
-    let asker = Announce { numwant: Some(5), ..leecher("192.0.2.250:1") };
+    // Who asks over a wire that does not carry them is not helped by these.
+    house.announce(&seed("[2001:db8::7]:1"));
+    house.announce(&seed("[2001:db8::8]:1"));
+    let asker = Announce { numwant: Some(5), families: Families::V4, ..leecher("192.0.2.250:1") };
     for _ in 0..50 {
         house.announce(&asker);
         assert_eq!(house.given().len(), 5);
