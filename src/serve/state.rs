@@ -88,7 +88,7 @@ const WARNINGS_MAX: usize = 16;
 pub struct Warnings(Arc<Mutex<Vec<String>>>);
 
 impl Warnings {
-    /// Puts these in the place of the former ones; at most [`WARNINGS_MAX`] of them.
+    /// Puts these in the place of the former ones; at most `WARNINGS_MAX` of them.
     pub fn set(&self, mut lines: Vec<String>) {
         lines.truncate(WARNINGS_MAX);
         *lock(&self.0) = lines;
