@@ -10,14 +10,17 @@
 
 #[path = "shared/memory.rs"]
 mod memory;
+#[path = "shared/torrents.rs"]
+mod torrents;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use everseed::id::{InfoHash, PeerId};
+use everseed::id::PeerId;
 use everseed::tracker::{Announce, Change, Event, Families, Open, Options, Reload, Reply, Seconds, Swarms};
+use torrents::info_hash;
 
 const ROUNDS: usize = 3;
 const PEERS: u32 = 1_000_000;
@@ -162,12 +165,6 @@ fn announce(call: u32, torrents: u32, v6: bool) -> Announce {
         named: false,
         held_back: false,
     }
-}
-
-fn info_hash(torrent: u32) -> InfoHash {
-    let mut hash = [0xa5; 20];
-    hash[..4].copy_from_slice(&torrent.wrapping_mul(0x9e37_79b1).to_be_bytes());
-    InfoHash(hash)
 }
 
 fn nanos_since(start: Instant) -> u64 {

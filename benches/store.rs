@@ -5,6 +5,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
+#[path = "shared/torrents.rs"]
+mod torrents;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 use everseed::id::{InfoHash, PeerId};
 use everseed::store::{Batch, FLUSH_PEERS_MAX, Store, Writer, WriterOptions};
 use everseed::tracker::{Change, Kind, Options, Seconds, Sighting, Swarms};
+use torrents::info_hash;
 
 const PEERS: u32 = 2_000;
 const RUNS: usize = 10;
@@ -80,7 +84,7 @@ fn with_many(path: &Path) {
     let open = timed(|| loaded = Some(Store::open(path).expect("opens").store.load(NOW).expect("loads")));
     let peers = loaded.expect("loaded").peers;
     let mut swarms = Swarms::new(Options::default(), 1);
-    swarms.set_torrents((0..MANY_TORRENTS).map(torrent_of_many));
+    swarms.set_torrents((0..MANY_TORRENTS).map(info_hash));
     let restore = timed(|| assert_eq!(swarms.restore(peers, NOW), MANY_PEERS as usize));
     show(&format!("a start: {MANY_PEERS} peers opened and loaded"), vec![open]);
     show("a start: the same put back", vec![restore]);
@@ -96,7 +100,7 @@ fn one_of_many(number: u32, round: u64) -> Sighting {
     let mut peer_id = *b"-EX0001-000000000000";
     peer_id[8..12].copy_from_slice(&number.to_be_bytes());
     Sighting {
-        info_hash: torrent_of_many(number.wrapping_mul(0x9e37_79b1) % MANY_TORRENTS),
+        info_hash: info_hash(number.wrapping_mul(0x9e37_79b1) % MANY_TORRENTS),
         addr: SocketAddr::new(Ipv4Addr::from_bits(number.wrapping_mul(0x9e37_79b1)).into(), 6881),
         peer_id: PeerId(peer_id),
         kind: Kind::Leecher,
@@ -105,12 +109,6 @@ fn one_of_many(number: u32, round: u64) -> Sighting {
         downloaded: round,
         at: NOW,
     }
-}
-
-fn torrent_of_many(number: u32) -> InfoHash {
-    let mut hash = [0xa5; 20];
-    hash[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_be_bytes());
-    InfoHash(hash)
 }
 
 fn sightings(round: u64) -> impl Iterator<Item = Sighting> {

@@ -1,12 +1,16 @@
 //! One thread, a tracker, and announces to it: to the core alone, and as the bytes of HTTP and UDP.
 
+#[path = "torrents.rs"]
+mod torrents;
+
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use everseed::id::{InfoHash, PeerId};
+use everseed::id::PeerId;
 use everseed::tracker::udp::{self, ConnectionIds, Request};
 use everseed::tracker::{Announce, Change, Event, Families, Options, Reply, Seconds, Swarms, http};
+use torrents::info_hash;
 
 /// Times that each figure is measured.
 pub const ROUNDS: usize = 5;
@@ -139,12 +143,6 @@ pub fn announce(number: u32, torrents: u32, peers: u32) -> Announce {
         named: false,
         held_back: false,
     }
-}
-
-fn info_hash(torrent: u32) -> InfoHash {
-    let mut hash = [0xa5; 20];
-    hash[..4].copy_from_slice(&torrent.wrapping_mul(0x9e37_79b1).to_be_bytes());
-    InfoHash(hash)
 }
 
 fn query(announce: &Announce) -> String {

@@ -18,6 +18,16 @@ use crate::serve::reply;
 
 /// Longer than anything takes, so that what never comes fails the test instead of holding it.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What clients have sent whose connections wait, and whether something of it was answered.
+const WAITING: [(&str, bool); 6] = [
+    ("", false),
+    ("GET /half HTTP/1.1\r\nHos", false),
+    ("GET /idle HTTP/1.1\r\n\r\n", true),
+    ("GET /more HTTP/1.1\r\n\r\nGET /half", true),
+    // Answered, and waited for to close.
+    ("GET /last HTTP/1.0\r\n\r\n", true),
+    ("nonsense\r\n\r\n", true),
+];
 
 struct House {
     at: SocketAddr,
@@ -177,15 +187,7 @@ async fn a_connection_that_waits_gives_way_to_a_new_one() {
     // Whatever waits for one of these to pass is found out.
     let hour = Duration::from_secs(3600);
     let options = Options { connections_max: 1, head_timeout: hour, ..Options::default() };
-    for (request, answered) in [
-        ("", false),
-        ("GET /half HTTP/1.1\r\nHos", false),
-        ("GET /idle HTTP/1.1\r\n\r\n", true),
-        ("GET /more HTTP/1.1\r\n\r\nGET /half", true),
-        // Answered, and waited for to close.
-        ("GET /last HTTP/1.0\r\n\r\n", true),
-        ("nonsense\r\n\r\n", true),
-    ] {
+    for (request, answered) in WAITING {
         let house = house(options.clone()).await;
         let mut held = TcpStream::connect(house.at).await.expect("connected");
         held.write_all(request.as_bytes()).await.expect("sent");
@@ -224,15 +226,7 @@ async fn the_end_waits_for_nobody_who_has_not_asked() {
     let hour = Duration::from_secs(3600);
     let house = house(Options { head_timeout: hour, shutdown_max: hour, ..Options::default() }).await;
     let mut clients = Vec::new();
-    for (request, answered) in [
-        ("", false),
-        ("GET /half HTTP/1.1\r\nHos", false),
-        ("GET /idle HTTP/1.1\r\n\r\n", true),
-        ("GET /more HTTP/1.1\r\n\r\nGET /half", true),
-        // Answered, and waited for to close.
-        ("GET /last HTTP/1.0\r\n\r\n", true),
-        ("nonsense\r\n\r\n", true),
-    ] {
+    for (request, answered) in WAITING {
         let mut client = TcpStream::connect(house.at).await.expect("connected");
         client.write_all(request.as_bytes()).await.expect("sent");
         if answered {
