@@ -261,9 +261,13 @@ mod tests {
 
     #[test]
     fn where_utp_has_no_port_the_seed_is_reached_over_tcp() {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let peer = udp.local_addr().expect("bound");
-        let bound = Bound::bind(&Addresses { peer, ..any() }).expect("a free port of TCP");
+        // A number that UDP has free may be taken of TCP.
+        let attempt = |_| {
+            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+            let peer = udp.local_addr().expect("bound");
+            Some((Bound::bind(&Addresses { peer, ..any() }).ok()?, peer, udp))
+        };
+        let (bound, peer, _udp) = (0..100).find_map(attempt).expect("a free port of TCP");
         assert_eq!((bound.peer_addr(), bound.utp.is_none()), (peer, true));
         let fault = bound.utp_fault.expect("told").to_string();
         assert!(fault.starts_with(&format!("UDP port {} is in use", peer.port())), "{fault}");
