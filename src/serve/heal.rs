@@ -81,7 +81,7 @@ pub fn subject<'t>(root: &Path, site: &Site, one: &Published, torrent: &'t Torre
     let place = |file: crate::manifest::File| Place { path: file.path.below(root), below: file.path, url: file.url };
     let published = entry.torrent.below(root);
     Subject {
-        title: if entry.title.is_empty() { entry.name } else { entry.title },
+        title: one.entry.shown_title().to_owned(),
         root: root.to_owned(),
         base_url: site.base_url.clone(),
         torrent,

@@ -441,16 +441,15 @@ async fn every_tick(state: Arc<State>, tick: Duration) {
     loop {
         ticks.tick().await;
         count += 1;
-        // A scrub that finds all as it was changes nothing.
-        let mut is_news = count.is_multiple_of(SAMPLE_EVERY_TICKS);
         state.tracker.expire();
         state.count_month();
         state.forget_snapshot();
         if count.is_multiple_of(SENT_EVERY_TICKS) {
             state.pass_on_sent_if_any();
             state.pass_on_samples(SAMPLE_PARTS);
-            // As they come, where some have: those of a minute of verifying would be thousands.
-            if std::mem::take(&mut is_news) || changes.has_changed().unwrap_or(false) {
+            // As they come, where some have: those of a minute of verifying would be thousands. A scrub that finds all as
+            // it was changes nothing.
+            if count.is_multiple_of(SAMPLE_EVERY_TICKS) || changes.has_changed().unwrap_or(false) {
                 changes.mark_unchanged();
                 state.pass_on_verdicts();
                 state.pass_on_scrubs();

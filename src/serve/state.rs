@@ -386,7 +386,7 @@ impl State {
         for one in &site.torrents {
             let Some(status) = self.seed.status(&one.entry.info_hashes.main()) else { continue };
             seeded += u64::from(is_seeded(status.health));
-            status.faults.iter().for_each(|fault| faults.add(format!("{}: {fault}", title(one))));
+            status.faults.iter().for_each(|fault| faults.add(format!("{}: {fault}", one.entry.shown_title())));
         }
         (site.torrents.len() as u64, seeded, faults.list())
     }
@@ -459,7 +459,7 @@ impl State {
             let seed = self.seed.status(&hash);
             everseed.seeded += u64::from(seed.as_ref().is_some_and(|seed| is_seeded(seed.health)));
             for fault in seed.iter().flat_map(|seed| &seed.faults) {
-                faults.add(format!("{}: {fault}", title(one)));
+                faults.add(format!("{}: {fault}", one.entry.shown_title()));
             }
             let mut row = row(&site, one, seed.as_ref(), counts, now);
             row.web_sent_bytes = web.get(&hash).copied().unwrap_or(0);
@@ -495,7 +495,7 @@ impl State {
             }
             if is_seeded(health) {
                 if told.remove(&hash).is_some() {
-                    lines.push(format!("seed: {} is seeded again", title(one)));
+                    lines.push(format!("seed: {} is seeded again", one.entry.shown_title()));
                 }
                 continue;
             }
@@ -503,7 +503,8 @@ impl State {
             // As it stands now, where that has changed again: the next look comes to it.
             let Some(status) = self.seed.status(&hash).filter(|status| !is_seeded(status.health)) else { continue };
             if told.get(&hash) != Some(&status.faults) {
-                let mut line = format!("WARNING: seed: {} is not seeded, it is {}", title(one), status.health);
+                let mut line =
+                    format!("WARNING: seed: {} is not seeded, it is {}", one.entry.shown_title(), status.health);
                 for fault in &status.faults {
                     write!(line, "\n  {fault}").expect("a String takes all that is written");
                 }
@@ -543,10 +544,6 @@ fn is_as_meant(health: Health) -> bool {
 
 fn offered(health: Health) -> SeedState {
     if is_seeded(health) { SeedState::Offered } else { SeedState::Withdrawn }
-}
-
-fn title(one: &Published) -> &str {
-    one.entry.shown_title()
 }
 
 /// What is written behind the info-hash of a verdict on a file that was found damaged since.
